@@ -1,0 +1,178 @@
+"""A model bundle: a folder of data, no code, that says what it is and proves it is whole.
+
+Layout: `manifest.json` names every other file with its SHA-256. The model's version is derived from
+its content, so the same model has the same version wherever and whenever it was made.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from aisle.errors import BundleError
+from aisle.features import FeatureSpec
+from aisle.text import NORMALIZER_VERSION
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+MODEL = "model.onnx"
+VOCABULARY = "vocabulary.tsv"
+CATEGORIES = "categories.json"
+METRICS = "metrics.json"
+GOLDEN = "golden.jsonl"
+MODEL_CARD = "MODEL_CARD.md"
+DECISIVE_FILES = (MODEL, VOCABULARY, CATEGORIES)
+"""What predictions depend on; the other files describe the model."""
+FILES = (*DECISIVE_FILES, METRICS, GOLDEN, MODEL_CARD)
+
+PACKAGED = Path(__file__).parent / "packaged"
+"""The bundle that ships with the library: what an empty store serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a bundle is, and the parameters that serving needs.
+
+    `documents` is the number of products the vocabulary was counted over; `answer_thresholds` the
+    confidence above which each level of the path, root first, is shown as the answer; `dataset`
+    the snapshot it was trained on; `libraries` the versions it was trained with; `files` the
+    SHA-256 of each file. When, where and from which commit it was trained is in the run's report,
+    not here: the same snapshot and parameters must give the same bundle.
+    """
+
+    format_version: int
+    model_version: str
+    normalizer_version: int
+    features: FeatureSpec
+    documents: int
+    answer_thresholds: tuple[float, ...]
+    dataset: dict[str, Any]
+    libraries: dict[str, str]
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A bundle whose every file was read and checked."""
+
+    manifest: Manifest
+    files: Mapping[str, bytes]
+
+    def json(self, name: str) -> Any:  # noqa: ANN401  # JSON has no narrower type
+        """Return a file's content, parsed; raise BundleError where it is not JSON."""
+        return _parse(self.files[name], name)
+
+    def to_files(self) -> dict[str, bytes]:
+        """Return all files, by name, the manifest last: without it a bundle is not whole."""
+        manifest = json.dumps(asdict(self.manifest), indent=2, sort_keys=True) + "\n"
+        return {**self.files, MANIFEST: manifest.encode()}
+
+
+def assemble(files: Mapping[str, bytes], **facts: Any) -> Bundle:  # noqa: ANN401  # the manifest's own fields
+    """Make a bundle of its files; `facts` are the manifest's fields but versions and hashes.
+
+    The version depends on what decides predictions, not on what describes them: metrics and card
+    may be added later. Raises BundleError where a file of the layout is missing.
+    """
+    missing = [name for name in FILES if name not in files]
+    if missing:
+        raise BundleError(f"A bundle cannot be made without {', '.join(missing)}.")
+    hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in FILES}
+    identity = {
+        **facts,
+        "features": asdict(facts["features"]),
+        "files": {name: hashes[name] for name in DECISIVE_FILES},
+        "versions": [FORMAT_VERSION, NORMALIZER_VERSION],
+    }
+    version = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        model_version=version,
+        normalizer_version=NORMALIZER_VERSION,
+        files=hashes,
+        **facts,
+    )
+    return Bundle(manifest, {name: files[name] for name in FILES})
+
+
+def describe(bundle: Bundle, files: Mapping[str, bytes]) -> Bundle:
+    """Return a bundle with other describing files; its version stays."""
+    facts = {
+        field.name: getattr(bundle.manifest, field.name)
+        for field in fields(Manifest)
+        if field.name not in {"format_version", "model_version", "normalizer_version", "files"}
+    }
+    return assemble({**bundle.files, **files}, **facts)
+
+
+def write(folder: Path, bundle: Bundle) -> None:
+    """Write a bundle to a folder, the manifest last."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in bundle.to_files().items():
+        (folder / name).write_bytes(data)
+
+
+def read(folder: Path) -> Bundle:
+    """Read a bundle from a folder and check it.
+
+    Raises BundleError, which names the file, where one is missing or changed, or where the bundle
+    is of a format or normaliser that this version does not read.
+    """
+    return verify({name: _bytes(folder / name) for name in (MANIFEST, *FILES)})
+
+
+def verify(files: Mapping[str, bytes]) -> Bundle:
+    """Check the files of a bundle, by name; raise BundleError as `read` does."""
+    if MANIFEST not in files:
+        raise BundleError(f"The bundle has no {MANIFEST}. Was it copied whole? Export it again.")
+    manifest = _manifest(_parse(files[MANIFEST], MANIFEST))
+    for name in FILES:
+        if name not in files:
+            raise BundleError(f"The bundle has no {name}. Was it copied whole? Export it again.")
+        found = hashlib.sha256(files[name]).hexdigest()
+        if found != manifest.files.get(name):
+            raise BundleError(
+                f"The bundle's {name} is not the file that was exported: its SHA-256 is {found}, "
+                f"the manifest expects {manifest.files.get(name)}. Fetch or export it again."
+            )
+    return Bundle(manifest, {name: files[name] for name in FILES})
+
+
+def _manifest(data: Any) -> Manifest:  # noqa: ANN401  # whatever the JSON holds
+    versions = {"format_version": FORMAT_VERSION, "normalizer_version": NORMALIZER_VERSION}
+    for name, expected in versions.items():
+        found = data.get(name) if isinstance(data, dict) else None
+        if found != expected:
+            raise BundleError(
+                f"The bundle's {name} is {found!r}; this version of Aisle reads {expected}. "
+                "Use the Aisle that exported it, or train again."
+            )
+    try:
+        features = FeatureSpec(**data["features"])
+        thresholds = tuple(data["answer_thresholds"])
+        return Manifest(**data | {"features": features, "answer_thresholds": thresholds})
+    except (KeyError, TypeError) as error:
+        raise BundleError(
+            f"The bundle's {MANIFEST} cannot be read: {error}. Export the model again."
+        ) from error
+
+
+def _parse(data: bytes, name: str) -> Any:  # noqa: ANN401  # whatever the JSON holds
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise BundleError(
+            f"The bundle's {name} is not JSON: {error}. Fetch or export the bundle again."
+        ) from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"The bundle's {path.name} cannot be read from {path.parent}: {error.strerror}. "
+            "Expected a folder that `aisle train` or a publication wrote whole."
+        ) from error

@@ -1,0 +1,154 @@
+"""A bundle that answers: products in, predictions out. The only module that runs ONNX."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from aisle.bundle import CATEGORIES, MODEL, VOCABULARY, Bundle
+from aisle.errors import BundleError
+from aisle.evidence import find_evidence
+from aisle.features import Features, Featurizer
+from aisle.product import Evidence, Prediction, Product, Scored
+from aisle.taxonomy import Taxonomy
+
+# Products scored in one pass. The scorer reads the weights of each distinct term once a pass, and
+# multiplies densely: more products share more terms but multiply more zeros.
+_PASS = 16
+_NO_CLASSES = np.empty(0, np.int64)
+
+
+class Classifier:
+    """Classify products with a model bundle.
+
+    Loading checks nothing that `aisle.bundle` has checked already; it raises BundleError where the
+    files do not fit together. An instance may be shared between threads.
+    """
+
+    def __init__(self, bundle: Bundle) -> None:
+        self.manifest = bundle.manifest
+        self.taxonomy = Taxonomy.from_json(bundle.json(CATEGORIES))
+        terms, frequency = _vocabulary(bundle.files[VOCABULARY])
+        self.featurizer = Featurizer(
+            self.manifest.features,
+            terms,
+            document_frequency=frequency,
+            documents=self.manifest.documents,
+        )
+        self._session = _session(bundle.files[MODEL])
+        labels = self._session.get_outputs()[0].shape[1]
+        if labels != len(self.taxonomy.classes):
+            raise BundleError(
+                f"The bundle's {MODEL} scores {labels} classes, its {CATEGORIES} has "
+                f"{len(self.taxonomy.classes)}. Export the model again."
+            )
+
+    @property
+    def model_version(self) -> str:
+        """The version of the model, as predictions carry it."""
+        return self.manifest.model_version
+
+    def probabilities(self, products: Sequence[Product]) -> NDArray[np.float32]:
+        """Return the probability of every class: float32 (products, classes), rows sum to 1."""
+        out = np.empty((len(products), len(self.taxonomy.classes)), np.float32)
+        for at in range(0, len(products), _PASS):
+            features = self.featurizer.transform(products[at : at + _PASS])
+            out[at : at + _PASS] = self._score(features)
+        return out
+
+    def predict(
+        self, products: Sequence[Product], *, top_k: int = 5, explain: bool = True
+    ) -> list[Prediction]:
+        """Return a prediction for each product, in order.
+
+        `top_k` is the number of alternatives including the predicted category; `explain` asks for
+        evidence, which costs about as much as the prediction itself.
+        """
+        return list(self._predictions(products, top_k=top_k, explain=explain))
+
+    def choose(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the class that each row of probabilities decides for: int64 (products,)."""
+        return probabilities.argmax(axis=1)
+
+    def _predictions(
+        self, products: Sequence[Product], *, top_k: int, explain: bool
+    ) -> Iterator[Prediction]:
+        probabilities = self.probabilities(products)
+        rolled = self.taxonomy.roll_up(probabilities)
+        chosen = self.choose(probabilities)
+        for row, product in enumerate(products):
+            label = int(chosen[row])
+            path = self.taxonomy.classes[label]
+            levels = tuple(
+                Scored(path[: depth + 1], float(rolled[row, node]))
+                for depth, node in enumerate(self.taxonomy.ancestors[label, : len(path)])
+            )
+            thresholds = self.manifest.answer_thresholds
+            sure = [
+                level
+                for level, threshold in zip(levels, thresholds, strict=False)
+                if level.confidence >= threshold
+            ]
+            best = np.argsort(-probabilities[row], kind="stable")[:top_k]
+            yield Prediction(
+                category=Scored(path, float(probabilities[row, label])),
+                levels=levels,
+                answer=sure[-1] if sure else None,
+                needs_review=not sure or sure[-1].path != path,
+                alternatives=tuple(
+                    Scored(self.taxonomy.classes[other], float(probabilities[row, other]))
+                    for other in best
+                ),
+                evidence=self._evidence(product, label) if explain else (),
+                model_version=self.model_version,
+            )
+
+    def _evidence(self, product: Product, label: int) -> tuple[Evidence, ...]:
+        features = self.featurizer.transform([product])
+        weights = self._run(features, explain=np.array([label]))[1][:, 0]
+        terms, values = features.indices, features.values
+        return find_evidence(product, self.featurizer.counter, terms, values * weights)
+
+    def _score(self, features: Features) -> NDArray[np.float32]:
+        return self._run(features, explain=_NO_CLASSES)[0]
+
+    def _run(
+        self, features: Features, *, explain: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the scorer: probabilities (products, classes), weights (distinct terms, explain)."""
+        terms, columns = np.unique(features.indices, return_inverse=True)
+        size = len(features.indptr) - 1
+        values = np.zeros((size, len(terms)), np.float32)
+        rows = np.repeat(np.arange(size), np.diff(features.indptr))
+        values[rows, columns] = features.values
+        inputs = {"terms": terms, "values": values, "explain": explain}
+        probabilities, weights = self._session.run(["probabilities", "weights"], inputs)
+        return probabilities, weights
+
+
+def _vocabulary(data: bytes) -> tuple[list[str], NDArray[np.int64]]:
+    """Parse lines of "term<tab>document frequency"."""
+    try:
+        pairs = [line.split("\t") for line in data.decode().splitlines()]
+        return [term for term, _ in pairs], np.array([int(count) for _, count in pairs], np.int64)
+    except ValueError as error:
+        raise BundleError(
+            f"The bundle's {VOCABULARY} cannot be read: {error}. Expected lines of a term, a tab "
+            "and a number. Export the model again."
+        ) from error
+
+
+def _session(model: bytes) -> ort.InferenceSession:
+    """Load a model for one thread: Lambda has one core's worth, and callers run in parallel."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises its own types, all directly under Exception
+        raise BundleError(
+            f"The bundle's {MODEL} cannot be loaded by onnxruntime {ort.__version__}: {error}. "
+            "Expected a model that `aisle train` exported. Train and export it again."
+        ) from error

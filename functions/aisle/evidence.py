@@ -1,0 +1,91 @@
+"""Which fragments of a product's text spoke for a category.
+
+The scorer is linear in the terms, so a class's score is a sum over them; each term's part goes to
+the words that it was made of, and each word is found again in the text as typed.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.features import TermCounter
+from aisle.product import Evidence, Product
+from aisle.text import Token, tokenize
+
+_MOST = 12
+_LEAST_WEIGHT = 0.01
+
+
+def find_evidence(
+    product: Product,
+    counter: TermCounter,
+    terms: NDArray[np.int64],
+    contributions: NDArray[np.float32],
+) -> tuple[Evidence, ...]:
+    """Return the fragments that spoke for a class, heaviest first.
+
+    `terms` (ascending) are the product's known terms, `contributions` (same length) what each adds
+    to the class's score.
+    """
+    tokens: list[tuple[str, Token]] = []
+    parts: list[tuple[NDArray[np.int64], int, float]] = []
+    for field in ("name", "description", "manufacturer"):
+        first = len(tokens)
+        found = tokenize(getattr(product, field))
+        tokens += [(field, token) for token in found]
+        for ids, members in _term_origins(field, [token.text for token in found], counter):
+            parts += [(ids, first + at, 1 / len(members)) for at in members]
+    if not parts:
+        return ()
+
+    ids = np.concatenate([part for part, _, _ in parts])
+    lengths = [len(part) for part, _, _ in parts]
+    owners = np.repeat([owner for _, owner, _ in parts], lengths)
+    shares = np.repeat([share for _, _, share in parts], lengths)
+    known = np.isin(ids, terms)
+    at = np.searchsorted(terms, ids[known])
+    owners, shares = owners[known], shares[known]
+    total = np.bincount(at, shares, minlength=len(terms))
+    weights = np.bincount(owners, contributions[at] * shares / total[at], minlength=len(tokens))
+    return _heaviest(product, tokens, weights)
+
+
+def _term_origins(
+    field: str, texts: Sequence[str], counter: TermCounter
+) -> Iterator[tuple[NDArray[np.int64], Sequence[int]]]:
+    """Yield the numbers of terms, and the positions of the words that they were made of."""
+    if field == "manufacturer":
+        yield counter.numbers([f"m:{' '.join(texts)}"]), range(len(texts))
+        for at, text in enumerate(texts):
+            yield counter.numbers([f"m:{text}"]), [at]
+        return
+    for at, text in enumerate(texts):
+        yield counter.word(text), [at]
+    for members, phrase in counter.phrases(texts):
+        yield counter.numbers([f"w:{phrase}"]), members
+    if field == "name":
+        for at, text in enumerate(texts):
+            yield counter.numbers([f"n:{text}"]), [at]
+        for members, phrase in counter.phrases(texts):
+            yield counter.numbers([f"n:{phrase}"]), members
+
+
+def _heaviest(
+    product: Product, tokens: Sequence[tuple[str, Token]], weights: NDArray[np.float64]
+) -> tuple[Evidence, ...]:
+    """Keep the words that spoke for the class; weights become shares of their sum."""
+    positive = np.clip(weights, 0, None)
+    shares = positive / (positive.sum() or 1)
+    order = np.argsort(-shares, kind="stable")[:_MOST]
+    return tuple(
+        Evidence(
+            field=field,
+            start=token.start,
+            end=token.end,
+            text=getattr(product, field)[token.start : token.end],
+            weight=round(float(shares[at]), 4),
+        )
+        for at, (field, token) in ((int(at), tokens[at]) for at in order)
+        if shares[at] >= _LEAST_WEIGHT
+    )

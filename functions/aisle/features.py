@@ -1,0 +1,169 @@
+"""A product -> what the scorer reads: the indices and values of its known terms.
+
+The fields' words, word pairs and character n-grams, in blocks. Within a block a term weighs
+(1 + ln tf) * idf and the block has unit length (sublinear TF-IDF: Salton & Buckley 1988), so that a
+long description does not drown a short name.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.product import Product
+from aisle.text import words
+
+# Words longer than this (part numbers, unspaced scripts) are not worth a place in the cache.
+_CACHED_LENGTH = 32
+_CACHED_WORDS = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """Which terms are made of a product; it travels in the manifest.
+
+    Word n-grams have 1 to `word_ngram_max` words; character n-grams `char_ngram_min` to
+    `char_ngram_max` characters of one word padded with a space on either side. A price's term is
+    floor(`price_bins_per_doubling` * log2(1 + price)). `weights` scales each block.
+    """
+
+    word_ngram_max: int
+    char_ngram_min: int
+    char_ngram_max: int
+    price_bins_per_doubling: int
+    weights: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The features of n products: a sparse n x vocabulary matrix in compressed rows.
+
+    `indptr` is int64 (n + 1,); `indices` int64 and `values` float32 hold, for product i, its terms
+    at indptr[i]:indptr[i + 1], indices ascending.
+    """
+
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+
+class TermCounter:
+    """Count a product's terms, by their number in a vocabulary.
+
+    `lookup` gives a term's number, or -1 where the vocabulary does not have it: a frozen
+    vocabulary's `get` when serving, one that grows when training collects its terms. A term is its
+    block's letter, a colon, and the text: `w:` words and word pairs, `c:` character n-grams,
+    `n:` words and word pairs of the name, `m:` the manufacturer's name and words, `p:` the price.
+    """
+
+    def __init__(self, spec: FeatureSpec, lookup: Callable[[str], int]) -> None:
+        self._spec = spec
+        self._lookup = lookup
+        self._cache: dict[str, NDArray[np.int64]] = {}
+
+    def count(
+        self, products: Iterable[Product]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return (rows, terms, counts) of all known terms, ordered by row, then term."""
+        parts: list[NDArray[np.int64]] = []
+        sizes: list[int] = []
+        for product in products:
+            mine = list(self._parts(product))
+            parts += mine
+            sizes.append(sum(map(len, mine)))
+        ids = np.concatenate([np.empty(0, np.int64), *parts])
+        rows = np.repeat(np.arange(len(sizes)), sizes)
+        keys, counts = np.unique((rows << 32 | ids)[ids >= 0], return_counts=True)
+        return keys >> 32, keys & 0xFFFFFFFF, counts
+
+    def _parts(self, product: Product) -> Iterator[NDArray[np.int64]]:
+        """Yield the numbers of a product's terms, a part at a time, -1 for unknown ones."""
+        name, description = words(product.name), words(product.description)
+        for field_words in (name, description):
+            yield from map(self.word, field_words)
+            yield self.numbers(f"w:{phrase}" for _, phrase in self.phrases(field_words))
+        yield self.numbers(f"n:{word}" for word in name)
+        yield self.numbers(f"n:{phrase}" for _, phrase in self.phrases(name))
+        yield self.numbers(self._attributes(product))
+
+    def word(self, word: str) -> NDArray[np.int64]:
+        """Return the numbers of a word and of its character n-grams."""
+        found = self._cache.get(word)
+        if found is None:
+            found = self.numbers((f"w:{word}", *self._character_ngrams(word)))
+            if len(word) <= _CACHED_LENGTH and len(self._cache) < _CACHED_WORDS:
+                self._cache[word] = found
+        return found
+
+    def phrases(self, field_words: Sequence[str]) -> Iterator[tuple[range, str]]:
+        """Yield the word n-grams of two words and more, each with its words' positions."""
+        for size in range(2, self._spec.word_ngram_max + 1):
+            for at in range(len(field_words) - size + 1):
+                yield range(at, at + size), " ".join(field_words[at : at + size])
+
+    def numbers(self, terms: Iterable[str]) -> NDArray[np.int64]:
+        """Return the terms' numbers, -1 for unknown ones: int64 (terms,)."""
+        return np.fromiter(map(self._lookup, terms), np.int64)
+
+    def _attributes(self, product: Product) -> Iterator[str]:
+        """Yield the terms of the manufacturer and the price."""
+        maker = words(product.manufacturer)
+        if maker:
+            yield f"m:{' '.join(maker)}"
+        if len(maker) > 1:
+            yield from (f"m:{word}" for word in maker)
+        if product.price is not None:
+            scale = self._spec.price_bins_per_doubling
+            yield f"p:{int(scale * math.log2(1 + product.price))}"
+
+    def _character_ngrams(self, word: str) -> Iterator[str]:
+        padded = f" {word} "
+        for size in range(self._spec.char_ngram_min, self._spec.char_ngram_max + 1):
+            for at in range(len(padded) - size + 1):
+                yield f"c:{padded[at : at + size]}"
+
+
+class Featurizer:
+    """Turn products into features, with a vocabulary that no longer changes.
+
+    `terms` are the vocabulary in order; `document_frequency` (same length) says how many of the
+    `documents` products it was collected from have each term.
+    """
+
+    def __init__(
+        self,
+        spec: FeatureSpec,
+        terms: Sequence[str],
+        *,
+        document_frequency: NDArray[np.int64],
+        documents: int,
+    ) -> None:
+        self._numbers = {term: number for number, term in enumerate(terms)}
+        self.counter = TermCounter(spec, lambda term: self._numbers.get(term, -1))
+        self._idf = np.log((1 + documents) / (1 + document_frequency)) + 1
+        blocks = list(spec.weights)
+        self._block = np.array([blocks.index(term[0]) for term in terms], np.int64)
+        self._weights = np.array([spec.weights[block] for block in blocks])
+
+    def transform(self, products: Sequence[Product]) -> Features:
+        """Return the features of the products, in order; float32, as the scorer reads them."""
+        return self.weigh(*self.counter.count(products), len(products))
+
+    def weigh(
+        self,
+        rows: NDArray[np.int64],
+        terms: NDArray[np.int64],
+        counts: NDArray[np.int64],
+        size: int,
+    ) -> Features:
+        """Weigh counted terms and scale each product's blocks to unit length."""
+        values = (1 + np.log(counts)) * self._idf[terms]
+        blocks = len(self._weights)
+        slots = rows * blocks + self._block[terms]
+        norms = np.sqrt(np.bincount(slots, values * values, minlength=size * blocks))
+        values *= self._weights[self._block[terms]] / norms[slots]
+        indptr = np.zeros(size + 1, np.int64)
+        np.cumsum(np.bincount(rows, minlength=size), out=indptr[1:])
+        return Features(indptr, terms, values.astype(np.float32))

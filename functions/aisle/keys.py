@@ -1,0 +1,148 @@
+"""Every object key, as a function; nothing else builds one.
+
+======================================================  ========================================
+``models/current.json``                                 the pointer, the only mutable object
+``models/<version>/<file>``                             a bundle
+``models/<version>/report/<file>``                      what the run that made it measured
+``datasets/base/<snapshot>/<file>``                     the catalogue a shop started from
+``datasets/prepared/<id>/<file>``                       exactly what one model was trained on
+``runs/<run>/<file>``                                   what a training run has come to so far
+``feedback/dt=YYYY-MM-DD/<hash>.json``                  one event, named after its content
+======================================================  ========================================
+
+A variable part that could lead to another key (a slash, two dots, a capital) is refused.
+"""
+
+import re
+from datetime import date
+from typing import Final
+
+from aisle.errors import StoreError
+
+_MODELS: Final = "models/"
+_POINTER: Final = "current.json"
+_REPORT: Final = "report"
+_ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_DIGEST: Final = re.compile(r"[0-9a-f]{16,64}")
+_BASE_FILES: Final = frozenset({"products.jsonl.gz", "manifest.json"})
+_PREPARED_FILES: Final = frozenset(
+    {"train.jsonl.gz", "validation.jsonl.gz", "test.jsonl.gz", "manifest.json", "taxonomy.json"}
+)
+
+
+def current_model() -> str:
+    """Name the pointer to the model that serves.
+
+    >>> current_model()
+    'models/current.json'
+    """
+    return _MODELS + _POINTER
+
+
+def models_prefix() -> str:
+    """Name the prefix under which every bundle and the pointer lie.
+
+    >>> models_prefix()
+    'models/'
+    """
+    return _MODELS
+
+
+def bundle_prefix(version: str) -> str:
+    """Name the prefix of one bundle, with the slash that keeps `v1` apart from `v10`.
+
+    >>> bundle_prefix("v1")
+    'models/v1/'
+    """
+    _match("model version", version, pattern=_ID)
+    # The pointer would otherwise have to be a file and a folder at once; so would the reports.
+    _not_reserved("model version", version, reserved=_POINTER)
+    return f"{_MODELS}{version}/"
+
+
+def bundle_file(version: str, name: str) -> str:
+    """Name one file of a bundle.
+
+    >>> bundle_file("v1", "manifest.json")
+    'models/v1/manifest.json'
+    """
+    _match("bundle file", name, pattern=_FILE)
+    _not_reserved("bundle file", name, reserved=_REPORT)
+    return bundle_prefix(version) + name
+
+
+def report_file(version: str, name: str) -> str:
+    """Name one report of the run that made a bundle.
+
+    >>> report_file("v1", "report.json")
+    'models/v1/report/report.json'
+    """
+    _match("report file", name, pattern=_FILE)
+    return f"{bundle_prefix(version)}{_REPORT}/{name}"
+
+
+def base_snapshot(snapshot: str, name: str) -> str:
+    """Name one file of a base snapshot.
+
+    >>> base_snapshot("2026-11-22", "products.jsonl.gz")
+    'datasets/base/2026-11-22/products.jsonl.gz'
+    """
+    _match("base snapshot", snapshot, pattern=_ID)
+    _member("base snapshot file", name, allowed=_BASE_FILES)
+    return f"datasets/base/{snapshot}/{name}"
+
+
+def prepared(snapshot_id: str, name: str) -> str:
+    """Name one file of a prepared dataset.
+
+    >>> prepared("3f9c", "train.jsonl.gz")
+    'datasets/prepared/3f9c/train.jsonl.gz'
+    """
+    _match("prepared dataset", snapshot_id, pattern=_ID)
+    _member("prepared dataset file", name, allowed=_PREPARED_FILES)
+    return f"datasets/prepared/{snapshot_id}/{name}"
+
+
+def run_file(run: str, name: str) -> str:
+    """Name one file of a training run.
+
+    >>> run_file("3f9c", "trained.npz")
+    'runs/3f9c/trained.npz'
+    """
+    _match("training run", run, pattern=_ID)
+    _match("run file", name, pattern=_FILE)
+    return f"runs/{run}/{name}"
+
+
+def feedback_event(day: date, digest: str) -> str:
+    """Name one feedback event after its day and the hash of its content.
+
+    >>> feedback_event(date(2026, 11, 22), "00112233445566778899aabbccddeeff")
+    'feedback/dt=2026-11-22/00112233445566778899aabbccddeeff.json'
+    """
+    _match("feedback digest", digest, pattern=_DIGEST)
+    # Not isoformat(): a datetime is a date too, and would bring its time along.
+    return f"feedback/dt={day.year:04}-{day.month:02}-{day.day:02}/{digest}.json"
+
+
+def _match(what: str, value: str, *, pattern: re.Pattern[str]) -> None:
+    if not pattern.fullmatch(value):
+        raise _refusal(what, value, expected=f"a text that matches {pattern.pattern}")
+
+
+def _member(what: str, value: str, *, allowed: frozenset[str]) -> None:
+    if value not in allowed:
+        raise _refusal(what, value, expected="one of " + ", ".join(sorted(allowed)))
+
+
+def _not_reserved(what: str, value: str, *, reserved: str) -> None:
+    if value == reserved:
+        raise _refusal(what, value, expected=f"anything but {reserved!r}, which has another use")
+
+
+def _refusal(what: str, value: str, *, expected: str) -> StoreError:
+    return StoreError(
+        f"Could not build an object key. The {what} given was {value!r}. "
+        f"Expected was {expected}. Choose another name."
+    )

@@ -1,0 +1,79 @@
+"""Which model serves: the store's pointer, and the bundle that it names."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aisle import bundle, keys
+from aisle.bundle import Bundle
+from aisle.errors import BundleError, ObjectNotFoundError
+from aisle.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """What `models/current.json` says: the version that serves, and how it came to.
+
+    `test_sha256` names the frozen test that it was measured on; `published_at` is ISO 8601, UTC.
+    """
+
+    version: str
+    test_sha256: str
+    published_at: str
+
+
+def read_pointer(store: Store) -> tuple[Pointer, str] | None:
+    """Return the pointer and its ETag, or None where nothing was published.
+
+    Raises BundleError where the pointer is malformed.
+    """
+    try:
+        found = store.get(keys.current_model())
+    except ObjectNotFoundError:
+        return None
+    try:
+        data: dict[str, Any] = json.loads(found.data)
+        return Pointer(**data), found.etag
+    except (ValueError, TypeError) as error:
+        raise BundleError(
+            f"{keys.current_model()} in {store.url} is malformed: {error}. Expected a JSON object "
+            "with version, test_sha256 and published_at. Publish a model again."
+        ) from error
+
+
+def write_pointer(store: Store, pointer: Pointer, *, replacing: str | None) -> None:
+    """Make a version the one that serves; `replacing` is the ETag of the pointer it replaces.
+
+    Raises PreconditionFailedError where somebody else has published since.
+    """
+    data = json.dumps(asdict(pointer), indent=2, sort_keys=True).encode()
+    store.put(keys.current_model(), data, if_absent=replacing is None, if_match=replacing)
+
+
+def fetch_bundle(store: Store, version: str) -> Bundle:
+    """Read and check a published bundle; raise BundleError where it is not whole."""
+    files = {}
+    for name in (bundle.MANIFEST, *bundle.FILES):
+        try:
+            files[name] = store.get(keys.bundle_file(version, name)).data
+        except ObjectNotFoundError as error:
+            raise BundleError(
+                f"Model {version} in {store.url} has no {name}. Publish it again, or go back to "
+                "another version."
+            ) from error
+    return bundle.verify(files)
+
+
+def upload_bundle(store: Store, whole: Bundle) -> None:
+    """Write a bundle's files to the store, the manifest last."""
+    version = whole.manifest.model_version
+    for name, data in whole.to_files().items():
+        store.put(keys.bundle_file(version, name), data)
+
+
+def current_bundle(store: Store) -> Bundle:
+    """Return the bundle that serves: the published one, or the packaged one of an empty store."""
+    found = read_pointer(store)
+    if found is None:
+        return bundle.read(bundle.PACKAGED)
+    return fetch_bundle(store, found[0].version)

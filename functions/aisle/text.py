@@ -1,0 +1,116 @@
+"""Text as typed -> words: the one normalisation that training and serving share.
+
+A change here changes what every trained model sees, so `NORMALIZER_VERSION` goes into each
+bundle's manifest, and a bundle of another version is refused.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+NORMALIZER_VERSION = 1
+
+# Markup that catalogues carry in their descriptions: a tag, a comment, or a character reference.
+_MARKUP = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w{2,31});", re.S)
+_WORD = re.compile(r"[^\W_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A normalised word and where it stands in the text as typed (code points)."""
+
+    text: str
+    start: int
+    end: int
+
+
+def normalize(text: str | None) -> str:
+    """Return the text as the model reads it: its words, lower-case, one space between.
+
+    Markup is dropped, character references are resolved, compatibility forms are unified (NFKC,
+    Unicode Standard Annex 15), and everything but letters and digits separates words.
+
+    >>> normalize("Caf&eacute; <b>ＴＶ</b>-Stand, 55\\"")
+    'café tv stand 55'
+    >>> normalize(None)
+    ''
+    """
+    return " ".join(words(text))
+
+
+def words(text: str | None) -> list[str]:
+    """Return the normalised words of a text, in order."""
+    if not text:
+        return []
+    if "<" in text or "&" in text:
+        text = _MARKUP.sub(_plain, text)
+    if not text.isascii():
+        text = _nfkc(text)
+    return _WORD.findall(text.casefold())
+
+
+def tokenize(text: str | None) -> list[Token]:
+    """Return the same words as `words`, each with its place in the text as typed.
+
+    >>> tokenize("R&amp;D kit")
+    [Token(text='r', start=0, end=1), Token(text='d', start=6, end=7), Token(text='kit', start=8, end=11)]
+    """
+    if not text:
+        return []
+    if text.isascii() and "<" not in text and "&" not in text:
+        return [Token(m.group(), m.start(), m.end()) for m in _WORD.finditer(text.lower())]
+    plain, origin = _with_origins(text)
+    return [
+        Token(m.group(), origin[m.start()][0], origin[m.end() - 1][1])
+        for m in _WORD.finditer(plain)
+    ]
+
+
+def _plain(markup: re.Match[str]) -> str:
+    """Resolve a character reference; a tag separates words."""
+    found = markup.group()
+    return html.unescape(found) if found[0] == "&" else " "
+
+
+def _with_origins(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Normalise a text, and say for each resulting character which span it came from."""
+    characters: list[str] = []
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for markup in _MARKUP.finditer(text):
+        characters += text[at : markup.start()]
+        spans += [(i, i + 1) for i in range(at, markup.start())]
+        resolved = _plain(markup)
+        characters += resolved
+        spans += [markup.span()] * len(resolved)
+        at = markup.end()
+    characters += text[at:]
+    spans += [(i, i + 1) for i in range(at, len(text))]
+
+    plain: list[str] = []
+    origin: list[tuple[int, int]] = []
+    for start, end in _clusters(characters):
+        normal = _nfkc("".join(characters[start:end])).casefold()
+        plain += normal
+        origin += [(spans[start][0], spans[end - 1][1])] * len(normal)
+    return "".join(plain), origin
+
+
+def _clusters(characters: list[str]) -> Iterator[tuple[int, int]]:
+    """Cut a text into the shortest spans that normalise independently of each other."""
+    start = 0
+    for i in range(1, len(characters) + 1):
+        if i < len(characters) and not characters[i].isascii():
+            head, tail = "".join(characters[start:i]), characters[i]
+            joins = unicodedata.combining(tail) or _nfkc(head + tail) != _nfkc(head) + _nfkc(tail)
+            if joins:
+                continue
+        if start < i:
+            yield start, i
+        start = i
+
+
+def _nfkc(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)

@@ -1,0 +1,126 @@
+"""The object keys: one layout, and no way out of it."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aisle import keys
+from aisle.errors import StoreError
+
+DIGEST = "0123456789abcdef" * 4
+
+IDS: list[Callable[[str], str]] = [
+    keys.bundle_prefix,
+    lambda part: keys.bundle_file(part, "model.onnx"),
+    lambda part: keys.report_file(part, "report.json"),
+    lambda part: keys.base_snapshot(part, "manifest.json"),
+    lambda part: keys.prepared(part, "manifest.json"),
+]
+NAMES: list[Callable[[str], str]] = [
+    lambda part: keys.bundle_file("v1", part),
+    lambda part: keys.report_file("v1", part),
+    lambda part: keys.base_snapshot("s1", part),
+    lambda part: keys.prepared("p1", part),
+    lambda part: keys.feedback_event(date(2026, 11, 22), part),
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (keys.current_model(), "models/current.json"),
+        (keys.models_prefix(), "models/"),
+        (keys.bundle_prefix("2026-11-22.1"), "models/2026-11-22.1/"),
+        (keys.bundle_file("v1", "MODEL_CARD.md"), "models/v1/MODEL_CARD.md"),
+        (keys.report_file("v1", "report.json"), "models/v1/report/report.json"),
+        (
+            keys.base_snapshot("bestbuy", "products.jsonl.gz"),
+            "datasets/base/bestbuy/products.jsonl.gz",
+        ),
+        (keys.base_snapshot("bestbuy", "manifest.json"), "datasets/base/bestbuy/manifest.json"),
+        (keys.prepared("3f9c", "train.jsonl.gz"), "datasets/prepared/3f9c/train.jsonl.gz"),
+        (
+            keys.prepared("3f9c", "validation.jsonl.gz"),
+            "datasets/prepared/3f9c/validation.jsonl.gz",
+        ),
+        (keys.prepared("3f9c", "test.jsonl.gz"), "datasets/prepared/3f9c/test.jsonl.gz"),
+        (keys.prepared("3f9c", "manifest.json"), "datasets/prepared/3f9c/manifest.json"),
+        (keys.prepared("3f9c", "taxonomy.json"), "datasets/prepared/3f9c/taxonomy.json"),
+        (
+            keys.feedback_event(date(2026, 1, 2), DIGEST),
+            f"feedback/dt=2026-01-02/{DIGEST}.json",
+        ),
+    ],
+)
+def test_layout(key: str, expected: str) -> None:
+    """Each kind of object has exactly the key that the design gives it."""
+    assert key == expected
+
+
+@pytest.mark.parametrize("build", IDS)
+@pytest.mark.parametrize(
+    "part",
+    ["", ".", "..", "-v", "_v", "V1", "v/1", "v\\1", "v 1", "v1\n", "v\0", "vé", "v" * 65],
+)
+def test_refused_ids(build: Callable[[str], str], part: str) -> None:
+    """A version or snapshot outside the pattern is refused, and the message names it."""
+    with pytest.raises(StoreError) as caught:
+        build(part)
+    assert repr(part) in str(caught.value)
+
+
+@pytest.mark.parametrize("build", NAMES)
+@pytest.mark.parametrize("part", ["", ".", "..", "../x", "a/b", "/a", ".hidden", "a\n", "a" * 129])
+def test_refused_names(build: Callable[[str], str], part: str) -> None:
+    """A file name or digest that could lead elsewhere is refused, and the message names it."""
+    with pytest.raises(StoreError) as caught:
+        build(part)
+    assert repr(part) in str(caught.value)
+
+
+@pytest.mark.parametrize("build", IDS[:3])
+def test_pointer_is_no_version(build: Callable[[str], str]) -> None:
+    """No model version may take the pointer's place."""
+    with pytest.raises(StoreError, match=r"current\.json"):
+        build("current.json")
+
+
+def test_report_folder_is_no_file() -> None:
+    """No bundle file may stand where the folder of reports goes."""
+    with pytest.raises(StoreError, match="report"):
+        keys.bundle_file("v1", "report")
+
+
+@pytest.mark.parametrize(
+    ("build", "name"),
+    [(keys.base_snapshot, "train.jsonl.gz"), (keys.prepared, "products.jsonl.gz")],
+)
+def test_datasets_have_fixed_files(build: Callable[[str, str], str], name: str) -> None:
+    """A dataset has the files of its layout only, and the message lists them."""
+    with pytest.raises(StoreError, match=r"manifest\.json"):
+        build("s1", name)
+
+
+def test_one_bundle_is_not_the_prefix_of_another() -> None:
+    """Listing one version never shows the files of a version with a longer name."""
+    assert not keys.bundle_file("v10", "model.onnx").startswith(keys.bundle_prefix("v1"))
+
+
+def test_day_of_a_datetime() -> None:
+    """A datetime gives the same key as its date."""
+    moment = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
+    assert keys.feedback_event(moment, DIGEST) == keys.feedback_event(moment.date(), DIGEST)
+
+
+@given(st.text(max_size=70))
+def test_ids_never_add_a_level(part: str) -> None:
+    """Whatever text is given as a version, the key has three levels or there is none."""
+    try:
+        key = keys.bundle_file(part, "model.onnx")
+    except StoreError:
+        return
+    assert key.split("/") == ["models", part, "model.onnx"]
+    assert part not in {".", "..", "current.json"}

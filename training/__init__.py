@@ -1,0 +1,1 @@
+"""The training job: ingest, prepare, fit, export, evaluate, publish."""

@@ -1,0 +1,252 @@
+"""Stage 3, fit: prepared products -> a trained model, every choice made on the validation split."""
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from aisle.errors import BundleError
+from aisle.taxonomy import Taxonomy
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.special import softmax
+
+from training.calibrate import answer_thresholds, fit_temperature
+from training.parameters import Parameters
+from training.prepare import Example, Prepared
+from training.problem import Problem, make_problem
+from training.progress import say, steps
+from training.scorers import Structure, class_scores, fit_scorers
+from training.terms import Vocabulary, collect, feature_spec, matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A choice, and how often it named the right node at any level of the validation products."""
+
+    inverse_regularization: float
+    min_products: int
+    node_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the validation split decided, with every candidate that was tried."""
+
+    inverse_regularization: float
+    min_products: int
+    temperature: float
+    thresholds: tuple[float, ...]
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained model, as it will be served.
+
+    `weights` int8 (terms, scorers) times `scale` float32 (terms,) gives the scorers' coefficients;
+    `slots` and `slot_weights` (classes, slots) make a class's score of them; with `bias` float32
+    (classes,) added, softmax of the scores gives the probabilities.
+    """
+
+    vocabulary: Vocabulary
+    taxonomy: Taxonomy
+    weights: csr_matrix
+    scale: NDArray[np.float32]
+    slots: NDArray[np.int64]
+    slot_weights: NDArray[np.float32]
+    bias: NDArray[np.float32]
+    choice: Choice
+
+    def probabilities(self, features: csr_matrix) -> NDArray[np.float32]:
+        """Return class probabilities (products, classes), by scipy: what ONNX has to equal."""
+        coefficients = self.weights.astype(np.float32).multiply(self.scale[:, None])
+        margins = np.asarray((features @ coefficients.tocsr()).todense(), np.float32)
+        scores = class_scores(margins, self.slots, self.slot_weights) + self.bias
+        return softmax(scores, axis=1)
+
+
+def fit(prepared: Prepared, parameters: Parameters) -> Trained:
+    """Choose on train against validation, then fit the choice on both; never looks at the test.
+
+    Raises DataError where the products have fewer than two categories.
+    """
+    choice = _choose(prepared, parameters)
+    settings = parameters.fit
+    problem = make_problem(
+        [*prepared.train, *prepared.validation],
+        min_products=choice.min_products,
+        ancestor_weight=settings.ancestor_weight,
+        field_dropout=settings.field_dropout,
+        others=prepared.test,
+    )
+    vocabulary, features = _collect(problem, parameters)
+    with steps("fitting on train and validation", len(problem.structure.class_sets)) as bar:
+        coefficients, intercepts = fit_scorers(
+            features,
+            problem.labels,
+            problem.structure.class_sets,
+            inverse_regularization=choice.inverse_regularization,
+            steps=bar,
+        )
+    weights, scale = _quantize(coefficients, parameters.export.prune_below)
+    slot_weights = problem.structure.weights / np.float32(choice.temperature)
+    bias = (intercepts[problem.structure.slots] * slot_weights).sum(axis=1)
+    return Trained(
+        vocabulary=vocabulary,
+        taxonomy=problem.taxonomy,
+        weights=weights,
+        scale=scale,
+        slots=problem.structure.slots,
+        slot_weights=slot_weights,
+        bias=bias.astype(np.float32),
+        choice=choice,
+    )
+
+
+def node_accuracy(chosen: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> float:
+    """Return the share of right nodes over all levels of all true paths (of ids)."""
+    right = total = 0
+    for predicted, path in zip(chosen, true, strict=True):
+        right += sum(one == other for one, other in zip(predicted, path, strict=False))
+        total += len(path)
+    return right / total
+
+
+def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
+    """Try the candidates on train against validation: first the regularisation, then the folding."""
+    settings = parameters.fit
+    regularizations, minima = settings.inverse_regularization, settings.min_products
+    middle = Candidate(
+        regularizations[len(regularizations) // 2], minima[len(minima) // 2], node_accuracy=None
+    )
+    if not prepared.validation:
+        say("No product is left for validation: parameters stay at their middle candidates.")
+        return Choice(middle.inverse_regularization, middle.min_products, 1.0, (), (middle,))
+
+    trial = _Trial(prepared, parameters)
+    tried = [trial.run(value, middle.min_products) for value in regularizations]
+    best = max(tried, key=lambda candidate: candidate.node_accuracy or 0)
+    tried += [
+        trial.run(best.inverse_regularization, value)
+        for value in minima
+        if value != middle.min_products
+    ]
+    best = max(tried, key=lambda candidate: candidate.node_accuracy or 0)
+    say(
+        f"Chosen on {len(prepared.validation)} validation products: inverse regularisation "
+        f"{best.inverse_regularization:g}, classes of at least {best.min_products} products; "
+        f"{best.node_accuracy:.4f} of their nodes are right."
+    )
+    problem = trial.problem(best.min_products)
+    scores = trial.scores(problem, best.inverse_regularization)
+    labels = np.array([problem.label(example.path) for example in prepared.validation])
+    temperature = fit_temperature(scores, labels)
+    thresholds = answer_thresholds(
+        problem.taxonomy,
+        softmax(scores / temperature, axis=1).astype(np.float32),
+        scores.argmax(axis=1),
+        [example.path for example in prepared.validation],
+        precision=parameters.answer.precision,
+    )
+    return Choice(
+        best.inverse_regularization, best.min_products, temperature, thresholds, tuple(tried)
+    )
+
+
+class _Trial:
+    """Scorers fitted on train, and their margins on validation, each computed once."""
+
+    def __init__(self, prepared: Prepared, parameters: Parameters) -> None:
+        self._prepared = prepared
+        self._parameters = parameters
+        self._problems: dict[int, Problem] = {}
+        self._margins: dict[tuple[float, tuple[str, ...]], NDArray[np.float32]] = {}
+        # The finest problem has the most scorers; its vocabulary serves every candidate.
+        problem = self.problem(min(parameters.fit.min_products))
+        vocabulary, self._features = _collect(problem, parameters)
+        featurizer = vocabulary.featurizer(feature_spec(parameters.features))
+        validation = featurizer.transform([one.product for one in prepared.validation])
+        self._validation = matrix(validation, len(vocabulary.terms)).astype(np.float32)
+
+    def problem(self, min_products: int) -> Problem:
+        if min_products not in self._problems:
+            settings = self._parameters.fit
+            self._problems[min_products] = make_problem(
+                self._prepared.train,
+                min_products=min_products,
+                ancestor_weight=settings.ancestor_weight,
+                field_dropout=settings.field_dropout,
+            )
+        return self._problems[min_products]
+
+    def run(self, inverse_regularization: float, min_products: int) -> Candidate:
+        problem = self.problem(min_products)
+        scores = self.scores(problem, inverse_regularization)
+        chosen = [problem.taxonomy.classes[label] for label in scores.argmax(axis=1)]
+        accuracy = node_accuracy(
+            [[node.id for node in path] for path in chosen],
+            [[node.id for node in example.path] for example in self._prepared.validation],
+        )
+        return Candidate(inverse_regularization, min_products, accuracy)
+
+    def scores(self, problem: Problem, inverse_regularization: float) -> NDArray[np.float32]:
+        """Return class scores of the validation products; fit the scorers not fitted yet."""
+        members: dict[int, list[str]] = {}
+        for own, label in problem.class_of.items():
+            members.setdefault(label, []).append(own)
+        # Scorers with the same positive products are the same, whatever the folding.
+        names = [
+            (inverse_regularization, tuple(sorted(own for label in one for own in members[label])))
+            for one in problem.structure.class_sets
+        ]
+        missing = [
+            class_set
+            for class_set, name in zip(problem.structure.class_sets, names, strict=True)
+            if name not in self._margins
+        ]
+        if missing:
+            what = f"trying regularisation {inverse_regularization:g}"
+            with steps(what, len(missing)) as bar:
+                coefficients, intercepts = fit_scorers(
+                    self._features,
+                    problem.labels,
+                    missing,
+                    inverse_regularization=inverse_regularization,
+                    steps=bar,
+                )
+            margins = self._validation @ coefficients.T + intercepts
+            where = dict(zip(problem.structure.class_sets, names, strict=True))
+            for at, class_set in enumerate(missing):
+                self._margins[where[class_set]] = margins[:, at]
+        margins = np.stack([self._margins[name] for name in names], axis=1)
+        return class_scores(margins, problem.structure.slots, problem.structure.weights)
+
+
+def _collect(problem: Problem, parameters: Parameters) -> tuple[Vocabulary, csr_matrix]:
+    scorers = max(1, len(problem.structure.class_sets))
+    most = parameters.features.max_weights // scorers
+    return collect(
+        problem.products, parameters.features, distinct=problem.distinct, max_terms=most
+    )
+
+
+def _quantize(
+    coefficients: NDArray[np.float32], prune_below: float
+) -> tuple[csr_matrix, NDArray[np.float32]]:
+    """Return int8 weights (terms, scorers) and the scale of each term.
+
+    Weights below a share of their term's largest are dropped: most are, and decisions hardly move.
+    """
+    rows = []
+    scale = np.abs(coefficients).max(axis=0)
+    scale[scale == 0] = 1
+    for start in range(0, coefficients.shape[1], 4096):
+        relative = (coefficients[:, start : start + 4096] / scale[start : start + 4096]).T
+        relative[np.abs(relative) < prune_below] = 0
+        rows.append(csr_matrix(np.rint(relative * 127).astype(np.int8)))
+    from scipy.sparse import vstack
+
+    return vstack(rows).tocsr(), (scale / 127).astype(np.float32)

@@ -1,0 +1,95 @@
+"""The training job's parameters: one file, read into one frozen object."""
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aisle.errors import DataError
+
+DEFAULT = Path(__file__).parent / "parameters.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """How the products are split."""
+
+    test_share: float
+    validation_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Which terms make the vocabulary."""
+
+    word_ngram_max: int
+    char_ngram_min: int
+    char_ngram_max: int
+    price_bins_per_doubling: int
+    min_document_frequency: int
+    weights: dict[str, float]
+    max_weights: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Candidates and constants of the linear scorers."""
+
+    min_products: list[int]
+    inverse_regularization: list[float]
+    ancestor_weight: float
+    field_dropout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """How the weights are stored."""
+
+    prune_below: float
+    golden_products: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """When a level is sure enough to be shown without review."""
+
+    precision: float
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """What the gate lets pass."""
+
+    tolerance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """All parameters, by stage; the file says what each means."""
+
+    prepare: Prepare
+    features: Features
+    fit: Fit
+    export: Export
+    answer: Answer
+    publish: Publish
+
+
+def load(path: Path = DEFAULT) -> Parameters:
+    """Read a parameter file; raise DataError where it is not one."""
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Parameters(
+            prepare=Prepare(**data.pop("prepare")),
+            features=Features(**data.pop("features")),
+            fit=Fit(**data.pop("fit")),
+            export=Export(**data.pop("export")),
+            answer=Answer(**data.pop("answer")),
+            publish=Publish(**data.pop("publish")),
+            **data,
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"The parameters cannot be read from {path}: {error}. "
+            "Expected the tables and keys of training/parameters.toml; start from a copy of it."
+        ) from error

@@ -1,0 +1,212 @@
+"""Stage 2, prepare: a snapshot -> cleaned products, split, with the categories they are in."""
+
+import gzip
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from aisle import keys
+from aisle.product import Category, Path, Product
+from aisle.store import Store
+from aisle.text import NORMALIZER_VERSION, normalize
+from training import parameters
+from training.ingest import compress, json_lines, put_once, read_snapshot
+from training.progress import say, track
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A cleaned product and the path that its shop gave it; `group` is the hash of its text."""
+
+    product: Product
+    path: Path
+    group: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A snapshot made ready: its examples by split, and the hash that names its test."""
+
+    id: str
+    snapshot_id: str
+    snapshot_sha256: str
+    test_sha256: str
+    train: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    test: tuple[Example, ...]
+
+
+def clean(product: Product) -> Product:
+    """Return a product with its texts as the model reads them; training and serving share this.
+
+    Cleaning twice is the same as cleaning once, so a model may be given either.
+    """
+    return Product(
+        name=normalize(product.name) or None,
+        description=normalize(product.description) or None,
+        manufacturer=normalize(product.manufacturer) or None,
+        price=product.price,
+    )
+
+
+def prepare(store: Store, snapshot_id: str, settings: parameters.Prepare) -> Prepared:
+    """Clean and split a snapshot, save the result to the store, and return it."""
+    snapshot, rows = read_snapshot(store, snapshot_id)
+    own_test = snapshot.test_products > 0
+    splits: dict[Split, list[Example]] = {name: [] for name in SPLITS}
+    empty = 0
+    for row in track(rows, "cleaning", total=snapshot.products):
+        product = clean(row.labelled.product)
+        if product.name is None and product.description is None:
+            empty += 1
+            continue
+        example = Example(product, row.labelled.path, group_of(product))
+        if own_test:
+            split: Split = "test" if row.test else split_of(example.group, settings, test=False)
+        else:
+            split = split_of(example.group, settings)
+        splits[split].append(example)
+    if empty:
+        say(f"{empty} products have no letter or digit in their text and were left out.")
+    if own_test:
+        known = {example.group for name in SPLITS[:2] for example in splits[name]}
+        both = sum(example.group in known for example in splits["test"])
+        say(f"{both} of {len(splits['test'])} test products have a text that is also in the data.")
+
+    identity = [snapshot.sha256, asdict(settings), NORMALIZER_VERSION]
+    prepared = Prepared(
+        id=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12],
+        snapshot_id=snapshot.id,
+        snapshot_sha256=snapshot.sha256,
+        test_sha256=_identity(splits["test"]),
+        train=tuple(splits["train"]),
+        validation=tuple(splits["validation"]),
+        test=tuple(splits["test"]),
+    )
+    _save(store, prepared, settings)
+    return prepared
+
+
+def group_of(product: Product) -> str:
+    """Return the hash of a cleaned product's text: of the longer of name and description.
+
+    Variants of one product share their description, so they share their group; a name that says
+    more than the description does is what tells products apart.
+    """
+    text = max(product.name or "", product.description or "", key=len)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def split_of(group: str, settings: parameters.Prepare, *, test: bool = True) -> Split:
+    """Return the split of a group; without `test`, its share goes to train."""
+    place = int(group[:8], 16) / 2**32
+    if place >= 1 - settings.test_share:
+        return "test" if test else "train"
+    if place >= 1 - settings.test_share - settings.validation_share:
+        return "validation"
+    return "train"
+
+
+def canonical_paths(paths: Sequence[Path]) -> dict[str, Path]:
+    """Return one path for each category id: the most frequent, the first by ids among equals."""
+    seen: defaultdict[str, Counter[Path]] = defaultdict(Counter)
+    for path in paths:
+        seen[path[-1].id][path] += 1
+    return {
+        own: min(found, key=lambda path: (-found[path], [node.id for node in path]))
+        for own, found in seen.items()
+    }
+
+
+def fold_rare(products: Mapping[Path, int], min_products: int) -> dict[Path, Path]:
+    """Return the class that each labelled path is trained as.
+
+    `products` counts the products labelled exactly so. A path with fewer than `min_products` joins
+    its nearest ancestor that has enough, counting all below it, and the root if none has.
+    """
+    below: Counter[Path] = Counter()
+    for path, count in products.items():
+        for depth in range(1, len(path) + 1):
+            below[path[:depth]] += count
+    folded = {}
+    for path, count in products.items():
+        end = len(path)
+        if count < min_products:
+            end = max(1, end - 1)
+            while end > 1 and below[path[:end]] < min_products:
+                end -= 1
+        folded[path] = path[:end]
+    return folded
+
+
+def read_prepared(store: Store, prepared_id: str) -> Prepared:
+    """Read what `prepare` saved."""
+    facts = json.loads(store.get(keys.prepared(prepared_id, "manifest.json")).data)
+    examples = {
+        name: tuple(
+            _example(json.loads(line))
+            for line in gzip.decompress(
+                store.get(keys.prepared(prepared_id, f"{name}.jsonl.gz")).data
+            ).splitlines()
+        )
+        for name in SPLITS
+    }
+    identity = ("id", "snapshot_id", "snapshot_sha256", "test_sha256")
+    return Prepared(**{name: facts[name] for name in identity}, **examples)
+
+
+def _save(store: Store, prepared: Prepared, settings: parameters.Prepare) -> None:
+    examples = {name: getattr(prepared, name) for name in SPLITS}
+    for name, rows in examples.items():
+        content = json_lines(
+            {
+                **asdict(example.product),
+                "category": [asdict(node) for node in example.path],
+                "group": example.group,
+            }
+            for example in rows
+        )
+        put_once(store, keys.prepared(prepared.id, f"{name}.jsonl.gz"), compress(content))
+    counts = {name: Counter(example.path for example in rows) for name, rows in examples.items()}
+    paths = sorted(set().union(*counts.values()), key=lambda path: [node.id for node in path])
+    taxonomy = [
+        {
+            "path": [asdict(node) for node in path],
+            "products": {name: counts[name][path] for name in SPLITS},
+        }
+        for path in paths
+    ]
+    put_once(store, keys.prepared(prepared.id, "taxonomy.json"), _json(taxonomy))
+    facts = {
+        "id": prepared.id,
+        "snapshot_id": prepared.snapshot_id,
+        "snapshot_sha256": prepared.snapshot_sha256,
+        "test_sha256": prepared.test_sha256,
+        "parameters": asdict(settings),
+        "normalizer_version": NORMALIZER_VERSION,
+        "products": {name: len(rows) for name, rows in examples.items()},
+        "categories": len(paths),
+    }
+    put_once(store, keys.prepared(prepared.id, "manifest.json"), _json(facts))
+
+
+def _example(row: dict[str, Any]) -> Example:
+    path = tuple(Category(**node) for node in row.pop("category"))
+    group = row.pop("group")
+    return Example(Product(**row), path, group)
+
+
+def _identity(examples: Sequence[Example]) -> str:
+    """Hash a set of examples, whatever their order."""
+    lines = sorted(f"{one.group} {[node.id for node in one.path]}" for one in examples)
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _json(data: Any) -> bytes:  # noqa: ANN401  # plain data of any shape
+    return json.dumps(data, indent=2, sort_keys=True).encode()

@@ -1,0 +1,98 @@
+"""Examples -> the learning problem: which class each product is trained as."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from aisle.errors import DataError
+from aisle.product import Path, Product
+from aisle.taxonomy import Entry, Taxonomy
+from numpy.typing import NDArray
+
+from training.prepare import Example, canonical_paths, fold_rare
+from training.scorers import Structure, structure
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Products with their classes: `labels` int64 (products,), numbers in `taxonomy.classes`.
+
+    The first `distinct` products are the examples, the rest copies of them with fields dropped;
+    `class_of` maps a category's id to the number of the class that it is trained as.
+    """
+
+    products: tuple[Product, ...]
+    distinct: int
+    labels: NDArray[np.int64]
+    taxonomy: Taxonomy
+    structure: Structure
+    class_of: dict[str, int]
+
+    def label(self, path: Path) -> int:
+        """Return the class of a path by the id of its last category, -1 for an unknown one."""
+        return self.class_of.get(path[-1].id, -1)
+
+
+def make_problem(
+    examples: Sequence[Example],
+    *,
+    min_products: int,
+    ancestor_weight: float,
+    field_dropout: float,
+    others: Sequence[Example] = (),
+) -> Problem:
+    """Fold rare classes, add copies with fields dropped, and number the classes.
+
+    `others` are products that are not learnt from but whose categories people may search. Raises
+    DataError where fewer than two classes are left.
+    """
+    canonical = canonical_paths([example.path for example in examples])
+    counts = Counter(canonical[example.path[-1].id] for example in examples)
+    folded = fold_rare(counts, min_products)
+    classes = sorted(set(folded.values()), key=lambda path: [node.id for node in path])
+    if len(classes) < 2:  # noqa: PLR2004  # fewer than two leave nothing to decide
+        raise DataError(
+            f"The {len(examples)} products to learn from have {len(classes)} category; at least "
+            "two are needed. Give a catalogue with more categories, or more products of each."
+        )
+    number = {path: label for label, path in enumerate(classes)}
+    class_of = {own: number[folded[path]] for own, path in canonical.items()}
+
+    everything = [*examples, *others]
+    known = canonical_paths([example.path for example in everything])
+    products = Counter(example.path[-1].id for example in everything)
+    entries = [Entry(path, products[own], class_of.get(own)) for own, path in known.items()]
+    taxonomy = Taxonomy(classes, entries)
+
+    rows = [(one.product, class_of[one.path[-1].id]) for one in examples]
+    rows += [(copy, label) for one, label in rows for copy in _with_fields_dropped(one, field_dropout)]
+    return Problem(
+        products=tuple(product for product, _ in rows),
+        distinct=len(examples),
+        labels=np.array([label for _, label in rows], np.int64),
+        taxonomy=taxonomy,
+        structure=structure(taxonomy, ancestor_weight=ancestor_weight),
+        class_of=class_of,
+    )
+
+
+def _with_fields_dropped(product: Product, share: float) -> Iterator[Product]:
+    """Yield a copy that lacks some fields, for a share of the products and where one can be spared.
+
+    Each choice is a bit of the product's own hash: it does not change as other products come.
+    """
+    digest = hashlib.sha256(repr(product).encode()).digest()
+    if digest[0] >= 256 * share:
+        return
+    copy = product
+    if product.name and product.description:
+        dropped = "name" if digest[1] & 1 else "description"
+        copy = replace(copy, **{dropped: None})
+    if digest[1] & 2:
+        copy = replace(copy, manufacturer=None)
+    if digest[1] & 4:
+        copy = replace(copy, price=None)
+    if copy != product:
+        yield copy

@@ -1,0 +1,60 @@
+"""Progress on standard error: a bar where someone watches, silence where nobody does."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+    track as _track,
+)
+
+console = Console(stderr=True)
+
+T = TypeVar("T")
+
+
+def say(message: str) -> None:
+    """Say one line of what is going on."""
+    console.print(message, highlight=False, soft_wrap=True)
+
+
+def track(items: Iterable[T], what: str, *, total: int | None = None) -> Iterator[T]:
+    """Show progress while going through items."""
+    hidden = not console.is_terminal
+    return iter(_track(items, what, total=total, console=console, transient=True, disable=hidden))
+
+
+@contextmanager
+def steps(what: str, total: int) -> Iterator["Steps"]:
+    """Show progress of a known number of steps, of which some may be done at once."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        yield Steps(bar, what, total)
+
+
+class Steps:
+    """A bar that advances as steps are done; safe to call from several threads."""
+
+    def __init__(self, bar: Progress, what: str, total: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task(what, total=total)
+
+    def done(self, count: int = 1) -> None:
+        """Advance by a number of steps."""
+        self._bar.advance(self._task, count)

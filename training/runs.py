@@ -1,0 +1,135 @@
+"""A training run's intermediate results in the store, and its log."""
+
+import hashlib
+import io
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from typing import Any
+
+import numpy as np
+from aisle import bundle, keys
+from aisle.bundle import Bundle
+from aisle.errors import DataError, ObjectNotFoundError
+from aisle.store import Store
+from aisle.taxonomy import Taxonomy
+from scipy.sparse import csr_matrix
+
+from training.fit import Candidate, Choice, Trained
+from training.parameters import Parameters
+from training.progress import say
+from training.terms import Vocabulary
+
+_TRAINED = "trained.npz"
+
+
+@contextmanager
+def stage(name: str) -> Iterator[Callable[[str], None]]:
+    """Time a stage; the message given to the yielded function is said when it is done."""
+    began = time.monotonic()
+    messages: list[str] = []
+    yield messages.append
+    say(f"{name}: {'; '.join(messages)} ({time.monotonic() - began:.1f} s)")
+
+
+def run_id(prepared_id: str, parameters: Parameters) -> str:
+    """Return the name of a run: the same for the same data and parameters."""
+    identity = json.dumps([prepared_id, asdict(parameters)], sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]
+
+
+def save_trained(store: Store, run: str, trained: Trained, prepared_id: str) -> None:
+    """Write a trained model to the store."""
+    about = {
+        "prepared_id": prepared_id,
+        "documents": trained.vocabulary.documents,
+        "taxonomy": trained.taxonomy.to_json(),
+        "choice": asdict(trained.choice),
+        "shape": trained.weights.shape,
+    }
+    arrays = {
+        "about": _bytes(json.dumps(about)),
+        "terms": _bytes("\n".join(trained.vocabulary.terms)),
+        "document_frequency": trained.vocabulary.document_frequency,
+        "weights_data": trained.weights.data,
+        "weights_indices": trained.weights.indices,
+        "weights_indptr": trained.weights.indptr,
+        "scale": trained.scale,
+        "slots": trained.slots,
+        "slot_weights": trained.slot_weights,
+        "bias": trained.bias,
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    store.put(keys.run_file(run, _TRAINED), buffer.getvalue())
+
+
+def load_trained(store: Store, run: str) -> tuple[Trained, str]:
+    """Return a run's trained model and the id of the prepared data it was fitted on."""
+    try:
+        data = store.get(keys.run_file(run, _TRAINED)).data
+    except ObjectNotFoundError as error:
+        raise DataError(
+            f"There is no run {run} in {store.url}. Expected the id that the fit stage printed."
+        ) from error
+    with np.load(io.BytesIO(data)) as arrays:
+        about = json.loads(arrays["about"].tobytes())
+        choice = about["choice"]
+        vocabulary = Vocabulary(
+            arrays["terms"].tobytes().decode("utf-8", "surrogatepass").split("\n"),
+            arrays["document_frequency"],
+            about["documents"],
+        )
+        parts = (arrays["weights_data"], arrays["weights_indices"], arrays["weights_indptr"])
+        trained = Trained(
+            vocabulary=vocabulary,
+            taxonomy=Taxonomy.from_json(about["taxonomy"]),
+            weights=csr_matrix(parts, shape=about["shape"]),
+            scale=arrays["scale"],
+            slots=arrays["slots"],
+            slot_weights=arrays["slot_weights"],
+            bias=arrays["bias"],
+            choice=Choice(
+                **choice
+                | {
+                    "thresholds": tuple(choice["thresholds"]),
+                    "candidates": tuple(Candidate(**one) for one in choice["candidates"]),
+                }
+            ),
+        )
+    return trained, about["prepared_id"]
+
+
+def save_bundle(store: Store, run: str, whole: Bundle) -> None:
+    """Write a run's bundle to the store, not published yet."""
+    for name, data in whole.to_files().items():
+        store.put(keys.run_file(run, name), data)
+
+
+def load_bundle(store: Store, run: str) -> Bundle:
+    """Read a run's bundle and check it."""
+    try:
+        names = (bundle.MANIFEST, *bundle.FILES)
+        return bundle.verify({name: store.get(keys.run_file(run, name)).data for name in names})
+    except ObjectNotFoundError as error:
+        raise DataError(
+            f"Run {run} in {store.url} has no bundle. Run the export stage first."
+        ) from error
+
+
+def to_json(data: Any) -> bytes:  # noqa: ANN401  # plain data, dataclasses in it
+    """Return data as JSON bytes, the same for the same data."""
+    text = json.dumps(data, indent=2, sort_keys=True, default=_plain)
+    return text.encode() + b"\n"
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  # json's own contract
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _bytes(text: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)

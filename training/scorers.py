@@ -1,0 +1,146 @@
+"""One linear support vector machine for every node of the taxonomy, against all other products.
+
+A class's score is its own scorer's margin plus those of its ancestors, so that a class with three
+products leans on what its department has learnt. One-vs-rest linear SVMs on TF-IDF: Joachims 1998;
+the squared hinge solved in the dual: Hsieh et al. 2008 (liblinear).
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from os import cpu_count
+
+import numpy as np
+from aisle.taxonomy import Taxonomy
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.svm import LinearSVC
+
+from training.progress import Steps
+
+# Scorers solved in one call of liblinear, which copies the matrix once a call.
+_TOGETHER = 64
+_TOLERANCE = 0.1
+_MOST_ITERATIONS = 200
+
+ClassSet = tuple[int, ...]
+"""The classes below a node, ascending: what its scorer tells from the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """Which scorers a taxonomy needs, and how a class's score is made of them.
+
+    The score of class c is the sum over slots s of `weights[c, s]` times the margin of scorer
+    `slots[c, s]`; int64 and float32 (classes, depth + 1).
+    """
+
+    class_sets: tuple[ClassSet, ...]
+    slots: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
+def structure(taxonomy: Taxonomy, *, ancestor_weight: float) -> Structure:
+    """Return the scorers of a taxonomy: one for each distinct set of classes below a node.
+
+    Every class has the same total weight: below its own level a class counts for its descendants.
+    A node with all classes below it tells nothing apart and has no scorer.
+    """
+    size = len(taxonomy.classes)
+    below: dict[int, list[int]] = {}
+    for label, nodes in enumerate(taxonomy.ancestors):
+        for node in nodes[nodes >= 0]:
+            below.setdefault(int(node), []).append(label)
+    numbers: dict[ClassSet, int] = {}
+    slots = np.zeros((size, taxonomy.depth + 1), np.int64)
+    weights = np.zeros(slots.shape, np.float32)
+    for label, nodes in enumerate(taxonomy.ancestors):
+        own = (label,)
+        chain = [tuple(below[int(node)]) if node >= 0 else own for node in nodes]
+        for slot, class_set in enumerate([*chain, own]):
+            if len(class_set) < size:
+                slots[label, slot] = numbers.setdefault(class_set, len(numbers))
+                weights[label, slot] = 1 if slot == taxonomy.depth else ancestor_weight
+    return Structure(tuple(numbers), slots, weights)
+
+
+def fit_scorers(
+    features: csr_matrix,
+    labels: NDArray[np.int64],
+    class_sets: Sequence[ClassSet],
+    *,
+    inverse_regularization: float,
+    steps: Steps,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fit the scorers; return coefficients (scorers, terms) and intercepts (scorers,), float32.
+
+    `features` is float64 (products, terms), `labels` int64 (products,), the class of each.
+    """
+    batches = list(_disjoint_batches(class_sets))
+    numbers = {class_set: number for number, class_set in enumerate(class_sets)}
+    coefficients = np.zeros((len(class_sets), features.shape[1]), np.float32)
+    intercepts = np.zeros(len(class_sets), np.float32)
+
+    def solve(batch: list[ClassSet]) -> None:
+        of_class = np.zeros(labels.max() + 1, np.int64)
+        for position, class_set in enumerate(batch, start=1):
+            of_class[list(class_set)] = position
+        targets = of_class[labels]
+        solved = _solve(features, targets, inverse_regularization)
+        for position, class_set in enumerate(batch, start=1):
+            number = numbers[class_set]
+            coefficients[number], intercepts[number] = solved[position]
+        steps.done(len(batch))
+
+    # liblinear releases the interpreter's lock, and each scorer is solved on its own: the result
+    # does not depend on the number of threads.
+    with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
+        list(pool.map(solve, batches))
+    return coefficients, intercepts
+
+
+def class_scores(
+    margins: NDArray[np.float32], slots: NDArray[np.int64], weights: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Return class scores (products, classes) from the scorers' margins (products, scorers)."""
+    scores = np.zeros((len(margins), len(slots)), np.float32)
+    for slot in range(slots.shape[1]):
+        scores += margins[:, slots[:, slot]] * weights[:, slot]
+    return scores
+
+
+def _disjoint_batches(class_sets: Sequence[ClassSet]) -> Iterator[list[ClassSet]]:
+    """Group the scorers into batches whose class sets are disjoint: one multi-class problem each."""
+    batches: list[tuple[list[ClassSet], set[int]]] = []
+    for class_set in sorted(class_sets, key=lambda one: (-len(one), one)):
+        for batch, taken in batches:
+            if len(batch) < _TOGETHER and taken.isdisjoint(class_set):
+                batch.append(class_set)
+                taken.update(class_set)
+                break
+        else:
+            batches.append(([class_set], set(class_set)))
+    yield from (batch for batch, _ in batches)
+
+
+def _solve(
+    features: csr_matrix, targets: NDArray[np.int64], inverse_regularization: float
+) -> dict[int, tuple[NDArray[np.float64], float]]:
+    """Solve one scorer against the rest for every value of `targets`; return them by value."""
+    machine = LinearSVC(
+        C=inverse_regularization, tol=_TOLERANCE, max_iter=_MOST_ITERATIONS, random_state=0
+    )
+    with warnings.catch_warnings():
+        # The tolerance is loose on purpose (tighter changes no decision); a scorer that stops at
+        # the limit of iterations is judged on the validation split like any other.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        machine.fit(features, targets)
+    weights, intercepts = machine.coef_, machine.intercept_
+    if len(machine.classes_) == 2:  # noqa: PLR2004  # liblinear gives two classes one scorer
+        weights, intercepts = np.vstack([-weights, weights]), np.r_[-intercepts, intercepts]
+    return {
+        int(value): (weights[at], float(intercepts[at]))
+        for at, value in enumerate(machine.classes_)
+    }
