@@ -1,37 +1,61 @@
 """Make confidences mean what they say, on products that the scorers have not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from aisle.product import Path
 from aisle.taxonomy import Taxonomy
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+# The weights of slots are held near where they start, by this times the squared distance of their
+# logarithms, which may move by no more than the range.
+_HOLD = 1e-3
+_RANGE = 4.0
+# Products x classes x slots looked at; more tell the same.
+_MOST_CELLS = 30_000_000
 # A threshold is not believed on fewer products than this.
 _LEAST_SUPPORT = 20
 NEVER = 2.0
 """A threshold that no confidence reaches."""
 
 
-def fit_temperature(scores: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Return the temperature t that minimises the log loss of softmax(scores / t).
+def fit_level_weights(
+    slot_margins: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    labels: NDArray[np.int64],
+    prior: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Return the weight of each slot's margin that minimises the log loss of the classes.
 
-    `scores` (products, classes); `labels` int64 (products,), -1 where the class is unknown: such
-    products are left out. Temperature scaling: Guo et al. 2017.
+    `slot_margins` gives, for rows of products, float32 (rows, classes, slots), 0 where a class has
+    no scorer in a slot; `labels` int64 (products,), -1 where the class is unknown: such products
+    are left out. Few numbers are learnt, so few products will do; they start at `prior` (slots,)
+    and are held near it. One weight for all slots would be temperature scaling (Guo et al. 2017).
     """
-    known = labels >= 0
-    if not known.any():
-        return 1.0
-    scores, labels = scores[known].astype(np.float64), labels[known]
+    rows = np.flatnonzero(labels >= 0)
+    if not len(rows):
+        return prior
+    cells = slot_margins(rows[:1]).size
+    rows = rows[:: max(1, len(rows) * cells // _MOST_CELLS)]
+    margins, labels = slot_margins(rows), labels[rows]
+    start = np.log(prior).astype(np.float64)
 
-    def log_loss(log_temperature: float) -> float:
-        scaled = log_softmax(scores / np.exp(log_temperature), axis=1)
-        return float(-scaled[np.arange(len(labels)), labels].mean())
+    def log_loss(logs: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        weights = np.exp(logs)
+        log_probabilities = log_softmax(margins @ weights.astype(np.float32), axis=1)
+        at = (np.arange(len(labels)), labels)
+        errors = np.exp(log_probabilities)
+        loss = -float(log_probabilities[at].mean())
+        errors[at] -= 1
+        gradient = np.einsum("nc,ncs->s", errors, margins) * weights / len(labels)
+        distance = logs - start
+        return loss + _HOLD * float(distance @ distance), gradient + 2 * _HOLD * distance
 
-    found = minimize_scalar(log_loss, bounds=(np.log(0.01), np.log(10)), method="bounded")
-    return float(np.exp(found.x))
+    bounds = [(low, low + 2 * _RANGE) for low in start - _RANGE]
+    found = minimize(log_loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    # Rounded, so that the last bits of another processor's optimum make no other model.
+    return np.exp(found.x).round(4).astype(np.float32)
 
 
 def answer_thresholds(

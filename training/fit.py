@@ -10,10 +10,10 @@ import numpy as np
 from aisle.errors import BundleError
 from aisle.taxonomy import Taxonomy
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from scipy.special import softmax
 
-from training.calibrate import answer_thresholds, fit_temperature
+from training.calibrate import answer_thresholds, fit_level_weights
 from training.parameters import Parameters
 from training.prepare import Example, Prepared
 from training.problem import Problem, make_problem
@@ -37,7 +37,7 @@ class Choice:
 
     inverse_regularization: float
     min_products: int
-    temperature: float
+    level_weights: tuple[float, ...]
     thresholds: tuple[float, ...]
     candidates: tuple[Candidate, ...]
 
@@ -78,7 +78,6 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
     problem = make_problem(
         [*prepared.train, *prepared.validation],
         min_products=choice.min_products,
-        ancestor_weight=settings.ancestor_weight,
         field_dropout=settings.field_dropout,
         others=prepared.test,
     )
@@ -92,7 +91,9 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
             steps=bar,
         )
     weights, scale = _quantize(coefficients, parameters.export.prune_below)
-    slot_weights = problem.structure.weights / np.float32(choice.temperature)
+    slot_weights = problem.structure.used * _for_depth(
+        choice.level_weights, problem.taxonomy.depth
+    )
     bias = (intercepts[problem.structure.slots] * slot_weights).sum(axis=1)
     return Trained(
         vocabulary=vocabulary,
@@ -124,7 +125,10 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
     )
     if not prepared.validation:
         say("No product is left for validation: parameters stay at their middle candidates.")
-        return Choice(middle.inverse_regularization, middle.min_products, 1.0, (), (middle,))
+        weights = (parameters.fit.ancestor_weight, 1.0)
+        return Choice(
+            middle.inverse_regularization, middle.min_products, weights, (), (middle,)
+        )
 
     trial = _Trial(prepared, parameters)
     tried = [trial.run(value, middle.min_products) for value in regularizations]
@@ -141,18 +145,27 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
         f"{best.node_accuracy:.4f} of their nodes are right."
     )
     problem = trial.problem(best.min_products)
-    scores = trial.scores(problem, best.inverse_regularization)
-    labels = np.array([problem.label(example.path) for example in prepared.validation])
-    temperature = fit_temperature(scores, labels)
+    margins = trial.margins(problem, best.inverse_regularization)
+    paths = [example.path for example in prepared.validation]
+    level_weights = fit_level_weights(
+        lambda rows: problem.structure.margins(margins[rows]),
+        np.array([problem.label(path) for path in paths]),
+        _start_weights(problem.taxonomy.depth, parameters),
+    )
+    scores = problem.structure.scores(margins, level_weights)
     thresholds = answer_thresholds(
         problem.taxonomy,
-        softmax(scores / temperature, axis=1).astype(np.float32),
+        softmax(scores, axis=1),
         scores.argmax(axis=1),
-        [example.path for example in prepared.validation],
+        paths,
         precision=parameters.answer.precision,
     )
     return Choice(
-        best.inverse_regularization, best.min_products, temperature, thresholds, tuple(tried)
+        best.inverse_regularization,
+        best.min_products,
+        tuple(map(float, level_weights)),
+        thresholds,
+        tuple(tried),
     )
 
 
@@ -177,14 +190,15 @@ class _Trial:
             self._problems[min_products] = make_problem(
                 self._prepared.train,
                 min_products=min_products,
-                ancestor_weight=settings.ancestor_weight,
-                field_dropout=settings.field_dropout,
+                        field_dropout=settings.field_dropout,
             )
         return self._problems[min_products]
 
     def run(self, inverse_regularization: float, min_products: int) -> Candidate:
         problem = self.problem(min_products)
-        scores = self.scores(problem, inverse_regularization)
+        margins = self.margins(problem, inverse_regularization)
+        weights = _start_weights(problem.taxonomy.depth, self._parameters)
+        scores = problem.structure.scores(margins, weights)
         chosen = [problem.taxonomy.classes[label] for label in scores.argmax(axis=1)]
         accuracy = node_accuracy(
             [[node.id for node in path] for path in chosen],
@@ -192,8 +206,8 @@ class _Trial:
         )
         return Candidate(inverse_regularization, min_products, accuracy)
 
-    def scores(self, problem: Problem, inverse_regularization: float) -> NDArray[np.float32]:
-        """Return class scores of the validation products; fit the scorers not fitted yet."""
+    def margins(self, problem: Problem, inverse_regularization: float) -> NDArray[np.float32]:
+        """Return the scorers' margins on validation; fit the scorers that are not fitted yet."""
         members: dict[int, list[str]] = {}
         for own, label in problem.class_of.items():
             members.setdefault(label, []).append(own)
@@ -221,8 +235,19 @@ class _Trial:
             where = dict(zip(problem.structure.class_sets, names, strict=True))
             for at, class_set in enumerate(missing):
                 self._margins[where[class_set]] = margins[:, at]
-        margins = np.stack([self._margins[name] for name in names], axis=1)
-        return class_scores(margins, problem.structure.slots, problem.structure.weights)
+        return np.stack([self._margins[name] for name in names], axis=1)
+
+
+def _start_weights(depth: int, parameters: Parameters) -> NDArray[np.float32]:
+    """Return the weights of the slots before any is learnt: the ancestors', and a class's own."""
+    return np.array([*[parameters.fit.ancestor_weight] * depth, 1.0], np.float32)
+
+
+def _for_depth(level_weights: Sequence[float], depth: int) -> NDArray[np.float32]:
+    """Fit the weights of slots to a taxonomy that may be deeper or shallower than the trial's."""
+    *ancestors, own = level_weights
+    stretched = [*ancestors, *[ancestors[-1]] * depth][:depth]
+    return np.array([*stretched, own], np.float32)
 
 
 def _collect(problem: Problem, parameters: Parameters) -> tuple[Vocabulary, csr_matrix]:
@@ -247,6 +272,4 @@ def _quantize(
         relative = (coefficients[:, start : start + 4096] / scale[start : start + 4096]).T
         relative[np.abs(relative) < prune_below] = 0
         rows.append(csr_matrix(np.rint(relative * 127).astype(np.int8)))
-    from scipy.sparse import vstack
-
     return vstack(rows).tocsr(), (scale / 127).astype(np.float32)

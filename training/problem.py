@@ -39,7 +39,6 @@ def make_problem(
     examples: Sequence[Example],
     *,
     min_products: int,
-    ancestor_weight: float,
     field_dropout: float,
     others: Sequence[Example] = (),
 ) -> Problem:
@@ -73,7 +72,7 @@ def make_problem(
         distinct=len(examples),
         labels=np.array([label for _, label in rows], np.int64),
         taxonomy=taxonomy,
-        structure=structure(taxonomy, ancestor_weight=ancestor_weight),
+        structure=structure(taxonomy),
         class_of=class_of,
     )
 

@@ -33,20 +33,30 @@ ClassSet = tuple[int, ...]
 class Structure:
     """Which scorers a taxonomy needs, and how a class's score is made of them.
 
-    The score of class c is the sum over slots s of `weights[c, s]` times the margin of scorer
-    `slots[c, s]`; int64 and float32 (classes, depth + 1).
+    A class has a slot for each level, root first, and a last one for its own scorer; its score is
+    the weighted sum of the margins of the scorers `slots` int64 (classes, slots), where `used`
+    bool (classes, slots).
     """
 
     class_sets: tuple[ClassSet, ...]
     slots: NDArray[np.int64]
-    weights: NDArray[np.float32]
+    used: NDArray[np.bool_]
+
+    def margins(self, margins: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Spread scorers' margins (products, scorers) over (products, classes, slots)."""
+        return np.where(self.used, margins[:, self.slots], np.float32(0))
+
+    def scores(
+        self, margins: NDArray[np.float32], level_weights: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return class scores (products, classes) from the scorers' margins."""
+        return class_scores(margins, self.slots, self.used * level_weights)
 
 
-def structure(taxonomy: Taxonomy, *, ancestor_weight: float) -> Structure:
+def structure(taxonomy: Taxonomy) -> Structure:
     """Return the scorers of a taxonomy: one for each distinct set of classes below a node.
 
-    Every class has the same total weight: below its own level a class counts for its descendants.
-    A node with all classes below it tells nothing apart and has no scorer.
+    Below its own level a class stands for its descendants, so that all classes use all slots. A node with all classes below it tells nothing apart and has no scorer.
     """
     size = len(taxonomy.classes)
     below: dict[int, list[int]] = {}
@@ -55,15 +65,15 @@ def structure(taxonomy: Taxonomy, *, ancestor_weight: float) -> Structure:
             below.setdefault(int(node), []).append(label)
     numbers: dict[ClassSet, int] = {}
     slots = np.zeros((size, taxonomy.depth + 1), np.int64)
-    weights = np.zeros(slots.shape, np.float32)
+    used = np.zeros(slots.shape, np.bool_)
     for label, nodes in enumerate(taxonomy.ancestors):
         own = (label,)
         chain = [tuple(below[int(node)]) if node >= 0 else own for node in nodes]
         for slot, class_set in enumerate([*chain, own]):
             if len(class_set) < size:
                 slots[label, slot] = numbers.setdefault(class_set, len(numbers))
-                weights[label, slot] = 1 if slot == taxonomy.depth else ancestor_weight
-    return Structure(tuple(numbers), slots, weights)
+                used[label, slot] = True
+    return Structure(tuple(numbers), slots, used)
 
 
 def fit_scorers(

@@ -15,7 +15,7 @@ from aisle.taxonomy import Taxonomy
 
 # Products scored in one pass. The scorer reads the weights of each distinct term once a pass, and
 # multiplies densely: more products share more terms but multiply more zeros.
-_PASS = 16
+_PASS = 8
 _NO_CLASSES = np.empty(0, np.int64)
 
 
@@ -62,8 +62,8 @@ class Classifier:
     ) -> list[Prediction]:
         """Return a prediction for each product, in order.
 
-        `top_k` is the number of alternatives including the predicted category; `explain` asks for
-        evidence, which costs about as much as the prediction itself.
+        `top_k` is the number of alternatives, the predicted category not among them; `explain` asks
+        for evidence, which costs about as much as the prediction itself.
         """
         return list(self._predictions(products, top_k=top_k, explain=explain))
 
@@ -90,15 +90,15 @@ class Classifier:
                 for level, threshold in zip(levels, thresholds, strict=False)
                 if level.confidence >= threshold
             ]
-            best = np.argsort(-probabilities[row], kind="stable")[:top_k]
+            best = np.argsort(-probabilities[row], kind="stable")[: top_k + 1]
             yield Prediction(
-                category=Scored(path, float(probabilities[row, label])),
+                category=levels[-1],
                 levels=levels,
                 answer=sure[-1] if sure else None,
                 needs_review=not sure or sure[-1].path != path,
                 alternatives=tuple(
                     Scored(self.taxonomy.classes[other], float(probabilities[row, other]))
-                    for other in best
+                    for other in best[best != label][:top_k]
                 ),
                 evidence=self._evidence(product, label) if explain else (),
                 model_version=self.model_version,

@@ -1,0 +1,70 @@
+"""`aisle predict`: one product's category, in the terminal."""
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.context import Context
+
+if TYPE_CHECKING:
+    from aisle.product import Prediction, Product
+
+
+def predict(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="The product's name.")] = "",
+    description: Annotated[str, typer.Option(help="The product's description.")] = "",
+    manufacturer: Annotated[str, typer.Option(help="Who makes it.")] = "",
+    price: Annotated[float | None, typer.Option(min=0, help="What it costs.")] = None,
+    top_k: Annotated[int, typer.Option(min=1, max=20, help="How many alternatives.")] = 5,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, as the API answers.")
+    ] = False,
+) -> None:
+    """Say which category a product belongs in.
+
+    **Examples**
+
+      aisle predict "GoPro - Camera Mount Accessory Kit - Black"
+
+      aisle predict "Alkaline batteries" --description "AA; 4-pack" --price 5.49 --json
+    """
+    from aisle.product import Product
+
+    product = Product(name or None, description or None, manufacturer or None, price)
+    options: Context = context.obj
+    (prediction,) = options.classifier().predict([product], top_k=top_k)
+    if as_json:
+        typer.echo(json.dumps(asdict(prediction)))
+    else:
+        _print(product, prediction)
+
+
+def _print(product: "Product", prediction: "Prediction") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    for depth, level in enumerate(prediction.levels):
+        console.print(f"{'  ' * depth}{level.category.name}  [dim]{level.confidence:.1%}[/dim]")
+    if prediction.needs_review:
+        shown = prediction.answer.category.name if prediction.answer else "nothing yet"
+        console.print(f"[yellow]A person should look: sure of {shown} only.[/yellow]")
+
+    for field in ("name", "description", "manufacturer"):
+        typed = getattr(product, field)
+        if typed:
+            text = Text(typed)
+            for fragment in prediction.evidence:
+                if fragment.field == field:
+                    text.stylize("bold green", fragment.start, fragment.end)
+            console.print(Text.assemble((f"{field}: ", "dim"), text))
+
+    table = Table(title="What else it might be", title_justify="left", show_header=False, box=None)
+    for other in prediction.alternatives:
+        path = " > ".join(node.name for node in other.path)
+        table.add_row(f"{other.confidence:.1%}", path)
+    console.print(table)

@@ -1,0 +1,39 @@
+"""`aisle serve`: the API on this machine."""
+
+from typing import Annotated
+
+import typer
+
+from cli.context import Context
+
+
+def serve(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8080,
+) -> None:
+    """Serve the API on this machine, with the store's model or the packaged one.
+
+    It listens on 127.0.0.1 only. Stop it with Ctrl-C.
+
+    **Example**
+
+      aisle serve --port 8000
+    """
+    import uvicorn
+    from predict.app import create_app
+    from starlette.responses import RedirectResponse
+
+    options: Context = context.obj
+    classifier = options.classifier()
+    api = create_app(lambda: classifier)
+
+    @api.get("/", include_in_schema=False)
+    def home() -> RedirectResponse:
+        return RedirectResponse("v1/docs")
+
+    typer.echo(
+        f"Model {classifier.model_version} answers at http://localhost:{port}/v1/predict; "
+        f"try it at http://localhost:{port}/v1/docs. Ctrl-C stops.",
+        err=True,
+    )
+    uvicorn.run(api, host="127.0.0.1", port=port, log_level="warning", server_header=False)

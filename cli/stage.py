@@ -1,0 +1,79 @@
+"""`aisle stage …`: the stages of the training job, one at a time."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.context import Context
+from cli.train import DataOption, ParametersOption, TestDataOption
+
+if TYPE_CHECKING:
+    from training.pipeline import Trainer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Run one stage of the training job. Each prints the id that the next one takes.",
+)
+
+SnapshotArgument = Annotated[str, typer.Argument(help="The id that `aisle stage ingest` printed.")]
+PreparedArgument = Annotated[str, typer.Argument(help="The id that `aisle stage prepare` printed.")]
+RunArgument = Annotated[str, typer.Argument(help="The id that `aisle stage fit` printed.")]
+
+
+@app.command()
+def ingest(
+    context: typer.Context, data: DataOption = None, test_data: TestDataOption = None
+) -> None:
+    """Write a catalogue to the store as an immutable snapshot; print its id."""
+    from training.fetch import open_data_set
+
+    typer.echo(_trainer(context).ingest(data or open_data_set(), test_data=test_data))
+
+
+@app.command()
+def prepare(
+    context: typer.Context, snapshot: SnapshotArgument, parameters: ParametersOption = None
+) -> None:
+    """Clean and split a snapshot; print the id of the prepared data."""
+    typer.echo(_trainer(context, parameters).prepare(snapshot))
+
+
+@app.command()
+def fit(
+    context: typer.Context, prepared: PreparedArgument, parameters: ParametersOption = None
+) -> None:
+    """Choose and fit a model on prepared data; print the id of the run."""
+    typer.echo(_trainer(context, parameters).fit(prepared))
+
+
+@app.command()
+def export(
+    context: typer.Context, run: RunArgument, parameters: ParametersOption = None
+) -> None:
+    """Write a run's bundle, and prove that it equals the trained model."""
+    _trainer(context, parameters).export(run)
+    typer.echo(run)
+
+
+@app.command()
+def evaluate(context: typer.Context, run: RunArgument) -> None:
+    """Score a run's bundle on the frozen test."""
+    _trainer(context).evaluate(run)
+    typer.echo(run)
+
+
+@app.command()
+def publish(
+    context: typer.Context, run: RunArgument, parameters: ParametersOption = None
+) -> None:
+    """Let a run's bundle through the gate, to serve; exit code 3 where it is refused."""
+    typer.echo(_trainer(context, parameters).publish(run).version)
+
+
+def _trainer(context: typer.Context, parameters: Path | None = None) -> "Trainer":
+    from training.parameters import DEFAULT, load
+    from training.pipeline import Trainer
+
+    options: Context = context.obj
+    return Trainer(options.store(), load(parameters or DEFAULT))
