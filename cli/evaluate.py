@@ -37,7 +37,8 @@ def evaluate(
       aisle --store shops/acme evaluate --data test.json --fields name,description --json
     """
     from training.catalogue import Skipped, read_catalogue
-    from training.evaluate import FIELDS, evaluate as score
+    from training.evaluate import FIELDS
+    from training.evaluate import evaluate as score
     from training.progress import say
 
     chosen = [field.strip() for field in fields.split(",")]

@@ -4,9 +4,9 @@ import sys
 from typing import Annotated
 
 import typer
+
 from aisle import __version__
 from aisle.errors import AisleError, PublicationRefusedError
-
 from cli import evaluate, model, predict, serve, stage, train
 from cli.context import DEFAULT_STORE, Context
 
@@ -32,7 +32,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(stage.app, name="stage")
 
 
-def _version(value: bool) -> None:
+def _show_version(value: bool) -> None:
     if value:
         typer.echo(f"aisle {__version__}")
         raise typer.Exit
@@ -49,9 +49,11 @@ def options(
             "An empty or absent one means the packaged model.",
         ),
     ] = DEFAULT_STORE,
-    version: Annotated[
+    _version: Annotated[
         bool,
-        typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True),
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Which aisle does this product belong in?

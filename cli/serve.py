@@ -20,8 +20,9 @@ def serve(
       aisle serve --port 8000
     """
     import uvicorn
-    from predict.app import create_app
     from starlette.responses import RedirectResponse
+
+    from predict.app import create_app
 
     options: Context = context.obj
     classifier = options.classifier()

@@ -48,9 +48,7 @@ def fit(
 
 
 @app.command()
-def export(
-    context: typer.Context, run: RunArgument, parameters: ParametersOption = None
-) -> None:
+def export(context: typer.Context, run: RunArgument, parameters: ParametersOption = None) -> None:
     """Write a run's bundle, and prove that it equals the trained model."""
     _trainer(context, parameters).export(run)
     typer.echo(run)
@@ -64,9 +62,7 @@ def evaluate(context: typer.Context, run: RunArgument) -> None:
 
 
 @app.command()
-def publish(
-    context: typer.Context, run: RunArgument, parameters: ParametersOption = None
-) -> None:
+def publish(context: typer.Context, run: RunArgument, parameters: ParametersOption = None) -> None:
     """Let a run's bundle through the gate, to serve; exit code 3 where it is refused."""
     typer.echo(_trainer(context, parameters).publish(run).version)
 

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from aisle.product import Path
-from aisle.taxonomy import Taxonomy
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
+
+from aisle.product import Path
+from aisle.taxonomy import Taxonomy
 
 # The weights of slots are held near where they start, by this times the squared distance of their
 # logarithms, which may move by no more than the range.
@@ -76,9 +77,7 @@ def answer_thresholds(
     for depth in range(taxonomy.depth):
         nodes = taxonomy.ancestors[chosen, depth] if len(chosen) else np.empty(0, np.int64)
         rows = np.flatnonzero(nodes >= 0)
-        right = [
-            taxonomy.nodes[nodes[row]] == paths[row][: depth + 1] for row in rows
-        ]
+        right = [taxonomy.nodes[nodes[row]] == paths[int(row)][: depth + 1] for row in rows]
         thresholds.append(_threshold(rolled[rows, nodes[rows]], np.array(right), precision))
     return tuple(thresholds)
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from aisle.bundle import Bundle
-
 from training.fit import Choice
 
 
@@ -11,6 +10,7 @@ def model_card(bundle: Bundle, choice: Choice, metrics: dict[str, Any]) -> str:
     """Return the card as Markdown; the same for the same bundle."""
     manifest = bundle.manifest
     products = manifest.dataset["products"]
+    leaf = metrics["leaf"]
     levels = "\n".join(
         f"| {level['level']} | {level['rows']} | {level['labels']} | {level['accuracy']:.4f} "
         f"| {level['macro_f1']:.4f} | {level['weighted_f1']:.4f} |"
@@ -39,8 +39,8 @@ ancestors'; softmax with a temperature fitted on products that the scorers had n
 | ---: | ---: | ---: | ---: | ---: | ---: |
 {levels}
 
-Last category: accuracy {metrics["leaf"]["accuracy"]:.4f}, macro-F1 {metrics["leaf"]["macro_f1"]:.4f}
-over {metrics["leaf"]["labels"]} categories. Expected calibration error
+Last category: accuracy {leaf["accuracy"]:.4f}, macro-F1 {leaf["macro_f1"]:.4f}
+over {leaf["labels"]} categories. Expected calibration error
 {metrics["calibration_error"]:.4f}.
 
 ## Chosen on the validation split

@@ -55,7 +55,7 @@ def read_catalogue(path: FilePath, *, skipped: Skipped | None = None) -> Iterato
             yield labelled
     if not usable:
         raise DataError(
-            f"No usable product was found in {path}: {skipped or 'the file is empty'}. Expected "
+            f"No usable product was found in {path}: {str(skipped) or 'it is empty'}. Expected "
             "rows with a name or a description and a category, in the schema of the README."
         )
 
@@ -64,9 +64,8 @@ def _rows(path: FilePath) -> Iterator[Any]:
     try:
         with path.open("rb") as raw:
             compressed = raw.read(2) == _GZIP_MAGIC
-            raw.seek(0)
-            # gzip reads several members in one file as one.
-            stream = cast("BinaryIO", gzip.open(raw)) if compressed else raw
+        # gzip reads several members in one file as one.
+        with cast("BinaryIO", gzip.open(path) if compressed else path.open("rb")) as stream:
             yield from _parse(stream, path)
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise DataError(

@@ -5,11 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from aisle.classifier import Classifier
-from aisle.product import Path, Product
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
+from aisle.classifier import Classifier
+from aisle.product import Path, Product
 from training.catalogue import LabelledProduct
 from training.progress import track
 
@@ -48,8 +48,7 @@ def evaluate(
     for start in track(range(0, len(products), _CHUNK), "predicting"):
         probabilities = classifier.probabilities(products[start : start + _CHUNK])
         labels = classifier.choose(probabilities)
-        ends = [len(taxonomy.classes[label]) - 1 for label in labels]
-        nodes = taxonomy.ancestors[labels, ends]
+        nodes = taxonomy.ends[labels]
         chosen += labels.tolist()
         confidences += taxonomy.roll_up(probabilities)[np.arange(len(nodes)), nodes].tolist()
         for label, confidence in folding.fold(probabilities):
@@ -71,10 +70,7 @@ def evaluate(
         "levels": [{"level": at + 1, **_level(rows, paths, at)} for at in range(depth)],
         "leaf": _figures(
             [_node_key(row, len(row.path) - 1) for row in rows],
-            [
-                _last_key(row, path)
-                for row, path in zip(rows, paths, strict=True)
-            ],
+            [_last_key(row, path) for row, path in zip(rows, paths, strict=True)],
         ),
         "folded": {
             "min_count": min_count,
@@ -126,7 +122,8 @@ class _Folding:
 def _level(rows: Sequence[LabelledProduct], paths: Sequence[Path], at: int) -> dict[str, Any]:
     deep = [pair for pair in zip(rows, paths, strict=True) if len(pair[0].path) > at]
     return _figures(
-        [_node_key(row, at) for row, _ in deep], [_predicted_key(row, path, at) for row, path in deep]
+        [_node_key(row, at) for row, _ in deep],
+        [_predicted_key(row, path, at) for row, path in deep],
     )
 
 

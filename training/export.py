@@ -6,13 +6,14 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csc_array, diags_array
+
 from aisle import bundle
 from aisle.bundle import Bundle
 from aisle.classifier import Classifier
 from aisle.errors import BundleError
 from aisle.golden import Golden, to_lines
 from aisle.product import Product
-
 from training import onnx_graph
 from training.fit import Trained
 from training.parameters import Parameters
@@ -90,7 +91,8 @@ def _golden(trained: Trained, classifier: Classifier, count: int) -> list[Golden
     """
     size = len(trained.taxonomy.classes)
     words = [at for at, term in enumerate(trained.vocabulary.terms) if term.startswith("w:")]
-    columns = trained.weights[words].astype(np.float32).multiply(trained.scale[words, None]).tocsc()
+    scaled = diags_array(trained.scale[words]) @ trained.weights[words].astype(np.float32)
+    columns = csc_array(scaled)
     made = []
     for label in np.unique(np.linspace(0, size - 1, min(count, size)).astype(int)):
         scores = np.zeros(len(words), np.float32)

@@ -1,18 +1,15 @@
 """Fetch the open data set that Aisle trains on where no catalogue is given."""
 
-import os
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from aisle.errors import DataError
 from rich.progress import wrap_file
 
+from aisle.errors import DataError
 from training.progress import console, say
 
-URL = (
-    "https://raw.githubusercontent.com/anyoneai/e-commerce-open-data-set/master/products.json"
-)
+URL = "https://raw.githubusercontent.com/anyoneai/e-commerce-open-data-set/master/products.json"
 CACHE = Path(".aisle") / "cache"
 _TIMEOUT = 30
 
@@ -40,7 +37,7 @@ def open_data_set(url: str = URL, cache: Path = CACHE) -> Path:
             ) as reader:
                 while block := reader.read(1 << 20):
                     out.write(block)
-        os.replace(partial, target)
+        partial.replace(target)
     except (URLError, OSError) as error:
         raise DataError(
             f"The open data set could not be fetched from {url}: {error}. Connect to the internet "

@@ -1,24 +1,20 @@
 """Stage 3, fit: prepared products -> a trained model, every choice made on the validation split."""
 
-import io
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from aisle.errors import BundleError
-from aisle.taxonomy import Taxonomy
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix, diags_array, vstack
 from scipy.special import softmax
 
+from aisle.taxonomy import Taxonomy
 from training.calibrate import answer_thresholds, fit_level_weights
 from training.parameters import Parameters
-from training.prepare import Example, Prepared
+from training.prepare import Prepared
 from training.problem import Problem, make_problem
 from training.progress import say, steps
-from training.scorers import Structure, class_scores, fit_scorers
+from training.scorers import class_scores, fit_scorers
 from training.terms import Vocabulary, collect, feature_spec, matrix
 
 
@@ -62,8 +58,8 @@ class Trained:
 
     def probabilities(self, features: csr_matrix) -> NDArray[np.float32]:
         """Return class probabilities (products, classes), by scipy: what ONNX has to equal."""
-        coefficients = self.weights.astype(np.float32).multiply(self.scale[:, None])
-        margins = np.asarray((features @ coefficients.tocsr()).todense(), np.float32)
+        coefficients = diags_array(self.scale) @ self.weights.astype(np.float32)
+        margins = (features @ coefficients).toarray().astype(np.float32)
         scores = class_scores(margins, self.slots, self.slot_weights) + self.bias
         return softmax(scores, axis=1)
 
@@ -91,9 +87,7 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
             steps=bar,
         )
     weights, scale = _quantize(coefficients, parameters.export.prune_below)
-    slot_weights = problem.structure.used * _for_depth(
-        choice.level_weights, problem.taxonomy.depth
-    )
+    slot_weights = problem.structure.used * _for_depth(choice.level_weights, problem.taxonomy.depth)
     bias = (intercepts[problem.structure.slots] * slot_weights).sum(axis=1)
     return Trained(
         vocabulary=vocabulary,
@@ -117,7 +111,7 @@ def node_accuracy(chosen: Sequence[Sequence[str]], true: Sequence[Sequence[str]]
 
 
 def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
-    """Try the candidates on train against validation: first the regularisation, then the folding."""
+    """Try the candidates on train against validation: the regularisation, then the folding."""
     settings = parameters.fit
     regularizations, minima = settings.inverse_regularization, settings.min_products
     middle = Candidate(
@@ -126,9 +120,7 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
     if not prepared.validation:
         say("No product is left for validation: parameters stay at their middle candidates.")
         weights = (parameters.fit.ancestor_weight, 1.0)
-        return Choice(
-            middle.inverse_regularization, middle.min_products, weights, (), (middle,)
-        )
+        return Choice(middle.inverse_regularization, middle.min_products, weights, (), (middle,))
 
     trial = _Trial(prepared, parameters)
     tried = [trial.run(value, middle.min_products) for value in regularizations]
@@ -190,7 +182,7 @@ class _Trial:
             self._problems[min_products] = make_problem(
                 self._prepared.train,
                 min_products=min_products,
-                        field_dropout=settings.field_dropout,
+                field_dropout=settings.field_dropout,
             )
         return self._problems[min_products]
 
@@ -253,9 +245,7 @@ def _for_depth(level_weights: Sequence[float], depth: int) -> NDArray[np.float32
 def _collect(problem: Problem, parameters: Parameters) -> tuple[Vocabulary, csr_matrix]:
     scorers = max(1, len(problem.structure.class_sets))
     most = parameters.features.max_weights // scorers
-    return collect(
-        problem.products, parameters.features, distinct=problem.distinct, max_terms=most
-    )
+    return collect(problem.products, parameters.features, distinct=problem.distinct, max_terms=most)
 
 
 def _quantize(

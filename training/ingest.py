@@ -96,9 +96,7 @@ def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
 
 
 def _line(row: LabelledProduct, *, test: bool) -> bytes:
-    category = [
-        {"id": own, "name": node.name} for node, own in zip(row.path, row.ids, strict=True)
-    ]
+    category = [{"id": own, "name": node.name} for node, own in zip(row.path, row.ids, strict=True)]
     return json_lines([{**asdict(row.product), "category": category, "test": test}])
 
 

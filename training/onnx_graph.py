@@ -1,10 +1,15 @@
 """The scorer as an ONNX graph: terms and values in, probabilities and reasons out."""
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from training.fit import Trained
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # What every onnxruntime of the last years reads; nothing newer is needed.
 _OPSET = 18
@@ -31,7 +36,7 @@ def build(trained: Trained) -> bytes:
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["products", classes]),
         helper.make_tensor_value_info("weights", TensorProto.FLOAT, ["terms", "asked"]),
     ]
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "scale": trained.scale[:, None],
         "slots": trained.slots,
         "slot_weights": trained.slot_weights,

@@ -11,7 +11,6 @@ from aisle.bundle import Bundle
 from aisle.classifier import Classifier
 from aisle.golden import replay
 from aisle.store import Store
-
 from training import card, runs
 from training.catalogue import LabelledProduct
 from training.evaluate import evaluate

@@ -142,7 +142,9 @@ def fold_rare(products: Mapping[Path, int], min_products: int) -> dict[Path, Pat
             while end > 1 and below[path[:end]] < min_products:
                 end -= 1
         folded[path] = path[:end]
-    return folded
+    # A category that others joined is a class, so its own few products need not go further up.
+    classes = set(folded.values())
+    return {path: path if path in classes else found for path, found in folded.items()}
 
 
 def read_prepared(store: Store, prepared_id: str) -> Prepared:
@@ -157,8 +159,15 @@ def read_prepared(store: Store, prepared_id: str) -> Prepared:
         )
         for name in SPLITS
     }
-    identity = ("id", "snapshot_id", "snapshot_sha256", "test_sha256")
-    return Prepared(**{name: facts[name] for name in identity}, **examples)
+    return Prepared(
+        id=facts["id"],
+        snapshot_id=facts["snapshot_id"],
+        snapshot_sha256=facts["snapshot_sha256"],
+        test_sha256=facts["test_sha256"],
+        train=examples["train"],
+        validation=examples["validation"],
+        test=examples["test"],
+    )
 
 
 def _save(store: Store, prepared: Prepared, settings: parameters.Prepare) -> None:

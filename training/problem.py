@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
+
 from aisle.errors import DataError
 from aisle.product import Path, Product
 from aisle.taxonomy import Entry, Taxonomy
-from numpy.typing import NDArray
-
 from training.prepare import Example, canonical_paths, fold_rare
 from training.scorers import Structure, structure
 
@@ -62,11 +62,20 @@ def make_problem(
     everything = [*examples, *others]
     known = canonical_paths([example.path for example in everything])
     products = Counter(example.path[-1].id for example in everything)
-    entries = [Entry(path, products[own], class_of.get(own)) for own, path in known.items()]
+    # Ancestors are categories too, whether or not a product is labelled so.
+    for path in [*known.values(), *classes]:
+        for depth in range(1, len(path)):
+            known.setdefault(path[depth - 1].id, path[:depth])
+    entries = [
+        Entry(path, products[own], class_of.get(own, number.get(path)))
+        for own, path in known.items()
+    ]
     taxonomy = Taxonomy(classes, entries)
 
     rows = [(one.product, class_of[one.path[-1].id]) for one in examples]
-    rows += [(copy, label) for one, label in rows for copy in _with_fields_dropped(one, field_dropout)]
+    rows += [
+        (copy, label) for one, label in rows for copy in _with_fields_dropped(one, field_dropout)
+    ]
     return Problem(
         products=tuple(product for product, _ in rows),
         distinct=len(examples),

@@ -12,7 +12,6 @@ from aisle.classifier import Classifier
 from aisle.errors import PublicationRefusedError
 from aisle.registry import Pointer
 from aisle.store import Store
-
 from training import parameters
 from training.catalogue import LabelledProduct
 from training.evaluate import evaluate
@@ -74,10 +73,11 @@ def _absolute_reasons(metrics: dict[str, Any], test: Sequence[LabelledProduct]) 
     baseline = most / len(test)
     accuracy = metrics["leaf"]["accuracy"]
     if accuracy <= baseline < 1:
-        return [
+        reason = (
             f"its accuracy {accuracy:.4f} on the frozen test is no better than always answering "
             f"the commonest category ({baseline:.4f})"
-        ]
+        )
+        return [reason]
     return []
 
 

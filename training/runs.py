@@ -10,13 +10,13 @@ from dataclasses import asdict, is_dataclass
 from typing import Any
 
 import numpy as np
+from scipy.sparse import csr_matrix
+
 from aisle import bundle, keys
 from aisle.bundle import Bundle
 from aisle.errors import DataError, ObjectNotFoundError
 from aisle.store import Store
 from aisle.taxonomy import Taxonomy
-from scipy.sparse import csr_matrix
-
 from training.fit import Candidate, Choice, Trained
 from training.parameters import Parameters
 from training.progress import say
@@ -49,7 +49,7 @@ def save_trained(store: Store, run: str, trained: Trained, prepared_id: str) -> 
         "choice": asdict(trained.choice),
         "shape": trained.weights.shape,
     }
-    arrays = {
+    arrays: dict[str, Any] = {
         "about": _bytes(json.dumps(about)),
         "terms": _bytes("\n".join(trained.vocabulary.terms)),
         "document_frequency": trained.vocabulary.document_frequency,

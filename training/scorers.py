@@ -7,17 +7,16 @@ the squared hinge solved in the dual: Hsieh et al. 2008 (liblinear).
 
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from os import cpu_count
 
 import numpy as np
-from aisle.taxonomy import Taxonomy
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.svm import LinearSVC
 
+from aisle.taxonomy import Taxonomy
 from training.progress import Steps
 
 # Scorers solved in one call of liblinear, which copies the matrix once a call.
@@ -56,7 +55,8 @@ class Structure:
 def structure(taxonomy: Taxonomy) -> Structure:
     """Return the scorers of a taxonomy: one for each distinct set of classes below a node.
 
-    Below its own level a class stands for its descendants, so that all classes use all slots. A node with all classes below it tells nothing apart and has no scorer.
+    Below its own level a class stands for its descendants, so that all classes use all slots. A
+    node with all classes below it tells nothing apart and has no scorer.
     """
     size = len(taxonomy.classes)
     below: dict[int, list[int]] = {}
@@ -92,22 +92,17 @@ def fit_scorers(
     numbers = {class_set: number for number, class_set in enumerate(class_sets)}
     coefficients = np.zeros((len(class_sets), features.shape[1]), np.float32)
     intercepts = np.zeros(len(class_sets), np.float32)
-
-    def solve(batch: list[ClassSet]) -> None:
-        of_class = np.zeros(labels.max() + 1, np.int64)
-        for position, class_set in enumerate(batch, start=1):
-            of_class[list(class_set)] = position
-        targets = of_class[labels]
-        solved = _solve(features, targets, inverse_regularization)
-        for position, class_set in enumerate(batch, start=1):
-            number = numbers[class_set]
-            coefficients[number], intercepts[number] = solved[position]
+    # Processes, not threads: liblinear's random numbers are one sequence for the whole process, and
+    # threads would take turns at it, another model each time.
+    pool = Parallel(n_jobs=-1, return_as="generator")
+    tasks = (
+        delayed(_solve)(features, _targets(labels, batch), inverse_regularization)
+        for batch in batches
+    )
+    for batch, (weights, offsets) in zip(batches, pool(tasks), strict=True):
+        found = [numbers[class_set] for class_set in batch]
+        coefficients[found], intercepts[found] = weights, offsets
         steps.done(len(batch))
-
-    # liblinear releases the interpreter's lock, and each scorer is solved on its own: the result
-    # does not depend on the number of threads.
-    with ThreadPoolExecutor(max_workers=cpu_count()) as pool:
-        list(pool.map(solve, batches))
     return coefficients, intercepts
 
 
@@ -122,7 +117,7 @@ def class_scores(
 
 
 def _disjoint_batches(class_sets: Sequence[ClassSet]) -> Iterator[list[ClassSet]]:
-    """Group the scorers into batches whose class sets are disjoint: one multi-class problem each."""
+    """Group the scorers into batches of disjoint class sets: one multi-class problem each."""
     batches: list[tuple[list[ClassSet], set[int]]] = []
     for class_set in sorted(class_sets, key=lambda one: (-len(one), one)):
         for batch, taken in batches:
@@ -135,10 +130,18 @@ def _disjoint_batches(class_sets: Sequence[ClassSet]) -> Iterator[list[ClassSet]
     yield from (batch for batch, _ in batches)
 
 
+def _targets(labels: NDArray[np.int64], batch: Sequence[ClassSet]) -> NDArray[np.int64]:
+    """Give each product the number of its class set in the batch, 0 where it is in none."""
+    of_class = np.zeros(labels.max() + 1, np.int64)
+    for position, class_set in enumerate(batch, start=1):
+        of_class[list(class_set)] = position
+    return of_class[labels]
+
+
 def _solve(
     features: csr_matrix, targets: NDArray[np.int64], inverse_regularization: float
-) -> dict[int, tuple[NDArray[np.float64], float]]:
-    """Solve one scorer against the rest for every value of `targets`; return them by value."""
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Solve one scorer for every target but 0, each against all other products."""
     machine = LinearSVC(
         C=inverse_regularization, tol=_TOLERANCE, max_iter=_MOST_ITERATIONS, random_state=0
     )
@@ -150,7 +153,5 @@ def _solve(
     weights, intercepts = machine.coef_, machine.intercept_
     if len(machine.classes_) == 2:  # noqa: PLR2004  # liblinear gives two classes one scorer
         weights, intercepts = np.vstack([-weights, weights]), np.r_[-intercepts, intercepts]
-    return {
-        int(value): (weights[at], float(intercepts[at]))
-        for at, value in enumerate(machine.classes_)
-    }
+    wanted = machine.classes_ > 0
+    return weights[wanted].astype(np.float32), intercepts[wanted].astype(np.float32)

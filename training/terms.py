@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from aisle.features import Features, FeatureSpec, Featurizer, TermCounter
-from aisle.product import Product
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from aisle.features import Features, FeatureSpec, Featurizer, TermCounter
+from aisle.product import Product
 from training import parameters
 from training.progress import track
 

@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from aisle.bundle import CATEGORIES, MODEL, VOCABULARY, Bundle
+from aisle.bundle import CATEGORIES, METRICS, MODEL, VOCABULARY, Bundle
 from aisle.errors import BundleError
 from aisle.evidence import find_evidence
 from aisle.features import Features, Featurizer
@@ -28,6 +28,7 @@ class Classifier:
 
     def __init__(self, bundle: Bundle) -> None:
         self.manifest = bundle.manifest
+        self.metrics = bundle.json(METRICS)
         self.taxonomy = Taxonomy.from_json(bundle.json(CATEGORIES))
         terms, frequency = _vocabulary(bundle.files[VOCABULARY])
         self.featurizer = Featurizer(
@@ -62,14 +63,14 @@ class Classifier:
     ) -> list[Prediction]:
         """Return a prediction for each product, in order.
 
-        `top_k` is the number of alternatives, the predicted category not among them; `explain` asks
-        for evidence, which costs about as much as the prediction itself.
+        `top_k` is the number of alternatives, other than the predicted category and its ancestors;
+        `explain` asks for evidence, which costs about twice as much as the prediction itself.
         """
         return list(self._predictions(products, top_k=top_k, explain=explain))
 
     def choose(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the class that each row of probabilities decides for: int64 (products,)."""
-        return probabilities.argmax(axis=1)
+        return np.asarray(probabilities.argmax(axis=1), np.int64)
 
     def _predictions(
         self, products: Sequence[Product], *, top_k: int, explain: bool
@@ -77,12 +78,14 @@ class Classifier:
         probabilities = self.probabilities(products)
         rolled = self.taxonomy.roll_up(probabilities)
         chosen = self.choose(probabilities)
+        ends = self.taxonomy.ends
         for row, product in enumerate(products):
             label = int(chosen[row])
             path = self.taxonomy.classes[label]
+            nodes = self.taxonomy.ancestors[label, : len(path)]
             levels = tuple(
                 Scored(path[: depth + 1], float(rolled[row, node]))
-                for depth, node in enumerate(self.taxonomy.ancestors[label, : len(path)])
+                for depth, node in enumerate(nodes)
             )
             thresholds = self.manifest.answer_thresholds
             sure = [
@@ -90,15 +93,17 @@ class Classifier:
                 for level, threshold in zip(levels, thresholds, strict=False)
                 if level.confidence >= threshold
             ]
-            best = np.argsort(-probabilities[row], kind="stable")[: top_k + 1]
+            others = np.where(np.isin(ends, nodes), 0, rolled[row, ends])
+            best = np.argsort(-others, kind="stable")[:top_k]
             yield Prediction(
                 category=levels[-1],
                 levels=levels,
                 answer=sure[-1] if sure else None,
                 needs_review=not sure or sure[-1].path != path,
                 alternatives=tuple(
-                    Scored(self.taxonomy.classes[other], float(probabilities[row, other]))
-                    for other in best[best != label][:top_k]
+                    Scored(self.taxonomy.classes[other], float(others[other]))
+                    for other in best
+                    if others[other] > 0
                 ),
                 evidence=self._evidence(product, label) if explain else (),
                 model_version=self.model_version,
@@ -106,6 +111,8 @@ class Classifier:
 
     def _evidence(self, product: Product, label: int) -> tuple[Evidence, ...]:
         features = self.featurizer.transform([product])
+        if not len(features.indices):
+            return ()
         weights = self._run(features, explain=np.array([label]))[1][:, 0]
         terms, values = features.indices, features.values
         return find_evidence(product, self.featurizer.counter, terms, values * weights)

@@ -48,7 +48,7 @@ def find_evidence(
     owners, shares = owners[known], shares[known]
     total = np.bincount(at, shares, minlength=len(terms))
     weights = np.bincount(owners, contributions[at] * shares / total[at], minlength=len(tokens))
-    return _heaviest(product, tokens, weights)
+    return _heaviest(product, tokens, weights.astype(np.float64))
 
 
 def _term_origins(

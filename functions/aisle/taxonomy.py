@@ -17,8 +17,8 @@ class Entry:
     """A category that products were seen in.
 
     `products` counts the snapshot's products labelled exactly so; `label` is the number of the
-    class that these were trained as, an ancestor's where they were too few, None where the model
-    never saw one.
+    class that such products are trained as, an ancestor's where they are too few, None where the
+    model saw none.
     """
 
     path: Path
@@ -31,7 +31,8 @@ class Taxonomy:
 
     `entries` are ordered by their path of ids; `classes` are the paths of the model's labels, in
     label order (by path of ids); `nodes` all distinct prefixes of these paths, a parent before its
-    children.
+    children. `ancestors` int64 (classes, depth) are the nodes on each class's path, root first, -1
+    past its end; `ends` int64 (classes,) the node that each class ends in.
     """
 
     def __init__(self, classes: Sequence[Path], entries: Iterable[Entry]) -> None:
@@ -48,6 +49,8 @@ class Taxonomy:
         for label, path in enumerate(self.classes):
             for depth in range(len(path)):
                 self.ancestors[label, depth] = self._number[path[: depth + 1]]
+        lengths = [len(path) for path in self.classes]
+        self.ends = self.ancestors[np.arange(len(lengths)), np.array(lengths) - 1]
         # Classes are ordered by path, so a node's classes stand side by side: [first, last).
         self._first = np.full(len(self.nodes), len(self.classes), np.int64)
         self._last = np.zeros(len(self.nodes), np.int64)
@@ -103,20 +106,14 @@ class Taxonomy:
         categories with more products.
         """
         wanted = words(query)
-        found = []
-        for entry, known in zip(self.entries, self._words, strict=True):
-            if all(
-                word in known or (last and any(other.startswith(word) for other in known))
-                for word, last in zip(wanted, _last(len(wanted)), strict=True)
-            ):
-                own = set(words(entry.path[-1].name))
-                hits = sum(any(other.startswith(word) for other in own) for word in wanted)
-                found.append((-hits, -entry.products, len(found), entry))
-        return [entry for *_, entry in sorted(found)]
-
-
-def _last(length: int) -> list[bool]:
-    return [at == length - 1 for at in range(length)]
+        whole, begun = wanted[:-1], "".join(wanted[-1:])
+        found: list[tuple[int, int, int]] = []
+        for number, (entry, known) in enumerate(zip(self.entries, self._words, strict=True)):
+            if known.issuperset(whole) and any(word.startswith(begun) for word in known):
+                own = words(entry.path[-1].name)
+                hits = sum(any(word.startswith(one) for word in own) for one in wanted)
+                found.append((-hits, -entry.products, number))
+        return [self.entries[number] for *_, number in sorted(found)]
 
 
 def _ids(path: Path) -> tuple[str, ...]:

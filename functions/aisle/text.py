@@ -13,7 +13,9 @@ from dataclasses import dataclass
 NORMALIZER_VERSION = 1
 
 # Markup that catalogues carry in their descriptions: a tag, a comment, or a character reference.
-_MARKUP = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w{2,31});", re.S)
+_MARKUP = re.compile(
+    r"<!--[^<]*-->|</?[A-Za-z][^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w{2,31});"
+)
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -27,12 +29,12 @@ class Token:
 
 
 def normalize(text: str | None) -> str:
-    """Return the text as the model reads it: its words, lower-case, one space between.
+    r"""Return the text as the model reads it: its words, lower-case, one space between.
 
     Markup is dropped, character references are resolved, compatibility forms are unified (NFKC,
     Unicode Standard Annex 15), and everything but letters and digits separates words.
 
-    >>> normalize("Caf&eacute; <b>ＴＶ</b>-Stand, 55\\"")
+    >>> normalize("Caf&eacute; <b>ＴＶ</b>-Stand, 55\"")
     'café tv stand 55'
     >>> normalize(None)
     ''
@@ -54,8 +56,8 @@ def words(text: str | None) -> list[str]:
 def tokenize(text: str | None) -> list[Token]:
     """Return the same words as `words`, each with its place in the text as typed.
 
-    >>> tokenize("R&amp;D kit")
-    [Token(text='r', start=0, end=1), Token(text='d', start=6, end=7), Token(text='kit', start=8, end=11)]
+    >>> [(token.text, token.start, token.end) for token in tokenize("R&amp;D kit")]
+    [('r', 0, 1), ('d', 6, 7), ('kit', 8, 11)]
     """
     if not text:
         return []
@@ -103,9 +105,10 @@ def _clusters(characters: list[str]) -> Iterator[tuple[int, int]]:
     start = 0
     for i in range(1, len(characters) + 1):
         if i < len(characters) and not characters[i].isascii():
+            if unicodedata.combining(characters[i]):
+                continue
             head, tail = "".join(characters[start:i]), characters[i]
-            joins = unicodedata.combining(tail) or _nfkc(head + tail) != _nfkc(head) + _nfkc(tail)
-            if joins:
+            if _nfkc(head + tail) != _nfkc(head) + _nfkc(tail):
                 continue
         if start < i:
             yield start, i

@@ -1,0 +1,1 @@
+"""The predict function: products in, categories out."""

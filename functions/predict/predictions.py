@@ -1,0 +1,94 @@
+"""The routes that classify."""
+
+from typing import Any, Final
+
+from fastapi import APIRouter
+from pydantic import ValidationError
+
+from aisle.errors import InvalidProductError
+from aisle.product import Product
+from api.body import JsonRoute
+from api.problems import (
+    BODY_TOO_LARGE,
+    INVALID_INPUT,
+    INVALID_JSON,
+    JSON_TOO_DEEP,
+    NOT_JSON,
+    FieldError,
+    documented,
+)
+from api.validation import field_errors, summary
+from predict.dependencies import ClassifierDep
+from predict.schemas import (
+    DEFAULT_TOP_K,
+    BatchFailure,
+    BatchRequest,
+    BatchResponse,
+    BatchSuccess,
+    PredictRequest,
+    PredictResponse,
+    ProductInput,
+    ProductProblem,
+    predict_response,
+)
+
+TAG: Final = "predictions"
+
+router = APIRouter(
+    prefix="/v1/predict",
+    tags=[TAG],
+    route_class=JsonRoute,
+    responses=documented(INVALID_JSON, JSON_TOO_DEEP, BODY_TOO_LARGE, NOT_JSON, INVALID_INPUT),
+)
+
+
+@router.post("", summary="Classify a product", response_description="The prediction.")
+def predict(request: PredictRequest, classifier: ClassifierDep) -> PredictResponse:
+    """Say which category a product belongs in, how sure that is, and what spoke for it."""
+    product = request.product()
+    top_k = request.top_k or DEFAULT_TOP_K
+    (prediction,) = classifier.predict([product], top_k=top_k)
+    return predict_response(product, prediction)
+
+
+@router.post(
+    "/batch",
+    summary="Classify up to a hundred products",
+    response_description="A prediction or an error for each product.",
+)
+def predict_batch(request: BatchRequest, classifier: ClassifierDep) -> BatchResponse:
+    """Return one result per product, in their order.
+
+    Each is a `prediction`, or an `error` where that product cannot be used; the others are
+    classified all the same.
+    """
+    top_k = request.top_k or DEFAULT_TOP_K
+    checked = [_check(index, item) for index, item in enumerate(request.products)]
+    products = [each for each in checked if isinstance(each, Product)]
+    predictions = iter(classifier.predict(products, top_k=top_k) if products else ())
+    return BatchResponse(
+        results=[
+            BatchSuccess(prediction=predict_response(each, next(predictions)))
+            if isinstance(each, Product)
+            else each
+            for each in checked
+        ]
+    )
+
+
+def _check(index: int, item: Any) -> Product | BatchFailure:  # noqa: ANN401  # whatever was sent
+    try:
+        return ProductInput.model_validate(item).product()
+    except ValidationError as error:
+        found = field_errors(error.errors(include_url=False), whole="product")
+    except InvalidProductError as error:
+        found = (FieldError(field=error.field, detail=str(error)),)
+    problem = ProductProblem(
+        type=INVALID_INPUT.type,
+        title=INVALID_INPUT.title,
+        status=INVALID_INPUT.status,
+        detail=summary(found),
+        index=index,
+        errors=list(found),
+    )
+    return BatchFailure(error=problem)

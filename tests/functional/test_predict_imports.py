@@ -1,0 +1,79 @@
+"""What the predict function's process loads."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+ASK = """
+import asyncio, json, sys
+
+from aisle import bundle
+from aisle.classifier import Classifier
+from predict.app import create_app
+
+classifier = Classifier(bundle.read(bundle.PACKAGED))
+app = create_app(lambda: classifier)
+body = json.dumps({"name": "GoPro - Camera Mount Accessory Kit - Black"}).encode()
+scope = {
+    "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST",
+    "scheme": "http", "path": "/v1/predict", "raw_path": b"/v1/predict", "query_string": b"",
+    "root_path": "", "headers": [(b"content-type", b"application/json")],
+}
+sent = []
+
+async def receive():
+    return {"type": "http.request", "body": body, "more_body": False}
+
+async def send(message):
+    sent.append(message)
+
+asyncio.run(app(scope, receive, send))
+print(json.dumps({"status": sent[0]["status"], "modules": sorted(sys.modules)}))
+"""
+IMPORT = """
+import json, sys
+
+import predict.app
+
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def run(code):
+    """Run code in a fresh interpreter that knows nothing of ours, and parse what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", code],
+        capture_output=True,
+        check=False,
+        env={},
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """Ask one prediction in a fresh interpreter."""
+    return run(ASK)
+
+
+def test_prediction_needs_no_environment(asked):
+    """A prediction can be had in an empty environment."""
+    assert asked["status"] == 200
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["boto3", "cli", "lightgbm", "onnx", "pandas", "scipy", "sklearn", "training", "uvicorn"],
+)
+def test_prediction_loads_no(asked, package):
+    """The process that predicts loads neither a training library nor anything else it can spare."""
+    assert not [name for name in asked["modules"] if name.partition(".")[0] == package]
+
+
+def test_import_reads_no_asset():
+    """Importing the application loads no Swagger UI."""
+    assert "fastapi_swagger" not in run(IMPORT)

@@ -1,0 +1,130 @@
+"""What the predict API says when it is not the input's fault, and where there is nothing."""
+
+import logging
+
+import pytest
+
+from aisle.errors import (
+    AisleError,
+    BundleError,
+    DataError,
+    InvalidProductError,
+    ObjectNotFoundError,
+    StoreError,
+)
+from predict.app import create_app
+
+SECRET = "s3://bucket/secret: access denied"
+
+
+@pytest.fixture
+def failing_client(checked_client):
+    """Give a function that makes a client of an API whose classifier cannot be had."""
+
+    def make(error):
+        def classifier():
+            raise error
+
+        return checked_client(create_app(classifier))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (StoreError(SECRET), (503, "/problems/unavailable")),
+        (ObjectNotFoundError(SECRET), (503, "/problems/unavailable")),
+        (BundleError(SECRET), (503, "/problems/unavailable")),
+        (AisleError(SECRET), (500, "/problems/internal")),
+        (RuntimeError(SECRET), (500, "/problems/internal")),
+        (RecursionError(SECRET), (500, "/problems/internal")),
+    ],
+)
+@pytest.mark.parametrize("path", ["/healthz", "/v1/model", "/v1/categories"])
+def test_our_failure_is_logged_and_not_told(failing_client, caplog, path, error, told):
+    """A failure of ours is a fixed sentence to the client, and its cause once in the log."""
+    with caplog.at_level(logging.ERROR):
+        answer = failing_client(error).get(path)
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == told
+    assert "ask again in a minute" in problem["detail"]
+    assert "secret" not in answer.text
+    (record,) = caplog.records
+    assert record.exc_info[1] is error
+    assert path in record.getMessage()
+
+
+def test_unavailable_says_when_to_come_back(failing_client):
+    """A 503 carries the time after which to ask again."""
+    answer = failing_client(StoreError(SECRET)).post("/v1/predict", json={"name": "tv"})
+    assert answer.headers["retry-after"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("error", "fields"),
+    [
+        (DataError("The product has no words; give it some."), []),
+        (InvalidProductError("The name has no words; give it some.", field="name"), ["name"]),
+    ],
+)
+def test_data_error_of_the_library_is_told(failing_client, caplog, error, fields):
+    """What the library says of the client's own data reaches the client; it is no error of ours."""
+    answer = failing_client(error).post("/v1/predict", json={"name": "tv"})
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (422, "/problems/invalid-input")
+    assert problem["detail"] == str(error)
+    assert [each["field"] for each in problem.get("errors", [])] == fields
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("path", "instance"),
+    [
+        ("/", "/"),
+        ("/v1", "/v1"),
+        ("/v1/predict/", "/v1/predict/"),
+        ("/v1/docs/other.js", "/v1/docs/other.js"),
+        ("/v1/docs/../index.html", "/v1/index.html"),
+        ("/v1/é x?q=1", "/v1/%C3%A9%20x"),
+        ("/docs", "/docs"),
+        ("/openapi.json", "/openapi.json"),
+    ],
+)
+def test_unknown_address_is_not_found(client, path, instance):
+    """An address with nothing at it is a 404 that names it and where to look."""
+    answer = client.get(path)
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (404, "/problems/not-found")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem["instance"] == instance
+    assert "/v1/docs" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/v1/predict", "POST"),
+        ("PUT", "/v1/predict/batch", "POST"),
+        ("POST", "/v1/model", "GET"),
+        ("DELETE", "/healthz", "GET"),
+    ],
+)
+def test_other_method_is_refused(checked_client, client, method, path, allowed):
+    """Another method than the address has is a 405 that names the one it has."""
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.json()["type"]) == (405, "/problems/method-not-allowed")
+    assert answer.headers["allow"] == allowed
+    assert allowed in answer.json()["detail"]
+
+
+def test_failure_after_the_answer_began_is_raised(client):
+    """An error that comes too late to be answered is left to the server."""
+
+    async def streaming(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError(SECRET)
+
+    client.app.mount("/stream", streaming)
+    with pytest.raises(RuntimeError, match="secret"):
+        client.get("/stream/1")
