@@ -1,7 +1,5 @@
 """`aisle predict`: one product's category, in the terminal."""
 
-import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,13 +29,16 @@ def predict(
 
       aisle predict "Alkaline batteries" --description "AA; 4-pack" --price 5.49 --json
     """
+    from aisle.checks import check
     from aisle.product import Product
 
-    product = Product(name or None, description or None, manufacturer or None, price)
+    product = check(Product(name or None, description or None, manufacturer or None, price))
     options: Context = context.obj
     (prediction,) = options.classifier().predict([product], top_k=top_k)
     if as_json:
-        typer.echo(json.dumps(asdict(prediction)))
+        from predict.schemas import predict_response
+
+        typer.echo(predict_response(product, prediction).model_dump_json())
     else:
         _print(product, prediction)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aisle.features import TermCounter
 from aisle.product import Evidence, Product
-from aisle.text import Token, tokenize
+from aisle.text import Token, tokenize, words
 
 _MOST = 12
 _LEAST_WEIGHT = 0.01
@@ -28,13 +28,15 @@ def find_evidence(
     `terms` (ascending) are the product's known terms, `contributions` (same length) what each adds
     to the class's score.
     """
+    emphasized = bool(words(product.name) and words(product.description))
     tokens: list[tuple[str, Token]] = []
     parts: list[tuple[NDArray[np.int64], int, float]] = []
     for field in ("name", "description", "manufacturer"):
         first = len(tokens)
         found = tokenize(getattr(product, field))
         tokens += [(field, token) for token in found]
-        for ids, members in _term_origins(field, [token.text for token in found], counter):
+        texts = [token.text for token in found]
+        for ids, members in _term_origins(field, texts, counter, emphasized=emphasized):
             parts += [(ids, first + at, 1 / len(members)) for at in members]
     if not parts:
         return ()
@@ -52,7 +54,7 @@ def find_evidence(
 
 
 def _term_origins(
-    field: str, texts: Sequence[str], counter: TermCounter
+    field: str, texts: Sequence[str], counter: TermCounter, *, emphasized: bool
 ) -> Iterator[tuple[NDArray[np.int64], Sequence[int]]]:
     """Yield the numbers of terms, and the positions of the words that they were made of."""
     if field == "manufacturer":
@@ -64,7 +66,7 @@ def _term_origins(
         yield counter.word(text), [at]
     for members, phrase in counter.phrases(texts):
         yield counter.numbers([f"w:{phrase}"]), members
-    if field == "name":
+    if field == "name" and emphasized:
         for at, text in enumerate(texts):
             yield counter.numbers([f"n:{text}"]), [at]
         for members, phrase in counter.phrases(texts):

@@ -55,7 +55,8 @@ class TermCounter:
     `lookup` gives a term's number, or -1 where the vocabulary does not have it: a frozen
     vocabulary's `get` when serving, one that grows when training collects its terms. A term is its
     block's letter, a colon, and the text: `w:` words and word pairs, `c:` character n-grams,
-    `n:` words and word pairs of the name, `m:` the manufacturer's name and words, `p:` the price.
+    `n:` words and word pairs of the name where there is a description beside it, which they would
+    drown in, `m:` the manufacturer's name and words, `p:` the price.
     """
 
     def __init__(self, spec: FeatureSpec, lookup: Callable[[str], int]) -> None:
@@ -84,8 +85,9 @@ class TermCounter:
         for field_words in (name, description):
             yield from map(self.word, field_words)
             yield self.numbers(f"w:{phrase}" for _, phrase in self.phrases(field_words))
-        yield self.numbers(f"n:{word}" for word in name)
-        yield self.numbers(f"n:{phrase}" for _, phrase in self.phrases(name))
+        if name and description:
+            yield self.numbers(f"n:{word}" for word in name)
+            yield self.numbers(f"n:{phrase}" for _, phrase in self.phrases(name))
         yield self.numbers(self._attributes(product))
 
     def word(self, word: str) -> NDArray[np.int64]:

@@ -47,7 +47,7 @@ def path_from_names(names: Sequence[str], ids: Sequence[str | None] | None = Non
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A category as its path, and how sure the model is that it is this one or below it (0 to 1)."""
+    """A category as its path, and how sure the model is of it or what is below it (0 to 1)."""
 
     path: Path
     confidence: float

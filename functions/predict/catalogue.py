@@ -58,7 +58,7 @@ def describe_model(classifier: ClassifierDep) -> ModelResponse:
         categories=len(taxonomy.entries),
         levels=taxonomy.depth,
         answer_thresholds=list(manifest.answer_thresholds),
-        metrics=getattr(classifier, "metrics", {}),
+        metrics=classifier.metrics,
         dataset=manifest.dataset,
         libraries=manifest.libraries,
     )

@@ -7,11 +7,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchema
 from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 
-from aisle.errors import InvalidProductError
+from aisle.checks import LONGEST, check
 from aisle.product import Path as CategoryNodes
 from aisle.product import Prediction, Product, Scored
 from aisle.taxonomy import Entry
-from aisle.text import normalize
 from api.problems import FieldError
 from predict.identity import prediction_id
 
@@ -49,13 +48,19 @@ class ProductInput(_Input):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_GOPRO]})
 
-    name: Annotated[str | None, Field(max_length=500, description="What the shop calls it.")] = None
+    name: Annotated[
+        str | None, Field(max_length=LONGEST["name"], description="What the shop calls it.")
+    ] = None
     description: Annotated[
         str | None,
-        Field(max_length=20_000, description="What the shop says of it. HTML in it is ignored."),
+        Field(
+            max_length=LONGEST["description"],
+            description="What the shop says of it. HTML in it is ignored.",
+        ),
     ] = None
     manufacturer: Annotated[
-        str | None, Field(max_length=200, description="Who makes it, or its brand.")
+        str | None,
+        Field(max_length=LONGEST["manufacturer"], description="Who makes it, or its brand."),
     ] = None
     price: Annotated[
         float | None,
@@ -64,13 +69,7 @@ class ProductInput(_Input):
 
     def product(self) -> Product:
         """Return the product; raise InvalidProductError where it has nothing to go by."""
-        if not (normalize(self.name) or normalize(self.description)):
-            raise InvalidProductError(
-                "The product has neither a letter nor a digit in its name or description; "
-                "give it a name or a description.",
-                field="name",
-            )
-        return Product(self.name, self.description, self.manufacturer, self.price)
+        return check(Product(self.name, self.description, self.manufacturer, self.price))
 
 
 class PredictRequest(ProductInput):
@@ -187,7 +186,7 @@ class PredictResponse(_Output):
     )
     needs_review: bool = Field(description="Whether the answer stops short of the category.")
     alternatives: list[ScoredCategory] = Field(
-        description="The next best categories, best first, without the predicted one."
+        description="The next best categories, best first; not the predicted one's ancestors."
     )
     evidence: list[EvidenceFragment] = Field(
         description="The fragments that spoke for the category, heaviest first."

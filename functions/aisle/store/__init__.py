@@ -1,0 +1,48 @@
+"""The object store: a folder or S3, behind one interface and with one meaning.
+
+`interface` says what a store does and which keys it takes, `folder` and `s3` do it, and `files`
+writes files that survive a crash. Both stores write atomically, and both know conditional writes
+("only if absent", "only if still the version I read"). Only `s3` imports boto3, and only
+`open_store` imports `s3`: a process that works on a folder loads neither.
+"""
+
+from pathlib import Path
+from urllib.parse import unquote
+
+from aisle.errors import StoreError
+from aisle.store.folder import FolderStore
+from aisle.store.interface import Store, StoredObject
+
+__all__ = ["FolderStore", "Store", "StoredObject", "open_store"]
+
+
+def open_store(url: str) -> Store:
+    """Open the store at an address.
+
+    `file:///absolute`, `file://relative` or a plain path is a folder, made by the first write;
+    `s3://bucket` or `s3://bucket/prefix` is S3. Raises StoreError for an address of another kind,
+    and where S3 is asked for but boto3 is not installed.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator and url:
+        return FolderStore(Path(url))
+    if scheme.lower() == "file" and rest:
+        return FolderStore(Path(unquote(rest)))
+    bucket, _, prefix = rest.partition("/")
+    if scheme.lower() == "s3" and bucket:
+        return _open_s3(bucket, prefix.removesuffix("/"))
+    raise StoreError(
+        f"Could not open an object store. The address given was {url!r}. Expected was file://, "
+        "a plain path or s3://bucket/prefix. Correct the address."
+    )
+
+
+def _open_s3(bucket: str, prefix: str) -> Store:
+    try:
+        from aisle.store.s3 import S3Store  # noqa: PLC0415 - a folder store must not pay for it
+    except ImportError as error:
+        raise StoreError(
+            "Could not open a store on S3. The package boto3 is not installed. An extra that has "
+            "it was expected: predict, feedback or training. Run: pip install 'aisle[predict]'"
+        ) from error
+    return S3Store(bucket, prefix)

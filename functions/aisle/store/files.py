@@ -1,0 +1,80 @@
+"""Files read in chunks and written whole or not at all, with StoreError for what goes wrong."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from aisle.errors import StoreError
+
+OWN: Final = ".aisle-"  # begins the names of this package's own files; no key may use it
+CHUNK_BYTES: Final = 1 << 20
+
+
+@contextmanager
+def os_errors(action: str, path: Path) -> Iterator[None]:
+    """Turn an OSError into a StoreError that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"Could not {action} {str(path)!r}. The system answered {error.strerror or error!s}. "
+            "A place that this process may use, with room on it, was expected. Check that the "
+            "path is right, its parents are folders, the permissions and the free space."
+        ) from error
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a file to read its bytes."""
+    with os_errors("open", path):
+        return path.open("rb")
+
+
+def read_chunks(file: BinaryIO) -> Iterator[bytes]:
+    """Read an open file to its end."""
+    with os_errors("read", Path(file.name)):
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+@contextmanager
+def written_beside(target: Path, chunks: Iterable[bytes]) -> Iterator[tuple[Path, str]]:
+    """Write a temporary file for the caller to put in the target's place; give it and its sha256.
+
+    The content is on the disk before the caller names it, and the name is when the block ends.
+    """
+    digest = hashlib.sha256()
+    temporary = target.with_name(f"{OWN}{secrets.token_hex(8)}.tmp")
+    with os_errors("write", target):
+        _make_folder(target.parent)
+        try:
+            # Not tempfile: its files are for their owner alone, and another user may have to read.
+            with temporary.open("xb") as file:
+                for chunk in chunks:
+                    digest.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary, digest.hexdigest()
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(target.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a folder's new and removed names outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        sync_folder(path.parent)
