@@ -75,6 +75,8 @@ def build(trained: Trained) -> bytes:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)])
     model.ir_version = _IR_VERSION
     model.producer_name = "aisle"
+    sizes = {"classes": str(classes), "terms": str(len(trained.vocabulary.terms))}
+    helper.set_model_props(model, sizes)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 

@@ -7,7 +7,7 @@ its content, so the same model has the same version wherever and whenever it was
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -80,20 +80,14 @@ def assemble(files: Mapping[str, bytes], **facts: Any) -> Bundle:  # noqa: ANN40
     if missing:
         raise BundleError(f"A bundle cannot be made without {', '.join(missing)}.")
     hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in FILES}
-    identity = {
-        **facts,
-        "features": asdict(facts["features"]),
-        "files": {name: hashes[name] for name in DECISIVE_FILES},
-        "versions": [FORMAT_VERSION, NORMALIZER_VERSION],
-    }
-    version = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
     manifest = Manifest(
         format_version=FORMAT_VERSION,
-        model_version=version,
+        model_version="",
         normalizer_version=NORMALIZER_VERSION,
         files=hashes,
         **facts,
     )
+    manifest = replace(manifest, model_version=_version(manifest))
     return Bundle(manifest, {name: files[name] for name in FILES})
 
 
@@ -137,13 +131,29 @@ def verify(files: Mapping[str, bytes]) -> Bundle:
                 f"The bundle's {name} is not the file that was exported: its SHA-256 is {found}, "
                 f"the manifest expects {manifest.files.get(name)}. Fetch or export it again."
             )
+    if _version(manifest) != manifest.model_version:
+        raise BundleError(
+            f"The bundle's {MANIFEST} was changed: its model_version is {manifest.model_version}, "
+            f"its content makes {_version(manifest)}. Fetch or export the bundle again."
+        )
     return Bundle(manifest, {name: files[name] for name in FILES})
+
+
+def _version(manifest: Manifest) -> str:
+    """Derive a version from what decides predictions."""
+    facts = asdict(replace(manifest, model_version=""))
+    facts["files"] = {name: manifest.files.get(name) for name in DECISIVE_FILES}
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _manifest(data: Any) -> Manifest:  # noqa: ANN401  # whatever the JSON holds
     versions = {"format_version": FORMAT_VERSION, "normalizer_version": NORMALIZER_VERSION}
+    if not isinstance(data, dict):
+        raise BundleError(
+            f"The bundle's {MANIFEST} is not a JSON object. Fetch or export the bundle again."
+        )
     for name, expected in versions.items():
-        found = data.get(name) if isinstance(data, dict) else None
+        found = data.get(name)
         if found != expected:
             raise BundleError(
                 f"The bundle's {name} is {found!r}; this version of Aisle reads {expected}. "
@@ -151,9 +161,11 @@ def _manifest(data: Any) -> Manifest:  # noqa: ANN401  # whatever the JSON holds
             )
     try:
         features = FeatureSpec(**data["features"])
-        thresholds = tuple(data["answer_thresholds"])
-        return Manifest(**data | {"features": features, "answer_thresholds": thresholds})
-    except (KeyError, TypeError) as error:
+        thresholds = tuple(map(float, data["answer_thresholds"]))
+        files = {str(name): str(digest) for name, digest in data["files"].items()}
+        checked = {"features": features, "answer_thresholds": thresholds, "files": files}
+        return Manifest(**data | checked)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(
             f"The bundle's {MANIFEST} cannot be read: {error}. Export the model again."
         ) from error

@@ -1,6 +1,7 @@
 """A bundle that answers: products in, predictions out. The only module that runs ONNX."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import onnxruntime as ort
@@ -16,6 +17,7 @@ from aisle.taxonomy import Taxonomy
 # Products scored in one pass. The scorer reads the weights of each distinct term once a pass, and
 # multiplies densely: more products share more terms but multiply more zeros.
 _PASS = 8
+_VOCABULARY_LINE = re.compile(r"(?P<term>(?P<block>\w):[^\t]*)\t(?P<count>\d+)")
 _NO_CLASSES = np.empty(0, np.int64)
 
 
@@ -30,20 +32,16 @@ class Classifier:
         self.manifest = bundle.manifest
         self.metrics = bundle.json(METRICS)
         self.taxonomy = Taxonomy.from_json(bundle.json(CATEGORIES))
-        terms, frequency = _vocabulary(bundle.files[VOCABULARY])
+        self._session = _session(bundle.files[MODEL])
+        terms, frequency = _vocabulary(bundle.files[VOCABULARY], self.manifest.features.weights)
         self.featurizer = Featurizer(
             self.manifest.features,
             terms,
             document_frequency=frequency,
             documents=self.manifest.documents,
         )
-        self._session = _session(bundle.files[MODEL])
-        labels = self._session.get_outputs()[0].shape[1]
-        if labels != len(self.taxonomy.classes):
-            raise BundleError(
-                f"The bundle's {MODEL} scores {labels} classes, its {CATEGORIES} has "
-                f"{len(self.taxonomy.classes)}. Export the model again."
-            )
+        self._check_size("classes", CATEGORIES, len(self.taxonomy.classes))
+        self._check_size("terms", VOCABULARY, len(terms))
 
     @property
     def model_version(self) -> str:
@@ -109,6 +107,15 @@ class Classifier:
                 model_version=self.model_version,
             )
 
+    def _check_size(self, what: str, file: str, found: int) -> None:
+        """Compare what another file has with what the model was made for."""
+        expected = self._session.get_modelmeta().custom_metadata_map.get(what)
+        if expected != str(found):
+            raise BundleError(
+                f"The bundle's {MODEL} is made for {expected} {what}, its {file} has {found}. "
+                "Export the model again."
+            )
+
     def _evidence(self, product: Product, label: int) -> tuple[Evidence, ...]:
         features = self.featurizer.transform([product])
         if not len(features.indices):
@@ -134,16 +141,21 @@ class Classifier:
         return probabilities, weights
 
 
-def _vocabulary(data: bytes) -> tuple[list[str], NDArray[np.int64]]:
-    """Parse lines of "term<tab>document frequency"."""
-    try:
-        pairs = [line.split("\t") for line in data.decode().splitlines()]
-        return [term for term, _ in pairs], np.array([int(count) for _, count in pairs], np.int64)
-    except ValueError as error:
-        raise BundleError(
-            f"The bundle's {VOCABULARY} cannot be read: {error}. Expected lines of a term, a tab "
-            "and a number. Export the model again."
-        ) from error
+def _vocabulary(data: bytes, blocks: Iterable[str]) -> tuple[list[str], NDArray[np.int64]]:
+    """Parse lines of "term<tab>document frequency", the terms of known blocks."""
+    known = frozenset(blocks)
+    terms, counts = [], []
+    for number, line in enumerate(data.decode(errors="replace").splitlines(), start=1):
+        match = _VOCABULARY_LINE.fullmatch(line)
+        if match is None or match["block"] not in known:
+            raise BundleError(
+                f"The bundle's {VOCABULARY} cannot be read at line {number}. Expected a term that "
+                f"begins with one of {', '.join(sorted(known))} and a colon, a tab, and a number. "
+                "Export the model again."
+            )
+        terms.append(match["term"])
+        counts.append(int(match["count"]))
+    return terms, np.array(counts, np.int64)
 
 
 def _session(model: bytes) -> ort.InferenceSession:

@@ -30,26 +30,24 @@ def find_evidence(
     """
     emphasized = bool(words(product.name) and words(product.description))
     tokens: list[tuple[str, Token]] = []
-    parts: list[tuple[NDArray[np.int64], int, float]] = []
+    parts: list[tuple[NDArray[np.int64], int]] = []
     for field in ("name", "description", "manufacturer"):
         first = len(tokens)
         found = tokenize(getattr(product, field))
         tokens += [(field, token) for token in found]
         texts = [token.text for token in found]
         for ids, members in _term_origins(field, texts, counter, emphasized=emphasized):
-            parts += [(ids, first + at, 1 / len(members)) for at in members]
+            parts += [(ids, first + at) for at in members]
     if not parts:
         return ()
 
-    ids = np.concatenate([part for part, _, _ in parts])
-    lengths = [len(part) for part, _, _ in parts]
-    owners = np.repeat([owner for _, owner, _ in parts], lengths)
-    shares = np.repeat([share for _, _, share in parts], lengths)
+    ids = np.concatenate([part for part, _ in parts])
+    owners = np.repeat([owner for _, owner in parts], [len(part) for part, _ in parts])
     known = np.isin(ids, terms)
     at = np.searchsorted(terms, ids[known])
-    owners, shares = owners[known], shares[known]
-    total = np.bincount(at, shares, minlength=len(terms))
-    weights = np.bincount(owners, contributions[at] * shares / total[at], minlength=len(tokens))
+    # A term made of several words, or met several times, is shared between all of them.
+    times = np.bincount(at, minlength=len(terms))
+    weights = np.bincount(owners[known], contributions[at] / times[at], minlength=len(tokens))
     return _heaviest(product, tokens, weights.astype(np.float64))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from aisle import bundle, keys
 from aisle.bundle import Bundle
-from aisle.errors import BundleError, ObjectNotFoundError
+from aisle.errors import BundleError, ObjectNotFoundError, StoreError
 from aisle.store import Store
 
 
@@ -33,12 +33,14 @@ def read_pointer(store: Store) -> tuple[Pointer, str] | None:
         return None
     try:
         data: dict[str, Any] = json.loads(found.data)
-        return Pointer(**data), found.etag
-    except (ValueError, TypeError) as error:
+        pointer = Pointer(**data)
+        keys.bundle_prefix(pointer.version)
+    except (AttributeError, TypeError, ValueError, StoreError) as error:
         raise BundleError(
             f"{keys.current_model()} in {store.url} is malformed: {error}. Expected a JSON object "
             "with version, test_sha256 and published_at. Publish a model again."
         ) from error
+    return pointer, found.etag
 
 
 def write_pointer(store: Store, pointer: Pointer, *, replacing: str | None) -> None:
@@ -61,7 +63,13 @@ def fetch_bundle(store: Store, version: str) -> Bundle:
                 f"Model {version} in {store.url} has no {name}. Publish it again, or go back to "
                 "another version."
             ) from error
-    return bundle.verify(files)
+    whole = bundle.verify(files)
+    if whole.manifest.model_version != version:
+        raise BundleError(
+            f"Model {version} in {store.url} is really {whole.manifest.model_version}. Expected "
+            "the files that were published under this version. Publish it again."
+        )
+    return whole
 
 
 def upload_bundle(store: Store, whole: Bundle) -> None:

@@ -106,6 +106,8 @@ class Taxonomy:
         categories with more products.
         """
         wanted = words(query)
+        if not wanted:
+            return sorted(self.entries, key=lambda entry: -entry.products)
         whole, begun = wanted[:-1], "".join(wanted[-1:])
         found: list[tuple[int, int, int]] = []
         for number, (entry, known) in enumerate(zip(self.entries, self._words, strict=True)):

@@ -14,7 +14,7 @@ NORMALIZER_VERSION = 1
 
 # Markup that catalogues carry in their descriptions: a tag, a comment, or a character reference.
 _MARKUP = re.compile(
-    r"<!--[^<]*-->|</?[A-Za-z][^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w{2,31});"
+    r"<!--[^<]*?-->|</?[A-Za-z][^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w{2,31});"
 )
 _WORD = re.compile(r"[^\W_]+")
 
@@ -105,7 +105,7 @@ def _clusters(characters: list[str]) -> Iterator[tuple[int, int]]:
     start = 0
     for i in range(1, len(characters) + 1):
         if i < len(characters) and not characters[i].isascii():
-            if unicodedata.combining(characters[i]):
+            if unicodedata.combining(_nfkc(characters[i])[0]):
                 continue
             head, tail = "".join(characters[start:i]), characters[i]
             if _nfkc(head + tail) != _nfkc(head) + _nfkc(tail):

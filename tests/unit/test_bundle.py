@@ -1,0 +1,258 @@
+"""A bundle is whole or refused; its version says what decides predictions."""
+
+import hashlib
+import json
+
+import pytest
+
+from aisle import bundle
+from aisle.bundle import (
+    CATEGORIES,
+    DECISIVE_FILES,
+    FILES,
+    GOLDEN,
+    MANIFEST,
+    METRICS,
+    MODEL,
+    MODEL_CARD,
+    VOCABULARY,
+)
+from aisle.errors import BundleError
+from aisle.features import FeatureSpec
+
+CONTENT = {
+    MODEL: b"\x08\x09model",
+    VOCABULARY: b"w:pan\t3\n",
+    CATEGORIES: b'{"classes": [], "categories": []}',
+    METRICS: b'{"accuracy": 0.5}',
+    GOLDEN: b"",
+    MODEL_CARD: "# Kärtchen\n".encode(),
+}
+FACTS = {
+    "features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.5}),
+    "documents": 12,
+    "answer_thresholds": (0.5, 0.75),
+    "dataset": {"snapshot": "s1", "products": {"train": 12}},
+    "libraries": {"numpy": "2.2.0"},
+}
+
+
+@pytest.fixture
+def whole():
+    """Give a bundle whose files hold next to nothing."""
+    return bundle.assemble(CONTENT, **FACTS)
+
+
+def with_manifest(whole, **changes):
+    """Return a bundle's files, fields of the manifest changed."""
+    manifest = json.loads(whole.to_files()[MANIFEST])
+    return {**whole.files, MANIFEST: json.dumps({**manifest, **changes}).encode()}
+
+
+def test_round_trip(whole, tmp_path):
+    """What was written is what is read."""
+    bundle.write(tmp_path / "new" / "model", whole)
+    assert bundle.read(tmp_path / "new" / "model") == whole
+
+
+def test_a_bundle_is_its_files_and_the_manifest(whole, tmp_path):
+    """Nothing else is written."""
+    bundle.write(tmp_path, whole)
+    assert {path.name for path in tmp_path.iterdir()} == {*FILES, MANIFEST}
+
+
+def test_the_manifest_comes_last(whole):
+    """Whoever is interrupted while writing leaves no bundle that looks whole."""
+    assert [*whole.to_files()][-1] == MANIFEST
+
+
+def test_other_files_are_left_out():
+    """A bundle has the files of the layout and no others."""
+    found = bundle.assemble({**CONTENT, "notes.txt": b"private"}, **FACTS)
+    assert set(found.files) == set(FILES)
+
+
+def test_hashes(whole):
+    """The manifest has the SHA-256 of every file."""
+    expected = {name: hashlib.sha256(data).hexdigest() for name, data in CONTENT.items()}
+    assert whole.manifest.files == expected
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_assemble_needs_every_file(name):
+    """A bundle cannot be made without one of its files; the message names it."""
+    files = {other: data for other, data in CONTENT.items() if other != name}
+    with pytest.raises(BundleError, match=name):
+        bundle.assemble(files, **FACTS)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_missing_file(whole, tmp_path, name):
+    """A folder without one of the files is no bundle; the message names the file."""
+    bundle.write(tmp_path, whole)
+    (tmp_path / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        bundle.read(tmp_path)
+
+
+@pytest.mark.parametrize("name", [*FILES, MANIFEST])
+def test_missing_among_files(whole, name):
+    """Files from elsewhere are checked in the same way."""
+    files = {other: data for other, data in whole.to_files().items() if other != name}
+    with pytest.raises(BundleError, match=name):
+        bundle.verify(files)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_changed_byte(whole, tmp_path, name):
+    """One bit more or less in any file is noticed; the message names the file."""
+    changed = whole.files[name][:-1] + bytes([sum(whole.files[name][-1:]) ^ 1])
+    bundle.write(tmp_path, whole)
+    (tmp_path / name).write_bytes(changed)
+    with pytest.raises(BundleError, match=f"{name} is not the file"):
+        bundle.read(tmp_path)
+
+
+def test_no_folder(tmp_path):
+    """A folder that does not exist is no bundle."""
+    with pytest.raises(BundleError, match=r"manifest\.json cannot be read"):
+        bundle.read(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("field", ["format_version", "normalizer_version"])
+@pytest.mark.parametrize("found", [0, 2, "1", None])
+def test_other_versions(whole, field, found):
+    """A bundle of another format or normaliser is refused; the message says which it is."""
+    with pytest.raises(BundleError, match=f"{field} is {found!r}.* reads 1"):
+        bundle.verify(with_manifest(whole, **{field: found}))
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"format_version: 1"])
+def test_manifest_is_not_json(whole, data):
+    """A manifest that is no JSON is refused by name."""
+    with pytest.raises(BundleError, match=r"manifest\.json is not JSON"):
+        bundle.verify({**whole.files, MANIFEST: data})
+
+
+@pytest.mark.parametrize("data", [b"[]", b"null", b'"bundle"', b"1"])
+def test_manifest_is_no_object(whole, data):
+    """A manifest of another shape is refused."""
+    with pytest.raises(BundleError, match=r"manifest\.json is not a JSON object"):
+        bundle.verify({**whole.files, MANIFEST: data})
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "answer_thresholds",
+        "dataset",
+        "documents",
+        "features",
+        "files",
+        "libraries",
+        "model_version",
+    ],
+)
+def test_manifest_lacks_a_field(whole, field):
+    """A manifest without one of its fields is refused; the message names file and field."""
+    manifest = json.loads(whole.to_files()[MANIFEST])
+    del manifest[field]
+    with pytest.raises(BundleError, match=rf"manifest\.json cannot be read: .*'{field}'"):
+        bundle.verify({**whole.files, MANIFEST: json.dumps(manifest).encode()})
+
+
+@pytest.mark.parametrize("field", ["format_version", "normalizer_version"])
+def test_manifest_lacks_a_version(whole, field):
+    """A manifest that does not say its versions is refused."""
+    manifest = json.loads(whole.to_files()[MANIFEST])
+    del manifest[field]
+    with pytest.raises(BundleError, match=f"{field} is None"):
+        bundle.verify({**whole.files, MANIFEST: json.dumps(manifest).encode()})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"features": None},
+        {"features": {"word_ngram_max": 2}},
+        {"answer_thresholds": None},
+        {"more": 1},
+        {"files": None},
+        {"files": []},
+    ],
+    ids=json.dumps,
+)
+def test_manifest_fields_of_another_shape(whole, changes):
+    """A manifest whose fields are not what they should be is refused by name."""
+    with pytest.raises(BundleError, match=r"manifest\.json cannot be read"):
+        bundle.verify(with_manifest(whole, **changes))
+
+
+def test_json_of_a_file(whole):
+    """A file's JSON is given parsed."""
+    assert whole.json(METRICS) == {"accuracy": 0.5}
+
+
+def test_json_of_a_file_that_is_none(whole):
+    """A file that is no JSON is refused by name."""
+    with pytest.raises(BundleError, match=rf"{MODEL_CARD} is not JSON"):
+        whole.json(MODEL_CARD)
+
+
+def test_same_content_same_bundle(whole):
+    """The bundle does not depend on the order in which it is put together."""
+    again = bundle.assemble(
+        dict(reversed(CONTENT.items())),
+        **dict(reversed(FACTS.items())) | {"dataset": dict(reversed(FACTS["dataset"].items()))},
+    )
+    assert again.to_files() == whole.to_files()
+
+
+@pytest.mark.parametrize("name", DECISIVE_FILES)
+def test_version_depends_on_decisive_files(whole, name):
+    """Another model, vocabulary or taxonomy is another version."""
+    other = bundle.assemble({**CONTENT, name: CONTENT[name] + b" "}, **FACTS)
+    assert other.manifest.model_version != whole.manifest.model_version
+
+
+@pytest.mark.parametrize("name", [METRICS, GOLDEN, MODEL_CARD])
+def test_version_does_not_depend_on_descriptions(whole, name):
+    """Other figures, examples or another card are the same version."""
+    other = bundle.assemble({**CONTENT, name: b"{}"}, **FACTS)
+    assert other.manifest.model_version == whole.manifest.model_version
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"documents": 13},
+        {"answer_thresholds": (0.5, 0.76)},
+        {"dataset": {"snapshot": "s2"}},
+        {"features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.25})},
+        {"features": FeatureSpec(2, 3, 5, 3, {"w": 1.0, "c": 0.5})},
+    ],
+    ids=str,
+)
+def test_version_depends_on_facts(whole, changes):
+    """Other parameters or other data are another version."""
+    other = bundle.assemble(CONTENT, **FACTS | changes)
+    assert other.manifest.model_version != whole.manifest.model_version
+
+
+def test_version_depends_on_the_normaliser(whole, monkeypatch):
+    """A model of other words is another version."""
+    monkeypatch.setattr(bundle, "NORMALIZER_VERSION", 2)
+    other = bundle.assemble(CONTENT, **FACTS)
+    assert other.manifest.model_version != whole.manifest.model_version
+
+
+def test_describe_keeps_the_version(whole):
+    """Figures that are added later do not make another model."""
+    described = bundle.describe(whole, {METRICS: b'{"accuracy": 0.9}'})
+    assert described.manifest.model_version == whole.manifest.model_version
+
+
+def test_describe_replaces_only_what_is_given(whole):
+    """The files given are in the bundle, the others stay, and it is whole."""
+    described = bundle.describe(whole, {METRICS: b"{}"})
+    assert bundle.verify(described.to_files()).files == {**whole.files, METRICS: b"{}"}

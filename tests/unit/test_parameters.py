@@ -1,0 +1,57 @@
+"""The file of parameters: what it gives, and what is said where it is not one."""
+
+import pytest
+
+from aisle.errors import DataError
+from training import parameters
+
+TEXT = parameters.DEFAULT.read_text(encoding="utf-8")
+
+
+def test_default_parameters_keep_the_promises():
+    """The file that ships leaves something to train on, and folds as few classes as promised."""
+    found = parameters.load()
+    assert 0 < found.prepare.test_share < 0.5
+    assert 0 < found.prepare.validation_share < 0.5
+    assert set(found.fit.min_products) <= {1, 2, 3, 4, 5}
+    assert found.answer.precision >= 0.95
+    assert 0 <= found.publish.tolerance <= 0.01
+
+
+def test_another_file_gives_other_parameters(tmp_path):
+    """A copy with another value gives that value and all others as before."""
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXT.replace("precision = 0.98", "precision = 0.5"), encoding="utf-8")
+    found, default = parameters.load(path), parameters.load()
+    assert found.answer.precision == 0.5
+    assert (found.prepare, found.features, found.fit) == (
+        default.prepare,
+        default.features,
+        default.fit,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (TEXT, ""),
+        ("[answer]", "[answers]"),
+        ("precision =", "accuracy ="),
+        ("precision = 0.98", ""),
+        ("[answer]", "[extra]\na = 1\n[answer]"),
+        ("[answer]", "[answer"),
+    ],
+    ids=["empty", "other table", "other key", "key missing", "table too many", "not TOML"],
+)
+def test_wrong_file_is_a_data_error(tmp_path, old, new):
+    """A file without exactly the known tables and keys raises DataError, which names it."""
+    path = tmp_path / "mine.toml"
+    path.write_text(TEXT.replace(old, new), encoding="utf-8")
+    with pytest.raises(DataError, match=r"mine\.toml"):
+        parameters.load(path)
+
+
+def test_missing_file_is_a_data_error(tmp_path):
+    """A file that is not there raises DataError, which names it."""
+    with pytest.raises(DataError, match=r"absent\.toml"):
+        parameters.load(tmp_path / "absent.toml")

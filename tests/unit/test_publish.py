@@ -1,0 +1,207 @@
+"""The gate: what gets past it, what it is measured against, and what a refusal leaves behind.
+
+The bundles are real ones, of four categories and four words, made without training.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from aisle import bundle, keys, registry
+from aisle.classifier import Classifier
+from aisle.errors import PreconditionFailedError, PublicationRefusedError
+from aisle.product import Product, path_from_names
+from aisle.registry import Pointer
+from aisle.store import FolderStore
+from aisle.taxonomy import Entry, Taxonomy
+from training import parameters
+from training.catalogue import LabelledProduct
+from training.evaluate import evaluate
+from training.export import export
+from training.fit import Choice, Trained
+from training.parameters import Publish
+from training.prepare import Prepared
+from training.publish import publish
+from training.terms import Vocabulary
+
+WORDS = ["kettle", "lamp", "sock", "spade"]
+PATHS = [path_from_names([word.title() + "s"]) for word in WORDS]
+PERFECT, GOOD, POOR, USELESS = (0, 1, 2, 3), (0, 1, 2, 2), (0, 1, 1, 1), (0, 0, 0, 0)
+GATE = Publish(tolerance=0.005)
+
+
+def labelled(word, at):
+    """Label a product of a word as what it is."""
+    return LabelledProduct(Product(f"{word} {at}"), PATHS[at], (PATHS[at][-1].id,))
+
+
+TEST = [labelled(word, at) for at, word in enumerate(WORDS)]
+
+
+def make(answers, test="one test"):
+    """Make a bundle that answers each of the words with a category, and its figures."""
+    weights = np.zeros((len(WORDS), len(PATHS)), np.int8)
+    weights[np.arange(len(WORDS)), answers] = 100
+    trained = Trained(
+        vocabulary=Vocabulary([f"w:{word}" for word in WORDS], np.ones(len(WORDS), np.int64), 4),
+        taxonomy=Taxonomy(PATHS, [Entry(path, 1, at) for at, path in enumerate(PATHS)]),
+        weights=csr_matrix(weights),
+        scale=np.full(len(WORDS), 0.05, np.float32),
+        slots=np.arange(len(PATHS))[:, None],
+        slot_weights=np.ones((len(PATHS), 1), np.float32),
+        bias=np.zeros(len(PATHS), np.float32),
+        choice=Choice(1.0, 1, (1.0,), (0.9,), ()),
+    )
+    prepared = Prepared("p", "s", "s" * 64, test, (), (), ())
+    made = export(trained, prepared, parameters.load())
+    return made, evaluate(Classifier(made), TEST)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Give an empty store."""
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def publish_answers(store):
+    """Give the function that puts a bundle of some answers through the gate."""
+
+    def run(answers, test="one test", gate=GATE, into=store):
+        made, metrics = make(answers, test)
+        return publish(into, made, metrics, TEST, gate)
+
+    return run
+
+
+def content(store):
+    """Read everything that a store holds."""
+    return {key: store.get(key).data for key in store.list("")}
+
+
+def serving(store):
+    """Return the accuracy of the model that serves."""
+    return evaluate(Classifier(registry.current_bundle(store)), TEST)["leaf"]["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "accuracy"), [(PERFECT, 1), (GOOD, 0.75), (POOR, 0.5), (USELESS, 0.25)]
+)
+def test_bundles_of_this_file_are_as_good_as_they_say(answers, accuracy):
+    """The bundles that the other tests publish have the accuracies that they rely on."""
+    assert make(answers)[1]["leaf"]["accuracy"] == accuracy
+
+
+def test_first_publication(publish_answers, store):
+    """In an empty store, a good enough model is published and serves, with no champion."""
+    verdict = publish_answers(POOR)
+    assert verdict.champion is None
+    assert serving(store) == 0.5
+    pointer, _ = registry.read_pointer(store)
+    assert (pointer.version, pointer.test_sha256) == (verdict.version, "one test")
+
+
+def test_no_better_than_the_commonest_category(publish_answers, store):
+    """A model that is no better than one constant answer is refused, and nothing is written."""
+    with pytest.raises(PublicationRefusedError, match=r"0\.2500 on the frozen test is no better"):
+        publish_answers(USELESS)
+    assert content(store) == {}
+
+
+def test_no_test_product(store):
+    """A model that was tested on nothing is refused."""
+    made, _ = make(PERFECT)
+    with pytest.raises(PublicationRefusedError, match="no product is left to test"):
+        publish(store, made, evaluate(Classifier(made), []), [], GATE)
+    assert content(store) == {}
+
+
+def test_worse_than_the_champion(publish_answers, store):
+    """A model worse than the champion on the same test is refused; the store stays as it was."""
+    champion = publish_answers(PERFECT).version
+    before = content(store)
+    with pytest.raises(PublicationRefusedError, match=f"worse than champion {champion}'s 1.0000"):
+        publish_answers(GOOD)
+    assert content(store) == before
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_each_figure_is_compared(publish_answers, store, metric):
+    """One figure that is worse than the champion's is enough for a refusal."""
+    publish_answers(GOOD)
+    made, metrics = make(PERFECT)
+    metrics["leaf"][metric] = 0.3
+    with pytest.raises(PublicationRefusedError, match=f"its {metric} 0.3000"):
+        publish(store, made, metrics, TEST, GATE)
+
+
+def test_better_than_the_champion(publish_answers, store):
+    """A better model replaces the champion, which stays in the store to go back to."""
+    first = publish_answers(GOOD).version
+    verdict = publish_answers(PERFECT)
+    assert verdict.champion == first
+    assert serving(store) == 1
+    assert registry.fetch_bundle(store, first).manifest.model_version == first
+
+
+def test_worse_within_the_tolerance(publish_answers, store):
+    """A model that is worse by no more than the tolerance may replace the champion."""
+    publish_answers(PERFECT)
+    publish_answers(GOOD, gate=Publish(tolerance=0.34))
+    assert serving(store) == 0.75
+
+
+def test_champion_of_another_test_is_no_measure(publish_answers, store):
+    """A champion that was measured on another test does not stand in the way."""
+    publish_answers(PERFECT)
+    verdict = publish_answers(POOR, test="another test")
+    assert verdict.champion is None
+    assert serving(store) == 0.5
+
+
+def test_packaged_model_is_no_champion(publish_answers, store, tmp_path, monkeypatch):
+    """The packaged model is no measure, even if it were perfect on the very same test."""
+    bundle.write(tmp_path / "packaged", make(PERFECT)[0])
+    monkeypatch.setattr(bundle, "PACKAGED", tmp_path / "packaged")
+    assert serving(store) == 1
+    assert publish_answers(POOR).champion is None
+    assert serving(store) == 0.5
+
+
+def test_same_model_again_changes_nothing(publish_answers, store):
+    """Publishing the model that serves already is no error and writes nothing."""
+    first = publish_answers(GOOD)
+    before = content(store)
+    assert publish_answers(GOOD).version == first.version
+    assert content(store) == before
+
+
+class RacedStore(FolderStore):
+    """A store in which somebody else publishes just after the pointer was read."""
+
+    other = Pointer("other", "another test", "2026-01-01T00:00:00+00:00")
+
+    def get(self, key):
+        """Read an object; another model is published behind the reader's back."""
+        plain = FolderStore(self._root)
+        if key == keys.current_model():
+            try:
+                return super().get(key)
+            finally:
+                found = registry.read_pointer(plain)
+                registry.write_pointer(plain, self.other, replacing=found and found[1])
+        return super().get(key)
+
+
+@pytest.mark.parametrize("published", [[], [GOOD]], ids=["empty store", "with a champion"])
+def test_racing_publications(publish_answers, store, tmp_path, published):
+    """Where somebody else published since the gate looked, theirs stands and ours is an error."""
+    for answers in published:
+        publish_answers(answers)
+    raced = RacedStore(tmp_path / "store")
+    with pytest.raises(PreconditionFailedError):
+        publish_answers(PERFECT, into=raced)
+    pointer, _ = registry.read_pointer(store)
+    assert dataclasses.asdict(pointer) == dataclasses.asdict(RacedStore.other)

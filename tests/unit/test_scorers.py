@@ -1,0 +1,124 @@
+"""The scorers: which a taxonomy needs, and that solving them is the same however it is done."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.svm import LinearSVC
+
+from aisle.product import path_from_names
+from aisle.taxonomy import Taxonomy
+from training.progress import steps
+from training.scorers import fit_scorers, structure
+
+CLASSES = 6
+CLASS_SETS = [(0, 1), (2, 3, 4, 5), (2, 3), *[(label,) for label in range(CLASSES)]]
+
+
+def taxonomy(*classes):
+    """Make a taxonomy of texts such as "A/B"."""
+    return Taxonomy([path_from_names(text.split("/")) for text in classes], [])
+
+
+@pytest.fixture(scope="module")
+def clouds():
+    """Give products of six classes as features that overlap a little, and their labels."""
+    chance = np.random.default_rng(0)
+    labels = np.arange(240) % CLASSES
+    dense = chance.random((240, 300)) * (chance.random((240, 300)) < 0.1)
+    dense[np.arange(240), labels] += 0.8
+    return csr_matrix(dense), labels
+
+
+@pytest.fixture
+def fit(clouds):
+    """Give the function that fits scorers on the clouds."""
+
+    def run(class_sets, labels=clouds[1]):
+        with steps("fitting", len(class_sets)) as bar:
+            return fit_scorers(clouds[0], labels, class_sets, inverse_regularization=1.0, steps=bar)
+
+    return run
+
+
+def test_structure_of_an_uneven_taxonomy():
+    """Each node has one scorer, and a shallow class stands for its descendants."""
+    found = structure(taxonomy("A/1", "A/2", "B", "C/3/x"))
+    assert found.class_sets == ((0, 1), (0,), (1,), (2,), (3,))
+    assert found.slots.tolist() == [[0, 1, 1, 1], [0, 2, 2, 2], [3, 3, 3, 3], [4, 4, 4, 4]]
+    assert found.used.all()
+
+
+def test_structure_of_a_class_with_classes_below():
+    """A class that others lie below has a scorer of its own beside the one of them all."""
+    found = structure(taxonomy("A", "A/1", "B"))
+    assert found.class_sets == ((0, 1), (0,), (1,), (2,))
+    assert found.slots.tolist() == [[0, 1, 1], [0, 2, 2], [3, 3, 3]]
+
+
+def test_structure_below_one_root():
+    """A root above all classes tells nothing apart: its slot is not used and has no scorer."""
+    found = structure(taxonomy("Shop/A", "Shop/B"))
+    assert found.class_sets == ((0,), (1,))
+    assert found.used.tolist() == [[False, True, True], [False, True, True]]
+
+
+def test_scores_add_up_the_margins_of_the_slots():
+    """A class's score is the weighted sum of its slots' margins, unused ones adding nothing."""
+    found = structure(taxonomy("Shop/A/1", "Shop/A/2", "Shop/B"))
+    assert found.class_sets == ((0, 1), (0,), (1,), (2,))
+    margins = np.array([[1, 10, 100, 1000]], np.float32)
+    weights = np.array([7, 0.5, 2, 1], np.float32)
+    expected = [[0.5 + 20 + 10, 0.5 + 200 + 100, 500 + 2000 + 1000]]
+    assert found.scores(margins, weights).tolist() == expected
+    spread = found.margins(margins)
+    assert spread[0].tolist() == [[0, 1, 10, 10], [0, 1, 100, 100], [0, 1000, 1000, 1000]]
+    assert (spread @ weights).tolist() == expected
+
+
+@pytest.mark.parametrize("number", range(len(CLASS_SETS)))
+def test_scorers_are_one_against_the_rest(fit, clouds, number):
+    """Each scorer decides as a machine by itself that tells its classes from all others."""
+    features, labels = clouds
+    coefficients, intercepts = fit(CLASS_SETS)
+    inside = np.isin(labels, CLASS_SETS[number])
+    alone = LinearSVC(C=1.0, tol=1e-6, max_iter=100_000, random_state=1).fit(features, inside)
+    margins = features @ coefficients[number] + intercepts[number]
+    assert np.abs(margins - alone.decision_function(features)).max() < 0.15
+    assert np.mean((margins > 0) == (alone.decision_function(features) > 0)) > 0.99
+
+
+def test_scorers_do_not_depend_on_the_processors(fit, monkeypatch):
+    """One worker and two give the same bits."""
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    alone = fit(CLASS_SETS)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
+    together = fit(CLASS_SETS)
+    assert alone[0].tobytes() == together[0].tobytes()
+    assert alone[1].tobytes() == together[1].tobytes()
+
+
+def test_scorers_do_not_depend_on_the_order_asked(fit):
+    """Asking in another order gives each scorer the same bits, at its own place."""
+    coefficients, intercepts = fit(CLASS_SETS)
+    backwards = fit(CLASS_SETS[::-1])
+    assert backwards[0][::-1].tobytes() == coefficients.tobytes()
+    assert backwards[1][::-1].tobytes() == intercepts.tobytes()
+
+
+@pytest.mark.parametrize("number", range(len(CLASS_SETS)))
+def test_scorers_asked_for_alone(fit, clouds, number):
+    """A scorer asked for alone is the same up to the tolerance it is solved with."""
+    coefficients, intercepts = fit(CLASS_SETS)
+    alone = fit([CLASS_SETS[number]])
+    margins = clouds[0] @ (coefficients[number] - alone[0][0]) + intercepts[number] - alone[1][0]
+    assert np.abs(margins).max() < 0.15
+
+
+@pytest.mark.parametrize("class_sets", [[(0,), (1,)], [(1,), (0,)], [(0,)], [(1,)]])
+def test_two_classes(fit, clouds, class_sets):
+    """Of two classes, each scorer is positive for its own and negative for the other."""
+    labels = clouds[1] % 2
+    coefficients, intercepts = fit(class_sets, labels)
+    margins = clouds[0] @ coefficients.T + intercepts
+    expected = np.stack([labels == label for (label,) in class_sets], axis=1)
+    assert np.mean((margins > 0) == expected) > 0.98
