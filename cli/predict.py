@@ -50,10 +50,11 @@ def _print(product: "Product", prediction: "Prediction") -> None:
 
     console = Console()
     for depth, level in enumerate(prediction.levels):
-        console.print(f"{'  ' * depth}{level.category.name}  [dim]{level.confidence:.1%}[/dim]")
+        name = f"{'  ' * depth}{level.category.name}  "
+        console.print(Text.assemble(name, (f"{level.confidence:.1%}", "dim")))
     if prediction.needs_review:
         shown = prediction.answer.category.name if prediction.answer else "nothing yet"
-        console.print(f"[yellow]A person should look: sure of {shown} only.[/yellow]")
+        console.print(Text(f"A person should look: sure of {shown} only.", "yellow"))
 
     for field in ("name", "description", "manufacturer"):
         typed = getattr(product, field)
@@ -67,5 +68,5 @@ def _print(product: "Product", prediction: "Prediction") -> None:
     table = Table(title="What else it might be", title_justify="left", show_header=False, box=None)
     for other in prediction.alternatives:
         path = " > ".join(node.name for node in other.path)
-        table.add_row(f"{other.confidence:.1%}", path)
+        table.add_row(f"{other.confidence:.1%}", Text(path))
     console.print(table)

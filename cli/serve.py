@@ -1,10 +1,13 @@
 """`aisle serve`: the API on this machine."""
 
+import socket
 from typing import Annotated
 
 import typer
 
 from cli.context import Context
+
+_HOST = "127.0.0.1"
 
 
 def serve(
@@ -32,9 +35,24 @@ def serve(
     def home() -> RedirectResponse:
         return RedirectResponse("v1/docs")
 
+    _check_free(port)
     typer.echo(
         f"Model {classifier.model_version} answers at http://localhost:{port}/v1/predict; "
         f"try it at http://localhost:{port}/v1/docs. Ctrl-C stops.",
         err=True,
     )
-    uvicorn.run(api, host="127.0.0.1", port=port, log_level="warning", server_header=False)
+    uvicorn.run(api, host=_HOST, port=port, log_level="warning", server_header=False)
+
+
+def _check_free(port: int) -> None:
+    """Raise a usage error where the port cannot be had, before anything is announced."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HOST, port))
+        except OSError as error:
+            raise typer.BadParameter(
+                f"port {port} cannot be used ({error.strerror}). Stop what uses it, or choose "
+                "another with --port.",
+                param_hint="--port",
+            ) from error

@@ -25,7 +25,12 @@ RunArgument = Annotated[str, typer.Argument(help="The id that `aisle stage fit` 
 def ingest(
     context: typer.Context, data: DataOption = None, test_data: TestDataOption = None
 ) -> None:
-    """Write a catalogue to the store as an immutable snapshot; print its id."""
+    """Write a catalogue to the store as an immutable snapshot; print its id.
+
+    **Example**
+
+      aisle stage ingest --data products.jsonl.gz
+    """
     from training.fetch import open_data_set
 
     typer.echo(_trainer(context).ingest(data or open_data_set(), test_data=test_data))
@@ -35,7 +40,12 @@ def ingest(
 def prepare(
     context: typer.Context, snapshot: SnapshotArgument, parameters: ParametersOption = None
 ) -> None:
-    """Clean and split a snapshot; print the id of the prepared data."""
+    """Clean and split a snapshot; print the id of the prepared data.
+
+    **Example**
+
+      aisle stage prepare 9f6c6dfceb63
+    """
     typer.echo(_trainer(context, parameters).prepare(snapshot))
 
 
@@ -43,27 +53,47 @@ def prepare(
 def fit(
     context: typer.Context, prepared: PreparedArgument, parameters: ParametersOption = None
 ) -> None:
-    """Choose and fit a model on prepared data; print the id of the run."""
+    """Choose and fit a model on prepared data; print the id of the run.
+
+    **Example**
+
+      aisle stage fit a3879933a41a
+    """
     typer.echo(_trainer(context, parameters).fit(prepared))
 
 
 @app.command()
 def export(context: typer.Context, run: RunArgument, parameters: ParametersOption = None) -> None:
-    """Write a run's bundle, and prove that it equals the trained model."""
+    """Write a run's bundle, and prove that it equals the trained model.
+
+    **Example**
+
+      aisle stage export 8ad0de3ecd63
+    """
     _trainer(context, parameters).export(run)
     typer.echo(run)
 
 
 @app.command()
 def evaluate(context: typer.Context, run: RunArgument) -> None:
-    """Score a run's bundle on the frozen test."""
+    """Score a run's bundle on the frozen test.
+
+    **Example**
+
+      aisle stage evaluate 8ad0de3ecd63
+    """
     _trainer(context).evaluate(run)
     typer.echo(run)
 
 
 @app.command()
 def publish(context: typer.Context, run: RunArgument, parameters: ParametersOption = None) -> None:
-    """Let a run's bundle through the gate, to serve; exit code 3 where it is refused."""
+    """Let a run's bundle through the gate, to serve; exit code 3 where it is refused.
+
+    **Example**
+
+      aisle stage publish 8ad0de3ecd63
+    """
     typer.echo(_trainer(context, parameters).publish(run).version)
 
 

@@ -88,9 +88,12 @@ def _threshold(
     if len(right) < _LEAST_SUPPORT:
         return NEVER
     order = np.argsort(-confidences, kind="stable")
+    ranked = confidences[order]
     reached = np.cumsum(right[order]) / np.arange(1, len(order) + 1) >= precision
     reached[: _LEAST_SUPPORT - 1] = False
+    # Products with the same confidence are answered together or not at all.
+    reached[:-1] &= ranked[1:] < ranked[:-1]
     if not reached.any():
         return NEVER
     last = int(np.flatnonzero(reached)[-1])
-    return float(confidences[order[last]])
+    return float(ranked[last])

@@ -1,7 +1,9 @@
 """Read a shop's labelled catalogue: a JSON array or JSON lines, each also gzipped."""
 
+import codecs
 import gzip
 import json
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -67,7 +69,7 @@ def _rows(path: FilePath) -> Iterator[Any]:
         # gzip reads several members in one file as one.
         with cast("BinaryIO", gzip.open(path) if compressed else path.open("rb")) as stream:
             yield from _parse(stream, path)
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read: {error}. Expected a readable JSON array or JSON lines file, "
             "in UTF-8, perhaps gzipped."
@@ -75,16 +77,17 @@ def _rows(path: FilePath) -> Iterator[Any]:
 
 
 def _parse(stream: BinaryIO, path: FilePath) -> Iterator[Any]:
-    number = 0
+    number, first = 0, True
     try:
-        for number, line in enumerate(stream, start=1):
-            text = line.strip()
-            if number == 1 and text.startswith(b"["):
-                yield from json.loads(line + stream.read())
+        for number, line in enumerate(stream, start=1):  # noqa: B007  # the error names it
+            text = line.removeprefix(codecs.BOM_UTF8).strip()
+            if first and text.startswith(b"["):
+                yield from json.loads(text + stream.read())
                 return
             if text:
+                first = False
                 yield json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{path} is not JSON at line {number}: {error}. Expected one JSON array, or one JSON "
             "object a line."
@@ -125,11 +128,10 @@ def _id(value: Any) -> str | None:  # noqa: ANN401  # whatever the JSON holds
 
 
 def _price(value: Any) -> float | None:  # noqa: ANN401  # whatever the JSON holds
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
-            return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
-    return float(value) if 0 <= value < float("inf") else None
+    try:
+        price = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return price if 0 <= price < float("inf") else None

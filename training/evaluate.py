@@ -51,8 +51,9 @@ def evaluate(
         nodes = taxonomy.ends[labels]
         chosen += labels.tolist()
         confidences += taxonomy.roll_up(probabilities)[np.arange(len(nodes)), nodes].tolist()
-        for label, confidence in folding.fold(probabilities):
-            folded_labels.append(label)
+        here = rows[start : start + _CHUNK]
+        for row, (own, confidence) in zip(here, folding.fold(probabilities), strict=True):
+            folded_labels.append(folding.predicted_key(row, own))
             folded_confidences.append(confidence)
 
     paths = [taxonomy.classes[label] for label in chosen]
@@ -62,7 +63,7 @@ def evaluate(
         for row, path in zip(rows, paths, strict=True)
         for at in [len(path) - 1]
     ]
-    folded_true = [folding.name(row.path[-1].id) for row in rows]
+    folded_true = [folding.true_key(row) for row in rows]
     return {
         "rows": len(rows),
         "model_version": classifier.model_version,
@@ -74,7 +75,7 @@ def evaluate(
         ),
         "folded": {
             "min_count": min_count,
-            **_figures(folded_true, list(folded_labels)),
+            **_figures(folded_true, folded_labels),
             "calibration_error": calibration_error(
                 np.array(folded_confidences),
                 np.array([a == b for a, b in zip(folded_true, folded_labels, strict=True)]),
@@ -103,20 +104,36 @@ class _Folding:
     """Rare categories folded late: the classes' probabilities summed, then the best one taken."""
 
     def __init__(self, classifier: Classifier, min_count: int) -> None:
-        entries = classifier.taxonomy.entries
-        self._kept = {entry.path[-1].id for entry in entries if entry.products >= min_count}
-        names = [self.name(path[-1].id) for path in classifier.taxonomy.classes]
-        self._names = sorted(set(names))
-        self._member = np.zeros((len(names), len(self._names)), np.float32)
-        self._member[np.arange(len(names)), [self._names.index(name) for name in names]] = 1
+        taxonomy = classifier.taxonomy
+        self._kept = {
+            entry.path[-1].id: entry.path[-1].name
+            for entry in taxonomy.entries
+            if entry.products >= min_count
+        }
+        self._names = frozenset(self._kept.values())
+        folded = [path[-1].id if path[-1].id in self._kept else None for path in taxonomy.classes]
+        self._ids = sorted(set(folded), key=str)
+        self._member = np.zeros((len(folded), len(self._ids)), np.float32)
+        self._member[np.arange(len(folded)), [self._ids.index(own) for own in folded]] = 1
 
-    def name(self, category_id: str) -> str:
-        return f"id {category_id}" if category_id in self._kept else OTHER
+    def true_key(self, row: LabelledProduct) -> str:
+        """Return how a product's label compares when folded: by id, by name where it has none."""
+        own, name = row.ids[-1], row.path[-1].name
+        if own is None:
+            return f"name {name}" if name in self._names else OTHER
+        return f"id {own}" if own in self._kept else OTHER
 
-    def fold(self, probabilities: NDArray[np.float32]) -> Iterator[tuple[str, float]]:
+    def predicted_key(self, row: LabelledProduct, own: str | None) -> str:
+        """Return the key of a predicted category, of the kind that the label has."""
+        if own is None:
+            return OTHER
+        return f"name {self._kept[own]}" if row.ids[-1] is None else f"id {own}"
+
+    def fold(self, probabilities: NDArray[np.float32]) -> Iterator[tuple[str | None, float]]:
+        """Yield each product's best category that is common enough, or None for the others."""
         folded = probabilities @ self._member
         for row, best in zip(folded, folded.argmax(axis=1), strict=True):
-            yield self._names[best], float(row[best])
+            yield self._ids[best], float(row[best])
 
 
 def _level(rows: Sequence[LabelledProduct], paths: Sequence[Path], at: int) -> dict[str, Any]:

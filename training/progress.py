@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 def say(message: str) -> None:
     """Say one line of what is going on."""
-    console.print(message, highlight=False, soft_wrap=True)
+    console.print(message, highlight=False, markup=False, soft_wrap=True)
 
 
 def track(items: Iterable[T], what: str, *, total: int | None = None) -> Iterator[T]:

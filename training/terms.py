@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from aisle.errors import DataError
 from aisle.features import Features, FeatureSpec, Featurizer, TermCounter
 from aisle.product import Product
 from training import parameters
@@ -49,7 +50,7 @@ def collect(
 
     Terms in fewer than `min_document_frequency` of the first `distinct` products (those that are
     no copies) are left out, and of the rest the rarest beyond `max_terms`. The matrix is float64
-    (products, terms), as liblinear wants it.
+    (products, terms), as liblinear wants it. Raises DataError where no term is left.
     """
     spec = feature_spec(settings)
     numbers: dict[str, int] = {}
@@ -59,6 +60,11 @@ def collect(
     names = list(numbers)
 
     kept = np.flatnonzero(frequency >= settings.min_document_frequency)
+    if not len(kept):
+        raise DataError(
+            f"The {distinct} products to learn from have no word or part of a word in common: none "
+            f"is in {settings.min_document_frequency} of them. Give more products, or better texts."
+        )
     if len(kept) > max_terms:
         kept = kept[np.argsort(-frequency[kept], kind="stable")[:max_terms]]
     # In alphabetical order: the vocabulary does not depend on the order of the products.

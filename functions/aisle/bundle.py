@@ -102,10 +102,16 @@ def describe(bundle: Bundle, files: Mapping[str, bytes]) -> Bundle:
 
 
 def write(folder: Path, bundle: Bundle) -> None:
-    """Write a bundle to a folder, the manifest last."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in bundle.to_files().items():
-        (folder / name).write_bytes(data)
+    """Write a bundle to a folder, the manifest last; raise BundleError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in bundle.to_files().items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise BundleError(
+            f"The bundle cannot be written to {folder}: {error.strerror}. Expected a folder, or a "
+            "place where one can be made. Choose another."
+        ) from error
 
 
 def read(folder: Path) -> Bundle:

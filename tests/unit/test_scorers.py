@@ -83,7 +83,7 @@ def test_scorers_are_one_against_the_rest(fit, clouds, number):
     inside = np.isin(labels, CLASS_SETS[number])
     alone = LinearSVC(C=1.0, tol=1e-6, max_iter=100_000, random_state=1).fit(features, inside)
     margins = features @ coefficients[number] + intercepts[number]
-    assert np.abs(margins - alone.decision_function(features)).max() < 0.15
+    assert np.abs(margins - alone.decision_function(features)).max() < 0.3
     assert np.mean((margins > 0) == (alone.decision_function(features) > 0)) > 0.99
 
 
@@ -111,7 +111,7 @@ def test_scorers_asked_for_alone(fit, clouds, number):
     coefficients, intercepts = fit(CLASS_SETS)
     alone = fit([CLASS_SETS[number]])
     margins = clouds[0] @ (coefficients[number] - alone[0][0]) + intercepts[number] - alone[1][0]
-    assert np.abs(margins).max() < 0.15
+    assert np.abs(margins).max() < 0.3
 
 
 @pytest.mark.parametrize("class_sets", [[(0,), (1,)], [(1,), (0,)], [(0,)], [(1,)]])

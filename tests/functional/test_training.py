@@ -1,0 +1,229 @@
+"""The whole training job on a made-up shop: deterministic, stage by stage, on every kind of store.
+
+The S3 half runs on moto, inside this process. What moto does not prove: that credentials and
+policies are checked, that S3's conditional writes collide as moto's do, and how long it takes.
+"""
+
+import os
+from itertools import pairwise
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from aisle import bundle, registry
+from aisle.classifier import Classifier
+from aisle.errors import DataError, PublicationRefusedError
+from aisle.product import Product
+from aisle.store import open_store
+from tests.made_up import products, write_catalogue
+from training.parameters import load
+from training.pipeline import Trainer
+from training.prepare import read_prepared
+
+ROWS = list(products(600))
+BUCKET = "shelf"
+
+
+def trainer(store):
+    """Make a training job on a store, by its address or folder."""
+    return Trainer(open_store(str(store)), load())
+
+
+def files(store):
+    """Return the files of the bundle that a store serves."""
+    return registry.current_bundle(open_store(str(store))).to_files()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Train on the made-up shop; give the folder of its store, and the verdict."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = write_catalogue(folder / "shop.jsonl", ROWS)
+    return folder / "store", trainer(folder / "store").train(data)
+
+
+@pytest.fixture
+def train(tmp_path):
+    """Give the function that trains on rows in a store of its own, and returns its classifier."""
+
+    def run(rows, test_rows=None):
+        data = write_catalogue(tmp_path / "rows.jsonl", rows)
+        test_data = test_rows and write_catalogue(tmp_path / "test.jsonl", test_rows)
+        trainer(tmp_path / "own").train(data, test_data=test_data or None)
+        return Classifier(registry.current_bundle(open_store(str(tmp_path / "own"))))
+
+    return run
+
+
+@pytest.fixture
+def s3_url(monkeypatch):
+    """Give the address of a prefix in an empty bucket, and settings that lead nowhere else."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket=BUCKET)
+        yield f"s3://{BUCKET}/team/shop"
+
+
+# The same snapshot and parameters give the same bundle.
+
+
+@pytest.mark.parametrize("name", ["shop.jsonl", "another.json", "packed.jsonl.gz"])
+def test_training_again_elsewhere_gives_the_same_bytes(trained, tmp_path, name):
+    """In another folder and from a file of another name, every file of the bundle is the same."""
+    data = write_catalogue(tmp_path / name, ROWS)
+    verdict = trainer(tmp_path / "store").train(data)
+    assert verdict.version == trained[1].version
+    assert files(tmp_path / "store") == files(trained[0])
+
+
+def test_training_again_in_the_same_store_changes_nothing(trained, tmp_path):
+    """A second run on the same rows publishes nothing: the pointer keeps its bytes."""
+    store, verdict = trained
+    before = open_store(str(store)).get("models/current.json")
+    again = trainer(store).train(write_catalogue(tmp_path / "shop.jsonl", ROWS))
+    assert again.version == again.champion == verdict.version
+    assert open_store(str(store)).get("models/current.json") == before
+
+
+def test_stages_alone_give_the_same_bytes(trained, tmp_path):
+    """The stages run one at a time, each by a job of its own, give the same bundle."""
+    data = write_catalogue(tmp_path / "shop.jsonl", ROWS)
+    store = tmp_path / "store"
+    snapshot = trainer(store).ingest(data)
+    run = trainer(store).fit(trainer(store).prepare(snapshot))
+    trainer(store).export(run)
+    trainer(store).evaluate(run)
+    assert list(open_store(str(store)).list("models/")) == []
+    trainer(store).publish(run)
+    assert files(store) == files(trained[0])
+
+
+def test_other_rows_give_another_model(trained, train):
+    """One product less is another snapshot and another model."""
+    assert train(ROWS[1:]).model_version != trained[1].version
+
+
+def test_s3_gives_the_same_bytes(trained, tmp_path, s3_url):
+    """In a bucket, training leaves the same bundle under its prefix as in a folder."""
+    data = write_catalogue(tmp_path / "shop.jsonl", ROWS)
+    trainer(s3_url).train(data)
+    assert files(s3_url) == files(trained[0])
+    contents = boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
+    assert all(each["Key"].startswith("team/shop/") for each in contents)
+
+
+# What was learnt.
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("Heron - Skillet - Copper", "Kitchen > Cookware > Frying Pans"),
+        ("gooseneck kettle, 0.8 l", "Kitchen > Small Appliances > Kettles"),
+        ("TULIP BULBS, 40 pcs", "Garden > Plants > Bulbs"),
+        ("ergonomic chair with armrests", "Office > Desk > Chairs"),
+    ],
+)
+def test_products_never_seen_find_their_category(trained, name, path):
+    """A new product lands where its words belong."""
+    classifier = Classifier(registry.current_bundle(open_store(str(trained[0]))))
+    (found,) = classifier.predict([Product(name)])
+    assert " > ".join(node.name for node in found.category.path) == path
+
+
+def test_bundle_says_what_it_was_trained_on(trained):
+    """The manifest counts the products of each split, and they are all the usable rows."""
+    whole = registry.current_bundle(open_store(str(trained[0])))
+    counts = whole.manifest.dataset["products"]
+    assert counts["test"] == whole.json(bundle.METRICS)["test"]["rows"]
+    assert sum(counts.values()) == len(ROWS)
+    assert whole.manifest.documents == counts["train"] + counts["validation"]
+
+
+def test_catalogue_without_ids(train):
+    """Without ids, the path of names stands for one, and the same is learnt."""
+    classifier = train(list(products(600, ids=False)))
+    (found,) = classifier.predict([Product("stainless milk pan")])
+    assert [node.id for node in found.category.path] == [
+        "Kitchen",
+        "Kitchen > Cookware",
+        "Kitchen > Cookware > Saucepans",
+    ]
+
+
+def test_catalogue_of_one_level(train):
+    """A flat list of categories is a taxonomy like any other."""
+    classifier = train([row | {"category": row["category"][-1:]} for row in ROWS])
+    assert classifier.taxonomy.depth == 1
+    (found,) = classifier.predict([Product("stainless milk pan")])
+    assert [node.name for node in found.category.path] == ["Saucepans"]
+
+
+def test_catalogue_of_two_categories(train):
+    """Two categories are enough to learn from."""
+    rows = [row for row in ROWS if row["category"][0]["name"] in {"Garden", "Office"}]
+    classifier = train([row | {"category": row["category"][:1]} for row in rows])
+    (found,) = classifier.predict([Product("bypass pruner")])
+    assert (found.category.category.name, len(classifier.taxonomy.classes)) == ("Garden", 2)
+
+
+# With a test of one's own.
+
+
+def test_given_test_is_kept_whole(train, tmp_path, capsys):
+    """Rows in both files are counted and said; the test keeps them, and training too."""
+    classifier = train(ROWS[:500], ROWS[460:])
+    assert "40 of 140 test products have a text that is also in the data" in capsys.readouterr().err
+    counts = classifier.manifest.dataset["products"]
+    assert counts["test"] == 140
+    assert counts["train"] + counts["validation"] == 500
+
+
+def test_prepared_test_is_the_given_file(train, tmp_path):
+    """The frozen test is the given file and nothing else, product by product."""
+    train(ROWS[:500], ROWS[500:])
+    store = open_store(str(tmp_path / "own"))
+    (prepared_id,) = {key.split("/")[2] for key in store.list("datasets/prepared/")}
+    prices = [one.product.price for one in read_prepared(store, prepared_id).test]
+    assert prices == [row["price"] for row in ROWS[500:]]
+
+
+def test_worse_model_on_the_same_test_is_refused(train, tmp_path):
+    """A model of mislabelled products does not replace the champion on the same frozen test."""
+    champion = train(ROWS[:500], ROWS[500:]).model_version
+    wrong = [one | {"category": other["category"]} for one, other in pairwise(ROWS[:301])]
+    with pytest.raises(PublicationRefusedError, match=champion):
+        train(wrong + ROWS[300:500], ROWS[500:])
+    serving = registry.current_bundle(open_store(str(tmp_path / "own")))
+    assert serving.manifest.model_version == champion
+
+
+# Too little to learn from.
+
+
+def test_one_category_is_a_data_error(train):
+    """A catalogue of one category has nothing to learn, which is said."""
+    with pytest.raises(DataError, match="1 category"):
+        train([row | {"category": ROWS[0]["category"]} for row in ROWS[:50]])
+
+
+def test_no_word_in_common_is_an_error_that_is_meant(train):
+    """A catalogue in which no word comes twice ends in a sentence that says why."""
+    rows = [{"name": chr(0x4E00 + at), "category": ROWS[at]["category"]} for at in range(80)]
+    with pytest.raises((DataError, PublicationRefusedError)):
+        train(rows)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 10, 30])
+def test_tiny_catalogue_is_an_error_that_is_meant(train, count):
+    """A catalogue of a few products ends in a sentence that says why, not in a crash."""
+    with pytest.raises((DataError, PublicationRefusedError)):
+        train(ROWS[:count])

@@ -1,0 +1,97 @@
+"""The promises on real catalogues, each trained on once, by the command that users type.
+
+They need ../shared/data and take minutes, and are left out with -m 'not slow'.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aisle import bundle, registry
+from aisle.store import open_store
+
+pytestmark = pytest.mark.slow
+
+AISLE = Path(sys.executable).with_name("aisle")
+
+
+@pytest.fixture(scope="session")
+def train(shared_data, tmp_path_factory):
+    """Give the function that trains on a shop's catalogue and returns the published bundle."""
+
+    def run(shop):
+        store = tmp_path_factory.mktemp(shop) / "store"
+        data = shared_data / shop / "products.jsonl.gz"
+        subprocess.run([AISLE, "--store", store, "train", "--data", data], check=True, timeout=900)
+        return registry.current_bundle(open_store(str(store)))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def best_buy(train):
+    """Train on the open data set's rows."""
+    return train("bestbuy")
+
+
+@pytest.fixture(scope="session")
+def price_runner(train):
+    """Train on the second shop's titles."""
+    return train("pricerunner")
+
+
+@pytest.fixture(scope="session")
+def phones(train):
+    """Train on the phones and accessories."""
+    return train("phones")
+
+
+def on_frozen_test(made):
+    """Return a bundle's own figures."""
+    return made.json(bundle.METRICS)["test"]
+
+
+@pytest.mark.parametrize(("level", "least"), [(1, 0.935), (2, 0.855), (3, 0.77)])
+def test_best_buy_accuracy(best_buy, level, least):
+    """On the frozen test of the open data set, accuracy at each level is as promised."""
+    assert on_frozen_test(best_buy)["levels"][level - 1]["accuracy"] >= least
+
+
+def test_best_buy_bundle_is_small(best_buy):
+    """The bundle has at most 25 MB."""
+    assert sum(map(len, best_buy.to_files().values())) <= 25_000_000
+
+
+def test_packaged_bundle_is_small():
+    """The bundle that ships has at most 25 MB on disk."""
+    assert sum(path.stat().st_size for path in bundle.PACKAGED.iterdir()) <= 25_000_000
+
+
+def test_packaged_model_is_the_command_s(best_buy):
+    """Training again gives the packaged model, file by file."""
+    packaged = bundle.read(bundle.PACKAGED)
+    assert best_buy.manifest == packaged.manifest, (
+        "The packaged model is not what this code and these libraries train: "
+        f"{packaged.manifest.libraries} then, {best_buy.manifest.libraries} now."
+    )
+    assert best_buy.files == packaged.files
+
+
+def test_second_shop_accuracy(price_runner):
+    """A second shop's titles, no option changed, are classified as well as promised."""
+    assert on_frozen_test(price_runner)["leaf"]["accuracy"] >= 0.985
+
+
+def test_second_shop_is_flat(price_runner):
+    """All ten of the second shop's categories are classes, in one level."""
+    assert len(price_runner.json(bundle.CATEGORIES)["classes"]) == 10
+    assert len(on_frozen_test(price_runner)["levels"]) == 1
+
+
+def test_phones_with_missing_ids(phones):
+    """A catalogue in which some categories have no id is learnt from like any other."""
+    figures = on_frozen_test(phones)
+    assert figures["levels"][0]["accuracy"] >= 0.9
+    assert figures["leaf"]["accuracy"] >= 0.5
