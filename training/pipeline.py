@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -104,7 +104,7 @@ class Trainer:
             described = bundle.describe(
                 exported,
                 {
-                    bundle.METRICS: runs.to_json({"test": metrics, "choice": choice}),
+                    bundle.METRICS: runs.to_json({"test": metrics, "choice": asdict(choice)}),
                     bundle.MODEL_CARD: card.model_card(exported, choice, metrics).encode(),
                 },
             )

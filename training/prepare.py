@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from aisle import keys
@@ -79,6 +79,7 @@ def prepare(store: Store, snapshot_id: str, settings: parameters.Prepare) -> Pre
         both = sum(example.group in known for example in splits["test"])
         say(f"{both} of {len(splits['test'])} test products have a text that is also in the data.")
 
+    _unify_names(splits)
     identity = [snapshot.sha256, asdict(settings), NORMALIZER_VERSION]
     prepared = Prepared(
         id=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12],
@@ -91,6 +92,24 @@ def prepare(store: Store, snapshot_id: str, settings: parameters.Prepare) -> Pre
     )
     _save(store, prepared, settings)
     return prepared
+
+
+def _unify_names(splits: dict[Split, list[Example]]) -> None:
+    """Give each category one name, its commonest: catalogues spell one id in several ways."""
+    names: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for name in SPLITS:
+        for example in splits[name]:
+            for node in example.path:
+                names[node.id][node.name] += 1
+    one = {
+        own: Category(own, min(found, key=lambda name: (-found[name], name)))
+        for own, found in names.items()
+    }
+    for name in SPLITS:
+        splits[name] = [
+            replace(example, path=tuple(one[node.id] for node in example.path))
+            for example in splits[name]
+        ]
 
 
 def group_of(product: Product) -> str:

@@ -8,6 +8,7 @@ long description does not drown a short name.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from aisle.text import words
 # Words longer than this (part numbers, unspaced scripts) are not worth a place in the cache.
 _CACHED_LENGTH = 32
 _CACHED_WORDS = 200_000
+_COUNTED_TOGETHER = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,29 @@ class TermCounter:
         self, products: Iterable[Product]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """Return (rows, terms, counts) of all known terms, ordered by row, then term."""
+        found = [self._count_part(part) for part in _in_parts(products)]
+        starts = np.cumsum([0, *(size for size, *_ in found)])
+        none = np.empty(0, np.int64)
+        rows = [one + start for (_, one, _, _), start in zip(found, starts, strict=False)]
+        return (
+            np.concatenate([none, *rows]),
+            np.concatenate([none, *(terms for _, _, terms, _ in found)]),
+            np.concatenate([none, *(counts for *_, counts in found)]),
+        )
+
+    def _count_part(
+        self, products: Sequence[Product]
+    ) -> tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         parts: list[NDArray[np.int64]] = []
         sizes: list[int] = []
         for product in products:
             mine = list(self._parts(product))
             parts += mine
             sizes.append(sum(map(len, mine)))
-        ids = np.concatenate([np.empty(0, np.int64), *parts])
+        ids = np.concatenate(parts)
         rows = np.repeat(np.arange(len(sizes)), sizes)
         keys, counts = np.unique((rows << 32 | ids)[ids >= 0], return_counts=True)
-        return keys >> 32, keys & 0xFFFFFFFF, counts
+        return len(sizes), keys >> 32, keys & 0xFFFFFFFF, counts
 
     def _parts(self, product: Product) -> Iterator[NDArray[np.int64]]:
         """Yield the numbers of a product's terms, a part at a time, -1 for unknown ones."""
@@ -125,6 +140,13 @@ class TermCounter:
         for size in range(self._spec.char_ngram_min, self._spec.char_ngram_max + 1):
             for at in range(len(padded) - size + 1):
                 yield f"c:{padded[at : at + size]}"
+
+
+def _in_parts(products: Iterable[Product]) -> Iterator[list[Product]]:
+    """Cut products into parts: a long text has far more occurrences of terms than terms."""
+    remaining = iter(products)
+    while part := list(islice(remaining, _COUNTED_TOGETHER)):
+        yield part
 
 
 class Featurizer:

@@ -295,3 +295,15 @@ def test_one_path_for_each_category(seen, taken):
         for texts in (seen, [taken])
     )
     assert canonical_paths(seen) == {"x": taken}
+
+
+def test_a_category_has_one_name(store, tmp_path):
+    """Where a catalogue spells one category's name in several ways, the commonest is taken."""
+    rows = [
+        {"name": f"speaker {at}", "category": [{"id": "a", "name": name}, {"id": "s", "name": "S"}]}
+        for at, name in enumerate(["Audio", "audio", "Audio"])
+    ]
+    snapshot = ingest(store, write_catalogue(tmp_path / "rows.jsonl", rows))
+    prepared = prepare(store, snapshot.id, SETTINGS)
+    examples = [one for split in SPLITS for one in getattr(prepared, split)]
+    assert [one.path[0].name for one in examples] == ["Audio"] * 3

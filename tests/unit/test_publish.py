@@ -173,26 +173,32 @@ def test_packaged_model_is_no_champion(publish_answers, store, tmp_path, monkeyp
 def test_same_model_again_changes_nothing(publish_answers, store):
     """Publishing the model that serves already is no error and writes nothing."""
     first = publish_answers(GOOD)
+    pointer, etag = registry.read_pointer(store)
+    long_ago = dataclasses.replace(pointer, published_at="2026-01-01T00:00:00+00:00")
+    registry.write_pointer(store, long_ago, replacing=etag)
     before = content(store)
     assert publish_answers(GOOD).version == first.version
     assert content(store) == before
 
 
-class RacedStore(FolderStore):
-    """A store in which somebody else publishes just after the pointer was read."""
+OTHER = Pointer("other", "another test", "2026-01-01T00:00:00+00:00")
 
-    other = Pointer("other", "another test", "2026-01-01T00:00:00+00:00")
+
+class RacedStore(FolderStore):
+    """A store in which somebody else publishes just after the pointer is first read."""
+
+    raced = False
 
     def get(self, key):
-        """Read an object; another model is published behind the reader's back."""
-        plain = FolderStore(self._root)
-        if key == keys.current_model():
-            try:
-                return super().get(key)
-            finally:
-                found = registry.read_pointer(plain)
-                registry.write_pointer(plain, self.other, replacing=found and found[1])
-        return super().get(key)
+        """Read an object; another model is published behind the first reader's back."""
+        if self.raced or key != keys.current_model():
+            return super().get(key)
+        self.raced = True
+        try:
+            return super().get(key)
+        finally:
+            found = registry.read_pointer(self)
+            registry.write_pointer(self, OTHER, replacing=found and found[1])
 
 
 @pytest.mark.parametrize("published", [[], [GOOD]], ids=["empty store", "with a champion"])
@@ -200,8 +206,7 @@ def test_racing_publications(publish_answers, store, tmp_path, published):
     """Where somebody else published since the gate looked, theirs stands and ours is an error."""
     for answers in published:
         publish_answers(answers)
-    raced = RacedStore(tmp_path / "store")
     with pytest.raises(PreconditionFailedError):
-        publish_answers(PERFECT, into=raced)
+        publish_answers(PERFECT, into=RacedStore(tmp_path / "store"))
     pointer, _ = registry.read_pointer(store)
-    assert dataclasses.asdict(pointer) == dataclasses.asdict(RacedStore.other)
+    assert pointer == OTHER
