@@ -1,17 +1,22 @@
 """`aisle evaluate`: how good the model is on a labelled file."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from cli.context import Context
+from cli.train import ColumnsOption, MappingOption, SeparatorOption
 
 
 def evaluate(
     context: typer.Context,
-    data: Annotated[Path, typer.Option(help="A labelled file that the model has never seen.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|URL", help="A labelled file, or its address, that the model never saw."
+        ),
+    ],
     fields: Annotated[
         str, typer.Option(help="The fields to give to the model, separated by commas.")
     ] = "name,description,manufacturer,price",
@@ -21,6 +26,9 @@ def evaluate(
             min=1, help="Categories with fewer products in the model's snapshot count as `other`."
         ),
     ] = 100,
+    columns: ColumnsOption = None,
+    mapping: MappingOption = None,
+    separator: SeparatorOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
@@ -35,8 +43,12 @@ def evaluate(
       aisle evaluate --data unseen.jsonl.gz
 
       aisle --store shops/acme evaluate --data test.json --fields name,description --json
+
+      aisle evaluate --data unseen.csv --columns name=title,category=dept+aisle
     """
-    from training.catalogue import Skipped, read_catalogue
+    from catalogue.columns import columns_from
+    from catalogue.labelled import Skipped, read_labelled
+    from catalogue.source import local_file
     from training.evaluate import FIELDS
     from training.evaluate import evaluate as score
     from training.progress import say
@@ -50,9 +62,11 @@ def evaluate(
             param_hint="--fields",
         )
     skipped = Skipped()
-    rows = list(read_catalogue(data, skipped=skipped))
+    named = columns_from(columns, mapping=mapping, separator=separator)
+    path, _ = local_file(data)
+    rows = list(read_labelled(path, columns=named, skipped=skipped))
     if skipped.reasons:
-        say(f"{data.name}: rows left out: {skipped}.")
+        say(f"{path.name}: rows left out: {skipped}.")
     options: Context = context.obj
     result = score(options.classifier(), rows, fields=chosen, min_count=min_count)
     if as_json:

@@ -1,5 +1,6 @@
 """`aisle serve`: the API on this machine."""
 
+import os
 import socket
 from typing import Annotated
 
@@ -26,10 +27,17 @@ def serve(
     from starlette.responses import RedirectResponse
 
     from predict.app import create_app
+    from predict.settings import Settings
 
     options: Context = context.obj
     classifier = options.classifier()
-    api = create_app(lambda: classifier)
+    try:
+        settings = Settings.read(os.environ)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"the environment has a setting that cannot be used: {error}"
+        ) from error
+    api = create_app(lambda: classifier, settings)
 
     @api.get("/", include_in_schema=False)
     def home() -> RedirectResponse:

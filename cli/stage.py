@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.context import Context
-from cli.train import DataOption, ParametersOption, TestDataOption
+from cli.train import (
+    ColumnsOption,
+    DataOption,
+    MappingOption,
+    ParametersOption,
+    SeparatorOption,
+    TestDataOption,
+)
 
 if TYPE_CHECKING:
     from training.pipeline import Trainer
@@ -23,17 +30,27 @@ RunArgument = Annotated[str, typer.Argument(help="The id that `aisle stage fit` 
 
 @app.command()
 def ingest(
-    context: typer.Context, data: DataOption = None, test_data: TestDataOption = None
+    context: typer.Context,
+    data: DataOption = None,
+    test_data: TestDataOption = None,
+    columns: ColumnsOption = None,
+    mapping: MappingOption = None,
+    separator: SeparatorOption = None,
 ) -> None:
     """Write a catalogue to the store as an immutable snapshot; print its id.
 
-    **Example**
+    **Examples**
 
       aisle stage ingest --data products.jsonl.gz
+
+      aisle stage ingest --data products.csv --columns name=title,category=dept+aisle
     """
+    from catalogue.columns import columns_from
     from training.fetch import open_data_set
 
-    typer.echo(_trainer(context).ingest(data or open_data_set(), test_data=test_data))
+    named = columns_from(columns, mapping=mapping, separator=separator)
+    source = open_data_set() if data is None else data
+    typer.echo(_trainer(context).ingest(source, test_data=test_data, columns=named))
 
 
 @app.command()

@@ -8,17 +8,38 @@ import typer
 from cli.context import Context
 
 DataOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        help="A labelled catalogue: a JSON array or JSON lines, perhaps gzipped. Without it, the "
-        "whole Best Buy open data set is fetched (about 50 MB).",
+        metavar="FILE|URL",
+        help="A labelled catalogue, or its address: a JSON array, JSON lines, CSV or TSV, perhaps "
+        "gzipped. Without it, the whole Best Buy open data set is fetched once (about 50 MB).",
     ),
 ]
 TestDataOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
+        metavar="FILE|URL",
         help="A labelled file that is the frozen test; all of --data is then for training and "
-        "validation. Without it, a part of --data is held out, by hash of the text."
+        "validation. Without it, a part of --data is held out, by hash of the text.",
+    ),
+]
+ColumnsOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIELD=COLUMN,…",
+        help="The shop's own names for name, description, manufacturer, price, sku and category, "
+        "the last perhaps in several columns: name=title,category=dept+aisle.",
+    ),
+]
+MappingOption = Annotated[
+    Path | None,
+    typer.Option(help="The same from a TOML or JSON file; --columns goes before it."),
+]
+SeparatorOption = Annotated[
+    str | None,
+    typer.Option(
+        help="What stands between the names of a category that is one text: Kitchen > Pans.",
+        show_default=">",
     ),
 ]
 ParametersOption = Annotated[
@@ -31,6 +52,9 @@ def train(
     context: typer.Context,
     data: DataOption = None,
     test_data: TestDataOption = None,
+    columns: ColumnsOption = None,
+    mapping: MappingOption = None,
+    separator: SeparatorOption = None,
     parameters: ParametersOption = None,
 ) -> None:
     """Train a model on a labelled catalogue, test it, and publish it to the store.
@@ -43,12 +67,19 @@ def train(
       aisle train --data products.jsonl.gz
 
       aisle --store shops/acme train --data acme.json --test-data acme-test.json
+
+      aisle train --data shop.csv --columns name=title,description=body,category=dept+aisle
+
+      aisle train --data https://shop.example/products.tsv.gz --mapping shop.toml --separator /
     """
+    from catalogue.columns import columns_from
     from training.fetch import open_data_set
     from training.parameters import DEFAULT, load
     from training.pipeline import Trainer
 
     options: Context = context.obj
     trainer = Trainer(options.store(), load(parameters or DEFAULT))
-    verdict = trainer.train(data or open_data_set(), test_data=test_data)
+    named = columns_from(columns, mapping=mapping, separator=separator)
+    source = open_data_set() if data is None else data
+    verdict = trainer.train(source, test_data=test_data, columns=named)
     typer.echo(verdict.version)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from aisle.product import Path
+from aisle.product import Category, Path
 from aisle.taxonomy import Taxonomy
 
 # The weights of slots are held near where they start, by this times the squared distance of their
@@ -55,7 +55,7 @@ def fit_level_weights(
 
     bounds = [(low, low + 2 * _RANGE) for low in start - _RANGE]
     found = minimize(log_loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    # Rounded, so that the last bits of another processor's optimum make no other model.
+    # Rounded, so that the last bits of the optimum make no other model.
     return np.exp(found.x).round(4).astype(np.float32)
 
 
@@ -77,9 +77,13 @@ def answer_thresholds(
     for depth in range(taxonomy.depth):
         nodes = taxonomy.ancestors[chosen, depth] if len(chosen) else np.empty(0, np.int64)
         rows = np.flatnonzero(nodes >= 0)
-        right = [taxonomy.nodes[nodes[row]] == paths[int(row)][: depth + 1] for row in rows]
+        right = [_is_at(taxonomy.nodes[nodes[row]][-1], paths[int(row)], depth) for row in rows]
         thresholds.append(_threshold(rolled[rows, nodes[rows]], np.array(right), precision))
     return tuple(thresholds)
+
+
+def _is_at(node: Category, path: Path, depth: int) -> bool:
+    return depth < len(path) and path[depth].id == node.id
 
 
 def _threshold(

@@ -25,7 +25,7 @@ def model_card(bundle: Bundle, choice: Choice, metrics: dict[str, Any]) -> str:
 
 Product text to shop category: linear support vector machines for every node of the taxonomy over
 words, word pairs, character n-grams, manufacturer and price; a class's score adds up its
-ancestors'; softmax with a temperature fitted on products that the scorers had not seen.
+ancestors', weighted by what was learnt on products that the scorers had not seen; softmax.
 
 - Trained on snapshot `{manifest.dataset["snapshot"]}` ({products["train"]} products to train on and
   {products["validation"]} for validation, together in the final fit), tested once on

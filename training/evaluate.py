@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score
 
 from aisle.classifier import Classifier
 from aisle.product import Path, Product
-from training.catalogue import LabelledProduct
+from catalogue.products import LabelledProduct
 from training.progress import track
 
 FIELDS = ("name", "description", "manufacturer", "price")

@@ -11,14 +11,13 @@ from scipy.sparse import csc_array, diags_array
 from aisle import bundle
 from aisle.bundle import Bundle
 from aisle.classifier import Classifier
-from aisle.errors import BundleError
+from aisle.errors import PublicationRefusedError
 from aisle.golden import Golden, to_lines
 from aisle.product import Product
 from training import onnx_graph
 from training.fit import Trained
 from training.parameters import Parameters
 from training.prepare import Prepared
-from training.terms import feature_spec, matrix
 
 # How far float32 sums may differ that were added in another order.
 PARITY_TOLERANCE = 1e-4
@@ -28,7 +27,6 @@ _WORDS_IN_A_GOLDEN_NAME = 3
 
 def export(trained: Trained, prepared: Prepared, parameters: Parameters) -> Bundle:
     """Return the bundle of a trained model, without figures yet."""
-    spec = feature_spec(parameters.features)
     vocabulary = trained.vocabulary
     lines = zip(vocabulary.terms, vocabulary.document_frequency, strict=True)
     files = {
@@ -41,7 +39,7 @@ def export(trained: Trained, prepared: Prepared, parameters: Parameters) -> Bund
     }
     whole = bundle.assemble(
         files,
-        features=spec,
+        features=trained.spec,
         documents=vocabulary.documents,
         answer_thresholds=trained.choice.thresholds,
         dataset={
@@ -63,20 +61,19 @@ def export(trained: Trained, prepared: Prepared, parameters: Parameters) -> Bund
 def check_parity(trained: Trained, classifier: Classifier, products: Sequence[Product]) -> float:
     """Return the largest difference between a trained model's and its bundle's probabilities.
 
-    Raises BundleError where it is more than float32 explains, or a decision differs.
+    Raises PublicationRefusedError where it is more than float32 explains, or a decision differs.
     """
     if not products:
         return 0.0
     served = classifier.probabilities(products)
-    features = classifier.featurizer.transform(products)
-    expected = trained.probabilities(matrix(features, len(trained.vocabulary.terms)))
+    expected = trained.probabilities(products)
     difference = float(np.abs(served - expected).max())
     best = served.argmax(axis=1)
     rows = np.arange(len(products))
     # Where two classes are as good as equal, either may come first.
     tied = expected.max(axis=1) - expected[rows, best] <= PARITY_TOLERANCE
     if difference > PARITY_TOLERANCE or not tied.all():
-        raise BundleError(
+        raise PublicationRefusedError(
             f"The exported model is not the trained one: probabilities differ by up to "
             f"{difference:.2g}, and {int((~tied).sum())} of {len(products)} decisions. Expected at "
             f"most {PARITY_TOLERANCE:g}. The bundle must not be used; report this."

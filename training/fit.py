@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array, vstack
 from scipy.special import softmax
 
+from aisle.features import FeatureSpec
+from aisle.product import Product
 from aisle.taxonomy import Taxonomy
 from training.calibrate import answer_thresholds, fit_level_weights
 from training.parameters import Parameters
@@ -47,6 +49,7 @@ class Trained:
     (classes,) added, softmax of the scores gives the probabilities.
     """
 
+    spec: FeatureSpec
     vocabulary: Vocabulary
     taxonomy: Taxonomy
     weights: csr_matrix
@@ -56,8 +59,10 @@ class Trained:
     bias: NDArray[np.float32]
     choice: Choice
 
-    def probabilities(self, features: csr_matrix) -> NDArray[np.float32]:
+    def probabilities(self, products: Sequence[Product]) -> NDArray[np.float32]:
         """Return class probabilities (products, classes), by scipy: what ONNX has to equal."""
+        featurizer = self.vocabulary.featurizer(self.spec)
+        features = matrix(featurizer.transform(products), len(self.vocabulary.terms))
         coefficients = diags_array(self.scale) @ self.weights.astype(np.float32)
         margins = (features @ coefficients).toarray().astype(np.float32)
         scores = class_scores(margins, self.slots, self.slot_weights) + self.bias
@@ -90,6 +95,7 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
     slot_weights = problem.structure.used * _for_depth(choice.level_weights, problem.taxonomy.depth)
     bias = (intercepts[problem.structure.slots] * slot_weights).sum(axis=1)
     return Trained(
+        spec=feature_spec(parameters.features),
         vocabulary=vocabulary,
         taxonomy=problem.taxonomy,
         weights=weights,

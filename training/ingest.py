@@ -4,16 +4,25 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Final, Self
 
 from aisle import keys
 from aisle.errors import PreconditionFailedError
 from aisle.product import Product, path_from_names
 from aisle.store import Store
-from training.catalogue import LabelledProduct, Skipped, read_catalogue
+from catalogue.columns import Columns
+from catalogue.labelled import Skipped, read_labelled
+from catalogue.products import LabelledProduct
+from catalogue.records import DEFAULT_COLUMNS, Record
+from catalogue.source import local_file
 from training.progress import track
+
+_PRODUCTS: Final = "products.jsonl.gz"
+_REJECTS: Final = "rejects.jsonl.gz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +35,11 @@ class Snapshot:
     test_products: int
     sources: tuple[dict[str, Any], ...]
 
+    @property
+    def rejected(self) -> int:
+        """How many rows could not be used."""
+        return sum(sum(source["skipped"].values()) for source in self.sources)
+
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
@@ -35,48 +49,64 @@ class SnapshotRow:
     test: bool
 
 
-def ingest(store: Store, data: FilePath, *, test_data: FilePath | None = None) -> Snapshot:
+def ingest(
+    store: Store,
+    data: str | FilePath,
+    *,
+    test_data: str | FilePath | None = None,
+    columns: Columns = DEFAULT_COLUMNS,
+) -> Snapshot:
     """Write a catalogue to the store as a snapshot, unless the store has the same already.
 
-    With `test_data`, that file is the frozen test. Raises DataError where a file cannot be used.
+    With `test_data`, that file is the frozen test; it stays whole, with its duplicates. Either may
+    be an address. Rows that cannot be used are written beside the snapshot, with the reason; these
+    are those of the last ingestion that had any. Raises DataError where a file cannot be used, and
+    leaves the store as it was.
     """
-    lines: list[bytes] = []
     sources: list[dict[str, Any]] = []
-    for role, path in (("data", data), ("test_data", test_data)):
-        if path is not None:
-            before, skipped = len(lines), Skipped()
-            rows = track(read_catalogue(path, skipped=skipped), f"reading {path.name}")
-            lines += [_line(row, test=role == "test_data") for row in rows]
-            sources.append(
-                {
-                    "role": role,
-                    "file": path.name,
-                    "sha256": _sha256(path),
-                    "products": len(lines) - before,
-                    "skipped": dict(skipped.reasons),
-                }
-            )
-    content = b"".join(lines)
-    digest = hashlib.sha256(content).hexdigest()
-    tests = sources[1]["products"] if test_data is not None else 0
-    snapshot = Snapshot(digest[:12], digest, len(lines), tests, tuple(sources))
-    put_once(store, keys.base_snapshot(snapshot.id, "products.jsonl.gz"), compress(content))
+    with TemporaryDirectory(prefix="aisle-") as folder:
+        packed, rejected = FilePath(folder, _PRODUCTS), FilePath(folder, _REJECTS)
+        with _Packed(packed) as lines, _Packed(rejected) as rejects:
+            for role, source in (("data", data), ("test_data", test_data)):
+                if source is not None:
+                    sources.append(_ingest(role, source, columns, lines, rejects))
+        digest = lines.sha256
+        products = [source["products"] for source in sources]
+        tests = products[1] if test_data is not None else 0
+        snapshot = Snapshot(digest[:12], digest, sum(products), tests, tuple(sources))
+        with suppress(PreconditionFailedError):
+            store.upload(keys.base_snapshot(snapshot.id, _PRODUCTS), packed, if_absent=True)
+        if snapshot.rejected:
+            store.upload(keys.base_snapshot(snapshot.id, _REJECTS), rejected)
     manifest = json.dumps(asdict(snapshot), indent=2, sort_keys=True).encode()
     # The manifest comes last: a snapshot without one was never finished.
     put_once(store, keys.base_snapshot(snapshot.id, "manifest.json"), manifest)
     return snapshot
 
 
+def rejects_address(store: Store, snapshot: Snapshot) -> str:
+    """Return where the rows are that a snapshot was made without."""
+    return f"{store.url}/{keys.base_snapshot(snapshot.id, _REJECTS)}"
+
+
 def read_snapshot(store: Store, snapshot_id: str) -> tuple[Snapshot, Iterator[SnapshotRow]]:
     """Return a snapshot's facts and its rows, in order."""
     facts = json.loads(store.get(keys.base_snapshot(snapshot_id, "manifest.json")).data)
-    data = store.get(keys.base_snapshot(snapshot_id, "products.jsonl.gz")).data
+    data = store.get(keys.base_snapshot(snapshot_id, _PRODUCTS)).data
     snapshot = Snapshot(**facts | {"sources": tuple(facts["sources"])})
     return snapshot, map(_row, gzip.decompress(data).splitlines())
 
 
+def list_snapshots(store: Store) -> Iterator[Snapshot]:
+    """Yield the facts of all snapshots of a store that were finished."""
+    for key in store.list(keys.base_snapshots_prefix()):
+        if key.endswith("/manifest.json"):
+            facts = json.loads(store.get(key).data)
+            yield Snapshot(**facts | {"sources": tuple(facts["sources"])})
+
+
 def put_once(store: Store, key: str, data: bytes) -> None:
-    """Write an object whose key is a hash of its content, where it is not there yet."""
+    """Write an object whose content its key stands for, where it is not there yet."""
     try:
         store.put(key, data, if_absent=True)
     except PreconditionFailedError:
@@ -95,9 +125,63 @@ def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
     )
 
 
-def _line(row: LabelledProduct, *, test: bool) -> bytes:
+class _Packed:
+    """JSON lines on their way into a gzipped file, and the hash of what they are unpacked."""
+
+    def __init__(self, path: FilePath) -> None:
+        # Without a time stamp or a name, so that the same content gives the same bytes.
+        self._raw = path.open("wb")
+        self._file = gzip.GzipFile("", "wb", 6, self._raw, mtime=0)
+        self._digest = hashlib.sha256()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+        self._raw.close()
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Add a row."""
+        line = json_lines([row])
+        self._digest.update(line)
+        self._file.write(line)
+
+    @property
+    def sha256(self) -> str:
+        """The hash of all lines so far."""
+        return self._digest.hexdigest()
+
+
+def _ingest(
+    role: str, source: str | FilePath, columns: Columns, lines: _Packed, rejects: _Packed
+) -> dict[str, Any]:
+    """Write the rows of one file; return what the manifest says of it."""
+    path, shown = local_file(source)
+    address = {} if shown == str(path) else {"url": shown}
+
+    def keep(record: Record, reason: str) -> None:
+        place = {"file": path.name, "line": record.line, "number": record.number}
+        rejects.write({**place, "reason": reason, "row": record.raw})
+
+    skipped, count = Skipped(keep=keep), 0
+    rows = read_labelled(path, columns=columns, skipped=skipped, duplicates=role == "test_data")
+    for row in track(rows, f"reading {path.name}"):
+        lines.write(_row_of(row, test=role == "test_data"))
+        count += 1
+    return {
+        "role": role,
+        "file": path.name,
+        **address,
+        "sha256": _sha256(path),
+        "products": count,
+        "skipped": dict(skipped.reasons),
+    }
+
+
+def _row_of(row: LabelledProduct, *, test: bool) -> dict[str, Any]:
     category = [{"id": own, "name": node.name} for node, own in zip(row.path, row.ids, strict=True)]
-    return json_lines([{**asdict(row.product), "category": category, "test": test}])
+    return {**asdict(row.product), "category": category, "test": test}
 
 
 def _row(line: bytes) -> SnapshotRow:

@@ -1,22 +1,25 @@
 """The stages in their order, each leaving what the next one needs in the store."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
 from typing import Any
 
-from aisle import bundle
+from aisle import bundle, keys
 from aisle.bundle import Bundle
 from aisle.classifier import Classifier
+from aisle.errors import BundleError, DataError, PublicationRefusedError
 from aisle.golden import replay
+from aisle.product import own_ids
 from aisle.store import Store
+from catalogue.columns import Columns
+from catalogue.products import LabelledProduct
+from catalogue.records import DEFAULT_COLUMNS
 from training import card, runs
-from training.catalogue import LabelledProduct
 from training.evaluate import evaluate
 from training.export import check_parity, export
 from training.fit import fit
-from training.ingest import ingest
+from training.ingest import ingest, rejects_address
 from training.parameters import Parameters
 from training.prepare import Example, prepare, read_prepared
 from training.progress import say
@@ -30,27 +33,41 @@ class Trainer:
     store: Store
     parameters: Parameters
 
-    def train(self, data: FilePath, *, test_data: FilePath | None = None) -> Verdict:
+    def train(
+        self,
+        data: str | FilePath,
+        *,
+        test_data: str | FilePath | None = None,
+        columns: Columns = DEFAULT_COLUMNS,
+    ) -> Verdict:
         """Run all stages; raise DataError for data that cannot be used.
 
         Raises PublicationRefusedError where the gate refuses the model; the store then serves what
         it served before.
         """
-        snapshot = self.ingest(data, test_data=test_data)
+        snapshot = self.ingest(data, test_data=test_data, columns=columns)
         run = self.fit(self.prepare(snapshot))
         self.export(run)
         self.evaluate(run)
         return self.publish(run)
 
-    def ingest(self, data: FilePath, *, test_data: FilePath | None = None) -> str:
+    def ingest(
+        self,
+        data: str | FilePath,
+        *,
+        test_data: str | FilePath | None = None,
+        columns: Columns = DEFAULT_COLUMNS,
+    ) -> str:
         """Write the catalogue to the store; return the snapshot's id."""
         with runs.stage("ingest") as report:
-            snapshot = ingest(self.store, data, test_data=test_data)
+            snapshot = ingest(self.store, data, test_data=test_data, columns=columns)
             report(f"snapshot {snapshot.id} of {snapshot.products} products")
             for source in snapshot.sources:
                 skipped = ", ".join(f"{count} {why}" for why, count in source["skipped"].items())
                 if skipped:
                     say(f"{source['file']}: rows left out: {skipped}.")
+            if snapshot.rejected:
+                say(f"They are in {rejects_address(self.store, snapshot)}, each with its line.")
         return snapshot.id
 
     def prepare(self, snapshot_id: str) -> str:
@@ -85,7 +102,12 @@ class Trainer:
             classifier = Classifier(exported)
             products = [example.product for example in (*prepared.validation, *prepared.test)]
             difference = check_parity(trained, classifier, products)
-            examples = replay(exported, classifier)
+            try:
+                examples = replay(exported, classifier)
+            except BundleError as error:
+                raise PublicationRefusedError(
+                    f"The exported model was not kept. {error}"
+                ) from error
             runs.save_bundle(self.store, run, exported)
             report(
                 f"model {exported.manifest.model_version}, {_megabytes(exported):.1f} MB; equals "
@@ -119,18 +141,28 @@ class Trainer:
             exported = runs.load_bundle(self.store, run)
             _, prepared_id = runs.load_trained(self.store, run)
             test = _labelled(read_prepared(self.store, prepared_id).test)
-            metrics = json.loads(exported.files[bundle.METRICS])["test"]
+            metrics = exported.json(bundle.METRICS).get("test")
+            if metrics is None:
+                raise DataError(
+                    f"Run {run} has no figures on the frozen test yet, which the gate goes by. Run "
+                    "the evaluate stage first."
+                )
             verdict = publish(self.store, exported, metrics, test, self.parameters.publish)
+            facts = {
+                "run": run,
+                "champion": verdict.champion,
+                "git_commit": runs.git_commit(),
+                "parameters": asdict(self.parameters),
+                "metrics": metrics,
+            }
+            self.store.put(keys.report_file(verdict.version, "report.json"), runs.to_json(facts))
             against = f"against champion {verdict.champion}" if verdict.champion else "no champion"
             report(f"model {verdict.version} serves from {self.store.url} ({against})")
         return verdict
 
 
 def _labelled(examples: Sequence[Example]) -> list[LabelledProduct]:
-    return [
-        LabelledProduct(one.product, one.path, tuple(node.id for node in one.path))
-        for one in examples
-    ]
+    return [LabelledProduct(one.product, one.path, own_ids(one.path)) for one in examples]
 
 
 def _megabytes(whole: Bundle) -> float:

@@ -4,7 +4,7 @@ import gzip
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -17,6 +17,8 @@ from training.ingest import compress, json_lines, put_once, read_snapshot
 from training.progress import say, track
 
 Split = Literal["train", "validation", "test"]
+# Of one description, beyond which it is boilerplate: more than colours times sizes of one product.
+_MOST_NAMES = 100
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -59,30 +61,33 @@ def prepare(store: Store, snapshot_id: str, settings: parameters.Prepare) -> Pre
     """Clean and split a snapshot, save the result to the store, and return it."""
     snapshot, rows = read_snapshot(store, snapshot_id)
     own_test = snapshot.test_products > 0
-    splits: dict[Split, list[Example]] = {name: [] for name in SPLITS}
-    empty = 0
-    for row in track(rows, "cleaning", total=snapshot.products):
-        product = clean(row.labelled.product)
-        if product.name is None and product.description is None:
-            empty += 1
-            continue
-        example = Example(product, row.labelled.path, group_of(product))
-        if own_test:
-            split: Split = "test" if row.test else split_of(example.group, settings, test=False)
-        else:
-            split = split_of(example.group, settings)
-        splits[split].append(example)
-    if empty:
+    cleaned = [
+        (row, clean(row.labelled.product))
+        for row in track(rows, "cleaning", total=snapshot.products)
+    ]
+    usable = [(row, one) for row, one in cleaned if one.name or one.description]
+    if len(usable) < len(cleaned):
+        empty = len(cleaned) - len(usable)
         say(f"{empty} products have no letter or digit in their text and were left out.")
+
+    boilerplate = _boilerplate([product for _, product in usable])
+    splits: dict[Split, list[Example]] = {name: [] for name in SPLITS}
+    for row, product in usable:
+        group = group_of(product, boilerplate=boilerplate)
+        split = "test" if row.test else split_of(group, settings, test=not own_test)
+        splits[split].append(Example(product, row.labelled.path, group))
     if own_test:
         known = {example.group for name in SPLITS[:2] for example in splits[name]}
         both = sum(example.group in known for example in splits["test"])
         say(f"{both} of {len(splits['test'])} test products have a text that is also in the data.")
 
     _unify_names(splits)
-    identity = [snapshot.sha256, asdict(settings), NORMALIZER_VERSION]
+    contents = {name: _lines(splits[name]) for name in SPLITS}
+    identity = hashlib.sha256(f"{snapshot.sha256} {NORMALIZER_VERSION}".encode())
+    for content in contents.values():
+        identity.update(hashlib.sha256(content).digest())
     prepared = Prepared(
-        id=hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12],
+        id=identity.hexdigest()[:12],
         snapshot_id=snapshot.id,
         snapshot_sha256=snapshot.sha256,
         test_sha256=_identity(splits["test"]),
@@ -90,7 +95,7 @@ def prepare(store: Store, snapshot_id: str, settings: parameters.Prepare) -> Pre
         validation=tuple(splits["validation"]),
         test=tuple(splits["test"]),
     )
-    _save(store, prepared, settings)
+    _save(store, prepared, contents, settings)
     return prepared
 
 
@@ -112,14 +117,29 @@ def _unify_names(splits: dict[Split, list[Example]]) -> None:
         ]
 
 
-def group_of(product: Product) -> str:
+def group_of(product: Product, *, boilerplate: Collection[str] = ()) -> str:
     """Return the hash of a cleaned product's text: of the longer of name and description.
 
     Variants of one product share their description, so they share their group; a name that says
-    more than the description does is what tells products apart.
+    more than the description does is what tells products apart. So it does where the description is
+    `boilerplate`.
     """
-    text = max(product.name or "", product.description or "", key=len)
+    name, description = product.name or "", product.description or ""
+    text = name if name and description in boilerplate else max(name, description, key=len)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _boilerplate(products: Iterable[Product]) -> frozenset[str]:
+    """Return the descriptions that stand below too many names to be one product's.
+
+    Only the products of such a description can change sides as data grows, once, when its names
+    become too many; grouped by it, half a catalogue could be one group.
+    """
+    names: defaultdict[str, set[str]] = defaultdict(set)
+    for product in products:
+        if product.name and product.description:
+            names[product.description].add(product.name)
+    return frozenset(text for text, found in names.items() if len(found) > _MOST_NAMES)
 
 
 def split_of(group: str, settings: parameters.Prepare, *, test: bool = True) -> Split:
@@ -189,18 +209,26 @@ def read_prepared(store: Store, prepared_id: str) -> Prepared:
     )
 
 
-def _save(store: Store, prepared: Prepared, settings: parameters.Prepare) -> None:
-    examples = {name: getattr(prepared, name) for name in SPLITS}
-    for name, rows in examples.items():
-        content = json_lines(
-            {
-                **asdict(example.product),
-                "category": [asdict(node) for node in example.path],
-                "group": example.group,
-            }
-            for example in rows
-        )
+def _lines(examples: Iterable[Example]) -> bytes:
+    return json_lines(
+        {
+            **asdict(example.product),
+            "category": [asdict(node) for node in example.path],
+            "group": example.group,
+        }
+        for example in examples
+    )
+
+
+def _save(
+    store: Store,
+    prepared: Prepared,
+    contents: Mapping[Split, bytes],
+    settings: parameters.Prepare,
+) -> None:
+    for name, content in contents.items():
         put_once(store, keys.prepared(prepared.id, f"{name}.jsonl.gz"), compress(content))
+    examples = {name: getattr(prepared, name) for name in SPLITS}
     counts = {name: Counter(example.path for example in rows) for name, rows in examples.items()}
     paths = sorted(set().union(*counts.values()), key=lambda path: [node.id for node in path])
     taxonomy = [

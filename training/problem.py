@@ -60,7 +60,8 @@ def make_problem(
     class_of = {own: number[folded[path]] for own, path in canonical.items()}
 
     everything = [*examples, *others]
-    known = canonical_paths([example.path for example in everything])
+    # Where an id is found under two parents, the products learnt from decide.
+    known = canonical_paths([example.path for example in everything]) | canonical
     products = Counter(example.path[-1].id for example in everything)
     # Ancestors are categories too, whether or not a product is labelled so.
     for path in [*known.values(), *classes]:

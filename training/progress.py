@@ -9,7 +9,9 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -17,6 +19,7 @@ from rich.progress import (
 from rich.progress import (
     track as _track,
 )
+from rich.text import Text
 
 console = Console(stderr=True)
 
@@ -35,25 +38,36 @@ def track(items: Iterable[T], what: str, *, total: int | None = None) -> Iterato
 
 
 @contextmanager
-def steps(what: str, total: int) -> Iterator["Steps"]:
+def steps(what: str, total: int | None) -> Iterator["Steps"]:
     """Show progress of a known number of steps, of which some may be done at once."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
     hidden = not console.is_terminal
+    if hidden:
+        say(f"{what.capitalize()}" + (f": {total} steps." if total else "."))
     with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         yield Steps(bar, what, total)
+
+
+class _RateColumn(ProgressColumn):
+    """The steps done in a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:,.0f}/s" if speed else "", style="progress.data.speed")
 
 
 class Steps:
     """A bar that advances as steps are done; safe to call from several threads."""
 
-    def __init__(self, bar: Progress, what: str, total: int) -> None:
+    def __init__(self, bar: Progress, what: str, total: int | None) -> None:
         self._bar = bar
         self._task = bar.add_task(what, total=total)
 

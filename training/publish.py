@@ -6,26 +6,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from aisle import registry
+from aisle import keys, registry
 from aisle.bundle import Bundle
 from aisle.classifier import Classifier
-from aisle.errors import PublicationRefusedError
+from aisle.errors import BundleError, PublicationRefusedError
 from aisle.registry import Pointer
 from aisle.store import Store
+from catalogue.products import LabelledProduct
 from training import parameters
-from training.catalogue import LabelledProduct
 from training.evaluate import evaluate
+from training.progress import say
 
 _COMPARED = ("accuracy", "macro_f1")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate found: the version published, and the champion it was measured against."""
+    """What the gate let pass, and the champion that it was measured against, if there was one.
+
+    Both are the same where the model served already.
+    """
 
     version: str
     champion: str | None
-    reasons: tuple[str, ...]
 
 
 def publish(
@@ -41,27 +44,47 @@ def publish(
     commonest category and, where the store's champion was measured on the same frozen test, not
     worse than it. A champion of another catalogue, the packaged one among them, is no measure.
     """
-    found = registry.read_pointer(store)
-    pointer, etag = found if found is not None else (None, None)
+    pointer, etag = _serving(store)
     version = bundle.manifest.model_version
     test_sha256 = bundle.manifest.dataset["test_sha256"]
     reasons = _absolute_reasons(metrics, test)
+    serves = pointer is not None and pointer.version == version
     champion = None
-    if pointer is not None and pointer.version == version:
-        return Verdict(version, version, ("it is the model that serves already",))
-    if pointer is not None and pointer.test_sha256 == test_sha256:
-        champion = pointer.version
-        theirs = evaluate(Classifier(registry.fetch_bundle(store, champion)), test)
-        reasons += _worse(metrics["leaf"], theirs["leaf"], champion, settings.tolerance)
+    if pointer is not None and not serves and pointer.test_sha256 == test_sha256:
+        champion = _champion(store, pointer.version)
+        if champion is not None:
+            theirs = evaluate(champion, test)["leaf"]
+            reasons += _worse(metrics["leaf"], theirs, pointer.version, settings.tolerance)
     if reasons:
         raise PublicationRefusedError(
             f"Model {version} was not published: {'; '.join(reasons)}. "
             "The store serves what it served before."
         )
+    # Also where it is the model that serves already: its files may have been lost since.
     registry.upload_bundle(store, bundle)
+    if serves:
+        return Verdict(version, version)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     registry.write_pointer(store, Pointer(version, test_sha256, now), replacing=etag)
-    return Verdict(version, champion, ())
+    return Verdict(version, champion.model_version if champion else None)
+
+
+def _serving(store: Store) -> tuple[Pointer | None, str | None]:
+    """Return the pointer and its ETag; a malformed pointer may be replaced, and that is said."""
+    try:
+        return registry.read_pointer(store) or (None, None)
+    except BundleError as error:
+        say(f"There is no champion: {error}")
+        return None, store.get(keys.current_model()).etag
+
+
+def _champion(store: Store, version: str) -> Classifier | None:
+    """Load the model that serves; one that cannot be read is no measure, and that is said."""
+    try:
+        return Classifier(registry.fetch_bundle(store, version))
+    except BundleError as error:
+        say(f"There is no champion: {error}")
+        return None
 
 
 def _absolute_reasons(metrics: dict[str, Any], test: Sequence[LabelledProduct]) -> list[str]:

@@ -3,10 +3,13 @@
 import hashlib
 import io
 import json
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
+from shutil import which
 from typing import Any
 
 import numpy as np
@@ -15,6 +18,7 @@ from scipy.sparse import csr_matrix
 from aisle import bundle, keys
 from aisle.bundle import Bundle
 from aisle.errors import DataError, ObjectNotFoundError
+from aisle.features import FeatureSpec
 from aisle.store import Store
 from aisle.taxonomy import Taxonomy
 from training.fit import Candidate, Choice, Trained
@@ -44,6 +48,7 @@ def save_trained(store: Store, run: str, trained: Trained, prepared_id: str) -> 
     """Write a trained model to the store."""
     about = {
         "prepared_id": prepared_id,
+        "spec": asdict(trained.spec),
         "documents": trained.vocabulary.documents,
         "taxonomy": trained.taxonomy.to_json(),
         "choice": asdict(trained.choice),
@@ -84,6 +89,7 @@ def load_trained(store: Store, run: str) -> tuple[Trained, str]:
         )
         parts = (arrays["weights_data"], arrays["weights_indices"], arrays["weights_indptr"])
         trained = Trained(
+            spec=FeatureSpec(**about["spec"]),
             vocabulary=vocabulary,
             taxonomy=Taxonomy.from_json(about["taxonomy"]),
             weights=csr_matrix(parts, shape=about["shape"]),
@@ -117,6 +123,18 @@ def load_bundle(store: Store, run: str) -> Bundle:
         raise DataError(
             f"Run {run} in {store.url} has no bundle. Run the export stage first."
         ) from error
+
+
+def git_commit() -> str | None:
+    """Return the commit that this code is at, None outside a checkout or without git."""
+    git = which("git")
+    if git is None:
+        return None
+    here = Path(__file__).parent
+    done = subprocess.run(  # noqa: S603  # fixed arguments
+        [git, "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or None
 
 
 def to_json(data: Any) -> bytes:  # noqa: ANN401  # plain data

@@ -145,7 +145,13 @@ def _solve(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Solve one scorer for every target but 0, each against all other products."""
     machine = LinearSVC(
-        C=inverse_regularization, tol=_TOLERANCE, max_iter=_MOST_ITERATIONS, random_state=0
+        C=inverse_regularization,
+        tol=_TOLERANCE,
+        max_iter=_MOST_ITERATIONS,
+        random_state=0,
+        # Never the primal solver, which "auto" takes where products outnumber terms: the tolerance
+        # means another thing there.
+        dual=True,
     )
     with warnings.catch_warnings():
         # A scorer stopped at the limit of iterations is judged on validation like any other.

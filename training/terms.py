@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from aisle.errors import DataError
 from aisle.features import Features, FeatureSpec, Featurizer, TermCounter
 from aisle.product import Product
 from training import parameters
 from training.progress import track
+
+_PART = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +56,52 @@ def collect(
     (products, terms), as liblinear wants it. Raises DataError where no term is left.
     """
     spec = feature_spec(settings)
-    numbers: dict[str, int] = {}
-    counter = TermCounter(spec, lambda term: numbers.setdefault(term, len(numbers)))
-    rows, terms, counts = counter.count(track(products, "collecting terms"))
-    frequency = np.bincount(terms[rows < distinct], minlength=len(numbers))
-    names = list(numbers)
+    vocabulary = _vocabulary(products[:distinct], settings, max_terms=max_terms)
+    featurizer = vocabulary.featurizer(spec)
+    parts = [
+        matrix(featurizer.transform(products[start : start + _PART]), len(vocabulary.terms))
+        for start in track(range(0, len(products), _PART), "weighing terms")
+    ]
+    return vocabulary, vstack(parts, format="csr")
 
+
+def _vocabulary(
+    products: Sequence[Product], settings: parameters.Features, *, max_terms: int
+) -> Vocabulary:
+    numbers: dict[str, int] = {}
+    counter = TermCounter(
+        feature_spec(settings), lambda term: numbers.setdefault(term, len(numbers))
+    )
+    frequency = np.zeros(0, np.int64)
+    for start in track(range(0, len(products), _PART), "collecting terms"):
+        _, terms, _ = counter.count(products[start : start + _PART])
+        found = np.bincount(terms, minlength=len(numbers))
+        found[: len(frequency)] += frequency
+        frequency = found
+
+    names = list(numbers)
     kept = np.flatnonzero(frequency >= settings.min_document_frequency)
     if not len(kept):
         raise DataError(
-            f"The {distinct} products to learn from have no word or part of a word in common: none "
-            f"is in {settings.min_document_frequency} of them. Give more products, or better texts."
+            f"The {len(products)} products to learn from have no word or part of a word in "
+            f"common: none is in {settings.min_document_frequency} of them. Give more products, or "
+            "better texts."
         )
     if len(kept) > max_terms:
-        kept = kept[np.argsort(-frequency[kept], kind="stable")[:max_terms]]
+        kept = _most_frequent(kept, names, frequency, share=max_terms / len(kept))
     # In alphabetical order: the vocabulary does not depend on the order of the products.
     kept = np.array(sorted(kept, key=names.__getitem__), np.int64)
-    new_number = np.full(len(names), -1)
-    new_number[kept] = np.arange(len(kept))
-    vocabulary = Vocabulary([names[at] for at in kept], frequency[kept], distinct)
+    return Vocabulary([names[at] for at in kept], frequency[kept], len(products))
 
-    terms = new_number[terms]
-    known = terms >= 0
-    order = np.lexsort((terms[known], rows[known]))
-    counted = (rows[known][order], terms[known][order], counts[known][order])
-    features = vocabulary.featurizer(spec).weigh(*counted, len(products))
-    return vocabulary, matrix(features, len(kept))
+
+def _most_frequent(
+    kept: NDArray[np.int64], names: Sequence[str], frequency: NDArray[np.int64], *, share: float
+) -> NDArray[np.int64]:
+    """Keep the same share of each block: by frequency alone, fragments would displace words."""
+    blocks: dict[str, list[int]] = {}
+    for at in sorted(kept, key=lambda at: (-frequency[at], names[at])):
+        blocks.setdefault(names[at][0], []).append(int(at))
+    return np.array([at for block in blocks.values() for at in block[: ceil(len(block) * share)]])
 
 
 def matrix(features: Features, terms: int) -> csr_matrix:

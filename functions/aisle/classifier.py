@@ -92,7 +92,7 @@ class Classifier:
                 if level.confidence >= threshold
             ]
             others = np.where(np.isin(ends, nodes), 0, rolled[row, ends])
-            best = np.argsort(-others, kind="stable")[:top_k]
+            best = np.argsort(-others, kind="stable")[:top_k] if top_k else ()
             yield Prediction(
                 category=levels[-1],
                 levels=levels,

@@ -25,7 +25,7 @@ _REPORT: Final = "report"
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{16,64}")
-_BASE_FILES: Final = frozenset({"products.jsonl.gz", "manifest.json"})
+_BASE_FILES: Final = frozenset({"products.jsonl.gz", "manifest.json", "rejects.jsonl.gz"})
 _PREPARED_FILES: Final = frozenset(
     {"train.jsonl.gz", "validation.jsonl.gz", "test.jsonl.gz", "manifest.json", "taxonomy.json"}
 )
@@ -91,6 +91,15 @@ def base_snapshot(snapshot: str, name: str) -> str:
     _match("base snapshot", snapshot, pattern=_ID)
     _member("base snapshot file", name, allowed=_BASE_FILES)
     return f"datasets/base/{snapshot}/{name}"
+
+
+def base_snapshots_prefix() -> str:
+    """Name the prefix under which every base snapshot lies.
+
+    >>> base_snapshots_prefix()
+    'datasets/base/'
+    """
+    return "datasets/base/"
 
 
 def prepared(snapshot_id: str, name: str) -> str:

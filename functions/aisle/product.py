@@ -45,6 +45,17 @@ def path_from_names(names: Sequence[str], ids: Sequence[str | None] | None = Non
     )
 
 
+def own_ids(path: Path) -> tuple[str | None, ...]:
+    """Return the shop's own ids along a path, None where `path_from_names` had to make one.
+
+    >>> own_ids(path_from_names(["Audio", "Speakers"], ["a1", None]))
+    ('a1', None)
+    """
+    names = [node.name for node in path]
+    made = [PATH_SEPARATOR.join(names[: depth + 1]) for depth in range(len(names))]
+    return tuple(None if node.id == one else node.id for node, one in zip(path, made, strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
     """A category as its path, and how sure the model is of it or what is below it (0 to 1)."""

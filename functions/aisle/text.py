@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 NORMALIZER_VERSION = 1
 
@@ -47,10 +48,12 @@ def words(text: str | None) -> list[str]:
     if not text:
         return []
     if "<" in text or "&" in text:
-        text = _MARKUP.sub(_plain, text)
-    if not text.isascii():
-        text = _nfkc(text)
-    return _WORD.findall(text.casefold())
+        # Twice: markup is often escaped, and then escapes are escaped.
+        text = _MARKUP.sub(_plain, _MARKUP.sub(_plain, text))
+    if text.isascii():
+        return _WORD.findall(text.casefold())
+    text = _folded(text)
+    return _word(text).findall(text)
 
 
 def tokenize(text: str | None) -> list[Token]:
@@ -66,7 +69,7 @@ def tokenize(text: str | None) -> list[Token]:
     plain, origin = _with_origins(text)
     return [
         Token(m.group(), origin[m.start()][0], origin[m.end() - 1][1])
-        for m in _WORD.finditer(plain)
+        for m in _word(plain).finditer(plain)
     ]
 
 
@@ -78,26 +81,53 @@ def _plain(markup: re.Match[str]) -> str:
 
 def _with_origins(text: str) -> tuple[str, list[tuple[int, int]]]:
     """Normalise a text, and say for each resulting character which span it came from."""
-    characters: list[str] = []
-    spans: list[tuple[int, int]] = []
-    at = 0
-    for markup in _MARKUP.finditer(text):
-        characters += text[at : markup.start()]
-        spans += [(i, i + 1) for i in range(at, markup.start())]
-        resolved = _plain(markup)
-        characters += resolved
-        spans += [markup.span()] * len(resolved)
-        at = markup.end()
-    characters += text[at:]
-    spans += [(i, i + 1) for i in range(at, len(text))]
-
+    characters, spans = list(text), [(at, at + 1) for at in range(len(text))]
+    for _ in range(2):
+        characters, spans = _without_markup(characters, spans)
     plain: list[str] = []
     origin: list[tuple[int, int]] = []
     for start, end in _clusters(characters):
-        normal = _nfkc("".join(characters[start:end])).casefold()
+        normal = _folded("".join(characters[start:end]))
         plain += normal
         origin += [(spans[start][0], spans[end - 1][1])] * len(normal)
     return "".join(plain), origin
+
+
+def _without_markup(
+    characters: list[str], spans: list[tuple[int, int]]
+) -> tuple[list[str], list[tuple[int, int]]]:
+    kept: list[str] = []
+    origin: list[tuple[int, int]] = []
+    at = 0
+    for markup in _MARKUP.finditer("".join(characters)):
+        start, end = markup.span()
+        resolved = _plain(markup)
+        kept += [*characters[at:start], *resolved]
+        origin += [*spans[at:start], *[(spans[start][0], spans[end - 1][1])] * len(resolved)]
+        at = end
+    return kept + characters[at:], origin + spans[at:]
+
+
+def _folded(text: str) -> str:
+    """Return a text in one form: compatible characters unified, case folded (NFKC_Casefold).
+
+    A folded İ is an i with a dot above; the dot would make another letter of it.
+    """
+    return _nfkc(_nfkc(text).casefold().replace("i\u0307", "i"))
+
+
+def _word(text: str) -> re.Pattern[str]:
+    """Return the pattern of a word in a folded text.
+
+    Many scripts write vowels as marks, which are no letters to the pattern language.
+    """
+    marks = {character for character in set(text) if unicodedata.category(character)[0] == "M"}
+    return _word_with("".join(sorted(marks))) if marks else _WORD
+
+
+@lru_cache(maxsize=256)
+def _word_with(marks: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:[^\W_]|[{marks}])+")
 
 
 def _clusters(characters: list[str]) -> Iterator[tuple[int, int]]:

@@ -26,8 +26,8 @@ from sklearn.svm import LinearSVC
 from aisle import bundle
 from aisle.classifier import Classifier
 from aisle.product import Product
+from catalogue.labelled import read_labelled
 from tests import made_up
-from training.catalogue import read_catalogue
 
 _COLD = """
 import time
@@ -53,7 +53,7 @@ def main() -> None:
     data = options.data or made_up.write_catalogue(
         Path(tempfile.mkdtemp()) / "made-up.jsonl", made_up.products(4000)
     )
-    rows = list(read_catalogue(data))
+    rows = list(read_labelled(data))
     asked = [row.product for row in rows[:: max(1, len(rows) // 1000)]]
     classifier = Classifier(bundle.read(bundle.PACKAGED))
     peer = _peer([row.product for row in rows], [row.path[-1].id for row in rows])

@@ -24,9 +24,13 @@ GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
 GOPRO_SAYS = "Compatible with most GoPro cameras; includes a variety of camera mounting accessories"
 ROWS = list(products(600))
 TERMINAL = {"TERM": "dumb", "COLUMNS": "200", "NO_COLOR": "1", "LOKY_MAX_CPU_COUNT": "1"}
-GROUPS = [[], ["model"], ["stage"]]
+GROUPS = [[], ["data"], ["model"], ["stage"]]
 COMMANDS = [
     ["serve"],
+    ["classify"],
+    ["data", "sample"],
+    ["data", "describe"],
+    ["data", "snapshots"],
     ["predict"],
     ["train"],
     ["evaluate"],

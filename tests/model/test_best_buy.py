@@ -14,7 +14,7 @@ import pytest
 from aisle import bundle, registry
 from aisle.classifier import Classifier
 from aisle.store import open_store
-from training.catalogue import read_catalogue
+from catalogue.labelled import read_labelled
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ def test_packaged_model_is_the_command_s(best_buy, shared_data):
     """
     packaged = bundle.read(bundle.PACKAGED)
     assert best_buy.manifest.dataset == packaged.manifest.dataset
-    rows = islice(read_catalogue(shared_data / "bestbuy" / "products.jsonl.gz"), 0, None, 9)
+    rows = islice(read_labelled(shared_data / "bestbuy" / "products.jsonl.gz"), 0, None, 9)
     products = [row.product for row in rows]
     ours, theirs = (Classifier(each).probabilities(products) for each in (best_buy, packaged))
     assert np.mean(ours.argmax(axis=1) == theirs.argmax(axis=1)) > 0.99

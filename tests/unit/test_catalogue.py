@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from aisle.errors import DataError
 from aisle.product import PATH_SEPARATOR, Product
-from training.catalogue import Skipped, read_catalogue
+from catalogue.labelled import Skipped, read_labelled
 
 ROW = {
     "sku": 7,
@@ -48,11 +48,12 @@ BROKEN = {
     "empty": (b"", "it is empty"),
     "blank lines only": (b"\n\n", "it is empty"),
     "empty array": (b"[]", "it is empty"),
-    "not JSON": (b"sku,name\n", "not JSON at line 1"),
+    "a header only": (b"sku,name,category\n", "it is empty"),
+    "neither JSON nor a table": (b"Dear Sir,\n", "the column name or description is missing"),
     "not JSON on its third line": (LINES[0] + b"\n{oops\n", "not JSON at line 3"),
     "an array cut off": (TALL_ARRAY[:-4], "not JSON"),
     "two arrays": (ARRAY + b"\n" + ARRAY, "not JSON"),
-    "not UTF-8": (b'{"name": "Caf\xe9"}\n', "not JSON at line 1"),
+    "not UTF-8": (b'{"name": "Caf\xe9"}\n', "not UTF-8 at line 1: the byte 0xe9"),
     "a gzip cut off": (gzip.compress(WHOLE)[:-20], "cannot be read"),
     "a gzip with a wrong checksum": (gzip.compress(WHOLE)[:-8] + bytes(8), "cannot be read"),
     "a gzip with rubbish inside": (gzip.compress(WHOLE)[:10] + b"\xff" * 40, "cannot be read"),
@@ -66,7 +67,7 @@ def read(folder, data, skipped=None):
     """Write a file and read it as a catalogue."""
     path = folder / "shop.data"
     path.write_bytes(data)
-    return list(read_catalogue(path, skipped=skipped))
+    return list(read_labelled(path, skipped=skipped))
 
 
 def read_row(folder, **changes):
@@ -143,10 +144,10 @@ def test_prices(tmp_path, typed, price):
 
 @pytest.mark.parametrize(
     ("typed", "name"),
-    [(501, "501"), (3.5, "3.5"), (True, None), ("  ", None), (["501"], None), (None, None)],
+    [(501, "501"), (3.5, "3.5"), ("  ", None), (None, None)],
 )
 def test_names_that_are_not_text(tmp_path, typed, name):
-    """A number is a name, blanks and other JSON are none."""
+    """A number is a name, blanks are none."""
     assert read_row(tmp_path, name=typed).product.name == name
 
 
@@ -159,7 +160,19 @@ def test_names_that_are_not_text(tmp_path, typed, name):
         ({"category": ROW["category"]}, "without a name or a description"),
         (ROW | {"category": None}, "without a category"),
         (ROW | {"category": []}, "without a category"),
-        (ROW | {"category": "Kettles"}, "without a category"),
+        (ROW | {"category": ""}, "without a category"),
+        (ROW | {"category": " > "}, "without a category"),
+        (ROW | {"category": {"name": "Kettles"}}, "without a category"),
+        (ROW | {"category": True}, "without a category"),
+        (
+            ROW | {"category": "Kitchen > > Kettles"},
+            "with a category that has neither a name nor an id",
+        ),
+        (ROW | {"category": [["Kettles"]]}, "with a category that has neither a name nor an id"),
+        (ROW | {"name": ["Copper kettle"]}, "with a name that is not text"),
+        (ROW | {"name": True}, "with a name that is not text"),
+        (ROW | {"description": {"en": "Sings"}}, "with a description that is not text"),
+        (ROW | {"manufacturer": []}, "with a manufacturer that is not text"),
         (ROW | {"category": [{}]}, "with a category that has neither a name nor an id"),
         (ROW | {"category": [None]}, "with a category that has neither a name nor an id"),
         (ROW | {"category": [{"name": " "}]}, "with a category that has neither a name nor an id"),
@@ -187,7 +200,7 @@ def test_no_file_is_a_data_error(tmp_path, name):
     """A missing file and a folder raise DataError, which names them."""
     (tmp_path / "folder").mkdir()
     with pytest.raises(DataError, match=re.escape(name)):
-        list(read_catalogue(tmp_path / name))
+        list(read_labelled(tmp_path / name))
 
 
 @given(

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from aisle.product import Category, Product, path_from_names
 from aisle.taxonomy import Entry, Taxonomy
-from training.catalogue import LabelledProduct
+from catalogue.products import LabelledProduct
 from training.evaluate import calibration_error, evaluate
 
 FIGURES = ("accuracy", "macro_f1", "weighted_f1")

@@ -307,3 +307,14 @@ def test_a_category_has_one_name(store, tmp_path):
     prepared = prepare(store, snapshot.id, SETTINGS)
     examples = [one for split in SPLITS for one in getattr(prepared, split)]
     assert [one.path[0].name for one in examples] == ["Audio"] * 3
+
+
+def test_boilerplate_does_not_make_one_group(store, tmp_path):
+    """Products that share one long description below many names are split by their names."""
+    text = "Free delivery on all orders, and thirty days to send back what does not please"
+    rows = [{"name": f"speaker {at}", "description": text, "category": SOCKS} for at in range(400)]
+    snapshot = ingest(store, write_catalogue(tmp_path / "rows.jsonl", rows))
+    prepared = prepare(store, snapshot.id, SETTINGS)
+    sizes = [len(getattr(prepared, split)) for split in SPLITS]
+    assert sum(sizes) == 400
+    assert min(sizes) > 30

@@ -16,15 +16,15 @@ from aisle.product import Product, path_from_names
 from aisle.registry import Pointer
 from aisle.store import FolderStore
 from aisle.taxonomy import Entry, Taxonomy
+from catalogue.products import LabelledProduct
 from training import parameters
-from training.catalogue import LabelledProduct
 from training.evaluate import evaluate
 from training.export import export
 from training.fit import Choice, Trained
 from training.parameters import Publish
 from training.prepare import Prepared
 from training.publish import publish
-from training.terms import Vocabulary
+from training.terms import Vocabulary, feature_spec
 
 WORDS = ["kettle", "lamp", "sock", "spade"]
 PATHS = [path_from_names([word.title() + "s"]) for word in WORDS]
@@ -45,6 +45,7 @@ def make(answers, test="one test"):
     weights = np.zeros((len(WORDS), len(PATHS)), np.int8)
     weights[np.arange(len(WORDS)), answers] = 100
     trained = Trained(
+        spec=feature_spec(parameters.load().features),
         vocabulary=Vocabulary([f"w:{word}" for word in WORDS], np.ones(len(WORDS), np.int64), 4),
         taxonomy=Taxonomy(PATHS, [Entry(path, 1, at) for at, path in enumerate(PATHS)]),
         weights=csr_matrix(weights),
@@ -210,3 +211,28 @@ def test_racing_publications(publish_answers, store, tmp_path, published):
         publish_answers(PERFECT, into=RacedStore(tmp_path / "store"))
     pointer, _ = registry.read_pointer(store)
     assert pointer == OTHER
+
+
+def test_lost_files_of_the_model_that_serves_come_back(publish_answers, store):
+    """Publishing again mends a model of which a file was lost."""
+    version = publish_answers(GOOD).version
+    store.delete(keys.bundle_file(version, "model.onnx"))
+    publish_answers(GOOD)
+    assert serving(store) == 0.75
+
+
+def test_unreadable_champion_is_no_measure(publish_answers, store, capsys):
+    """A champion that can no longer be read does not keep a new model out, and that is said."""
+    champion = publish_answers(PERFECT).version
+    store.put(keys.bundle_file(champion, "model.onnx"), b"damaged")
+    assert publish_answers(GOOD).champion is None
+    assert "There is no champion" in capsys.readouterr().err
+    assert serving(store) == 0.75
+
+
+def test_malformed_pointer_is_replaced(publish_answers, store, capsys):
+    """A pointer that cannot be read does not keep a new model out, and that is said."""
+    store.put(keys.current_model(), b"{")
+    publish_answers(GOOD)
+    assert "There is no champion" in capsys.readouterr().err
+    assert serving(store) == 0.75

@@ -122,3 +122,15 @@ def test_two_classes(fit, clouds, class_sets):
     margins = clouds[0] @ coefficients.T + intercepts
     expected = np.stack([labels == label for (label,) in class_sets], axis=1)
     assert np.mean((margins > 0) == expected) > 0.98
+
+
+def test_more_products_than_terms(clouds):
+    """Where products outnumber the terms, the same problem is solved as well."""
+    features, labels = clouds[0][:, :CLASSES], clouds[1]
+    class_sets = [(label,) for label in range(CLASSES)]
+    with steps("fitting", CLASSES) as bar:
+        coefficients, intercepts = fit_scorers(
+            features, labels, class_sets, inverse_regularization=1.0, steps=bar
+        )
+    margins = features @ coefficients.T + intercepts
+    assert np.mean(margins.argmax(axis=1) == labels) > 0.95

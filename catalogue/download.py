@@ -1,0 +1,282 @@
+"""Files fetched from http(s) addresses, kept in a cache, and resumed where they were cut off."""
+
+import base64
+import fcntl
+import hashlib
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.request import Request, urlopen
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from aisle.errors import DataError
+
+CACHE: Final = Path(".aisle") / "cache"
+_URL_MARKS: Final = "%/:=&?~#+!$,;'@()*[]"
+_TIMEOUT: Final = 30
+_CHUNK: Final = 1 << 18
+_ATTEMPTS: Final = 4
+"""How often a download may break off without a byte more than the time before."""
+_PAUSE: Final = 0.5
+_NOT_MODIFIED: Final = 304
+_PARTIAL: Final = 206
+_RANGE_WRONG: Final = 416
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What a server said of the file, so that two halves of one download are of one file."""
+
+    etag: str | None
+    modified: str | None
+    size: int | None
+
+    def differs(self, other: "_Version") -> bool:
+        """Tell whether anything that both know is another."""
+        known = zip(astuple(self), astuple(other), strict=True)
+        return any(one != two for one, two in known if one is not None and two is not None)
+
+    def conditions(self) -> dict[str, str]:
+        """Ask for the rest only if the file is still the same; a weak tag cannot promise that."""
+        if self.etag and not self.etag.startswith("W/"):
+            return {"If-Range": self.etag}
+        return {"If-Range": self.modified} if self.modified else {}
+
+
+def is_url(source: str) -> bool:
+    """Tell an http(s) address from a path.
+
+    >>> is_url("https://shop.example/products.json"), is_url("products.json")
+    (True, False)
+    """
+    return source.lower().startswith(("http://", "https://"))
+
+
+def shown_url(url: str) -> str:
+    """Return an address without what may be secret in it: a password, a signature.
+
+    >>> shown_url("https://me:secret@shop.example/products.json?signature=abc")
+    'https://shop.example/products.json'
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url.partition("?")[0]
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def file_name(url: str) -> str:
+    """Return the last part of an address's path.
+
+    >>> file_name("https://shop.example/all%20products.csv?page=1")
+    'all products.csv'
+    """
+    return unquote(urlsplit(url).path).rstrip("/").rpartition("/")[2] or "catalogue"
+
+
+def fetch(url: str, *, cache: Path = CACHE, again: bool = True, advice: str = "") -> Path:
+    """Return the file of an address, fetched to the cache where it is not there yet.
+
+    The cache keeps its SHA-256 beside it, as `sha256sum` writes it. With `again`, the server is
+    asked whether the file has changed since; without, what was fetched once stays. A download that
+    breaks off goes on where it stopped, now or the next time, if the server can do that and its
+    file is still the same. Raises DataError, which ends with `advice`, where it cannot be fetched.
+    """
+    try:
+        target = cache / hashlib.sha256(url.encode()).hexdigest()[:12] / _safe(file_name(url))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(target):
+            return _Download(quote(url, safe=_URL_MARKS), target).run(again=again)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        if isinstance(error, HTTPError):
+            reason = f"the server answered {error.code} {error.reason}"
+        raise DataError(
+            f"{shown_url(url)} could not be fetched: {str(reason).rstrip('.')}. Expected was an "
+            "answer with the whole file; what has arrived of it is kept. Check the address and "
+            f"the connection and try again, {advice or 'or give a file instead'}."
+        ) from error
+
+
+class _ChangedError(OSError):
+    """What had arrived is no part of the server's file."""
+
+    def __str__(self) -> str:
+        return "the server's file changed while it was fetched"
+
+
+class _Download:
+    """One address and its files in the cache: the whole, its hash, what came of it so far."""
+
+    def __init__(self, url: str, target: Path) -> None:
+        self._url, self._target = url, target
+        self._sum = target.with_name(target.name + ".sha256")
+        self._version = target.with_name(target.name + ".version.json")
+        self._part = target.with_name(target.name + ".part")
+        self._part_version = target.with_name(target.name + ".part.version.json")
+
+    def run(self, *, again: bool) -> Path:
+        known = self._is_whole()
+        if known and not again:
+            return self._target
+        attempts, restarted, done = 0, False, False
+        while not done:
+            before = self._arrived()
+            try:
+                if self._receive(known=known):
+                    self._finish()
+                done = True
+            except HTTPError:
+                raise
+            except _ChangedError:
+                self._part.unlink(missing_ok=True)
+                if restarted:
+                    raise
+                restarted = True
+            except (OSError, http.client.HTTPException):
+                # A server that cannot be reached at all is not asked again and again.
+                attempts = 0 if self._arrived() > before else attempts + 1
+                if self._arrived() == 0 or attempts == _ATTEMPTS:
+                    raise
+                time.sleep(_PAUSE)
+        return self._target
+
+    def _receive(self, *, known: bool) -> bool:
+        """Fetch what is missing; return whether there was anything to fetch."""
+        request = _request(self._url)
+        start, version = self._arrived(), _read_version(self._part_version)
+        if start and version:
+            request.add_header("Range", f"bytes={start}-")
+            for name, value in version.conditions().items():
+                request.add_header(name, value)
+        elif known and (whole := _read_version(self._version)):
+            if whole.etag:
+                request.add_header("If-None-Match", whole.etag)
+            if whole.modified:
+                request.add_header("If-Modified-Since", whole.modified)
+        try:
+            with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310  # as above
+                self._store(response, start, version)
+        except HTTPError as error:
+            error.close()  # it is an answer, too
+            if error.code == _NOT_MODIFIED:
+                return False
+            if error.code == _RANGE_WRONG and start:
+                if version and version.size == start:  # it was cut off after its last byte
+                    return True
+                raise _ChangedError from error
+            raise
+        return True
+
+    def _store(self, response: Any, start: int, version: _Version | None) -> None:  # noqa: ANN401  # urlopen is untyped
+        length = response.headers.get("Content-Length")
+        size = int(length) if length and length.isdigit() else None
+        etag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+        if response.status == _PARTIAL:
+            sent = response.headers.get("Content-Range", "").removeprefix("bytes ")
+            total = sent.rpartition("/")[2]
+            size = int(total) if total.isdigit() else None
+            found = _Version(etag, modified, size)
+            first = sent.partition("-")[0]
+            if version is None or first != str(start) or found.differs(version):
+                raise _ChangedError
+        else:
+            start, found = 0, _Version(etag, modified, size)
+            # Emptied before its version is written: never old bytes under a new version.
+            self._part.write_bytes(b"")
+            self._part_version.write_text(json.dumps(asdict(found)))
+        with self._part.open("ab") as out, _bar(file_name(self._url), start, size) as advance:
+            while block := response.read(_CHUNK):
+                out.write(block)
+                advance(len(block))
+        if size is not None and self._arrived() != size:
+            raise OSError(f"the connection ended after {self._arrived():,} of {size:,} bytes")
+
+    def _finish(self) -> None:
+        digest = _sha256(self._part)
+        self._sum.unlink(missing_ok=True)  # without it, a file is not taken for whole
+        self._part.replace(self._target)
+        self._part_version.replace(self._version)
+        self._sum.write_text(f"{digest}  {self._target.name}\n")
+
+    def _is_whole(self) -> bool:
+        try:
+            return self._sum.read_text().split()[0] == _sha256(self._target)
+        except (FileNotFoundError, IndexError):
+            return False
+
+    def _arrived(self) -> int:
+        try:
+            return self._part.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+def _request(url: str) -> Request:
+    """Ask for an address; a name and password in it go into a header, and no further than it."""
+    parts = urlsplit(url)
+    login, _, host = parts.netloc.rpartition("@")
+    request = Request(  # noqa: S310  # checked by is_url
+        urlunsplit(parts._replace(netloc=host)), headers={"Accept-Encoding": "identity"}
+    )
+    if login:
+        coded = base64.b64encode(unquote(login).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {coded}")
+    return request
+
+
+@contextmanager
+def _bar(name: str, start: int, size: int | None) -> Iterator[Any]:
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
+        task = progress.add_task(f"fetching {name}", total=size, completed=start)
+        yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def _locked(target: Path) -> Iterator[None]:
+    """Keep two processes from writing the same part."""
+    with target.with_name(target.name + ".lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _read_version(path: Path) -> _Version | None:
+    try:
+        return _Version(**json.loads(path.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def _safe(name: str) -> str:
+    kept = "".join(one if one.isalnum() or one in "._-" else "-" for one in name)
+    return kept.lstrip(".")[-80:] or "catalogue"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,75 @@
+"""Measure how long the whole open data set takes to ingest, and how much memory.
+
+    python -m tests.benchmarks.ingest [--data FILE] [--products N]
+
+The catalogue is one JSON array of about 50 MB, all in one line, made by repeating and perturbing
+the products of a file; made-up ones without. It is ingested in a fresh process.
+"""
+
+import argparse
+import json
+import random
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from catalogue.records import read_records
+from tests import made_up
+
+_PRODUCTS = 51_646
+_BYTES = 50_000_000
+_INGEST = """
+import sys, time
+began = time.perf_counter()
+from pathlib import Path
+from aisle.store import open_store
+from training.ingest import ingest
+snapshot = ingest(open_store(sys.argv[2]), Path(sys.argv[1]))
+seconds = time.perf_counter() - began
+# Not getrusage: a child starts with its parent's peak there.
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(snapshot.products, seconds, int(peak.split()[1]) / 1024)
+"""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--data", type=Path, help="a labelled catalogue; made-up products without")
+    parser.add_argument("--products", type=int, default=_PRODUCTS)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_array(Path(folder, "products.json"), options.data, options.products)
+        command = [sys.executable, "-c", _INGEST, str(path), str(Path(folder, "store"))]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        products, seconds, megabytes = done.stdout.split()
+        size = path.stat().st_size / 1e6
+    print("| products | array, MB | ingested in, s | peak memory, MiB |")
+    print("| ---: | ---: | ---: | ---: |")
+    print(f"| {int(products):,} | {size:.0f} | {float(seconds):.1f} | {float(megabytes):.0f} |")
+
+
+def write_array(path: Path, data: Path | None, products: int) -> Path:
+    """Write an array of products, each with some of its words in another order, and long enough."""
+    rows: list[dict[str, Any]] = (
+        list(made_up.products(4000)) if data is None else [one.raw for one in read_records(data)]
+    )
+    chance = random.Random(0)
+    share = _BYTES // _PRODUCTS
+    with path.open("w") as file:
+        for number in range(products):
+            row = dict(rows[number % len(rows)])
+            said = (row.get("description") or row.get("name") or "").split()
+            chance.shuffle(said)
+            row |= {"sku": number, "description": " ".join(said)}
+            short = share - len(json.dumps(row)) - len(', "url": ""')
+            row["url"] = "".join(chance.choices("abcdefgh/", k=max(0, short)))
+            file.write(("[" if number == 0 else ", ") + json.dumps(row))
+        file.write("]")
+    return path
+
+
+if __name__ == "__main__":
+    main()

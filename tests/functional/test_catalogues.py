@@ -1,0 +1,77 @@
+"""Any shop's catalogue: the shared ones as they are, and the same as tables with other names."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from aisle import registry
+from aisle.store import open_store
+from catalogue.records import read_records
+
+pytestmark = pytest.mark.slow
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+AISLE = [sys.executable, "-c", "from cli.main import main; main()"]
+COLUMNS = "sku=id,name=title,description=body,manufacturer=brand,price=cost,category=cat"
+
+
+def run(store, *arguments):
+    """Run a command on a store; return its standard output."""
+    environment = {name: one for name, one in os.environ.items() if not name.startswith("AISLE_")}
+    done = subprocess.run(
+        [*AISLE, "--store", str(store), *arguments],
+        env=environment | {"TERM": "dumb"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def write_table(path, rows):
+    """Write rows as a table with other names, categories as text, ids left out."""
+    fields = ("sku", "name", "description", "manufacturer", "price")
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, delimiter="\t")
+        writer.writerow(["id", "title", "body", "brand", "cost", "cat"])
+        for row in rows:
+            names = [node["name"] for node in row["category"]]
+            writer.writerow([*(row.get(field) for field in fields), " > ".join(names)])
+    return path
+
+
+@pytest.fixture(params=[("bestbuy", 6), ("phones", 3), ("pricerunner", 30)], ids=lambda one: one[0])
+def sample(request, tmp_path):
+    """Give every nth row of a shared catalogue, and the file of them."""
+    folder, step = request.param
+    whole = SHARED / folder / "products.jsonl.gz"
+    if not whole.exists():
+        pytest.skip("the shared catalogues are not on this machine")
+    rows = [one.raw for one in islice(read_records(whole), 0, None, step)]
+    path = tmp_path / "shop.json"
+    path.write_text(json.dumps(rows))
+    return rows, path
+
+
+def test_as_it_is_and_as_a_table(sample, tmp_path):
+    """One command trains on each, and evaluates it by the options it was trained with."""
+    rows, path = sample
+    assert run(tmp_path / "plain", "train", "--data", str(path))
+    table = write_table(tmp_path / "shop.tsv", rows)
+    options = ["--data", str(table), "--columns", COLUMNS]
+    assert run(tmp_path / "named", "train", *options)
+    plain, named = (
+        registry.current_bundle(open_store(str(tmp_path / store))) for store in ("plain", "named")
+    )
+    assert named.manifest.documents == plain.manifest.documents
+    found = json.loads(run(tmp_path / "named", "evaluate", *options, "--json"))
+    assert found["rows"] == len(rows)
+    assert found["levels"][0]["accuracy"] > 0.8

@@ -1,0 +1,193 @@
+"""`aisle classify`: whole catalogues, in order, and resumable at any moment."""
+
+import csv
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from moto import mock_aws
+
+from aisle.store import open_store
+from catalogue.results import HEADER, Result, ResultFormat
+from cli import bulk
+from tests.made_up import products, write_catalogue
+
+# The command, remembering after every chunk, so that there is something to go on from soon.
+_COMMAND = "import cli.bulk; cli.bulk._REMEMBER_SECONDS = 0; from cli.main import main; main()"
+
+
+@pytest.fixture
+def aisle(tmp_path):
+    """Give the function that runs the command in a folder of its own."""
+
+    def run(*arguments, **options):
+        command = [sys.executable, "-c", _COMMAND, *map(str, arguments)]
+        return subprocess.run(
+            command,
+            check=False,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            **options,
+        )
+
+    return run
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    """Give a file of 700 made-up products, one of them unusable."""
+    rows = [*products(700)]
+    rows[300] = {"sku": "empty", "name": " ", "description": None}
+    return write_catalogue(tmp_path / "shop.jsonl", rows)
+
+
+def test_every_row_in_order(aisle, catalogue, tmp_path):
+    """The results are the input's rows, in their order, each with its category or its reason."""
+    done = aisle("classify", catalogue, "out.jsonl", "--workers", 2)
+    assert (done.returncode, done.stdout) == (0, "out.jsonl\n")
+    results = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [row["line"] for row in results] == list(range(1, 701))
+    assert [at for at, row in enumerate(results) if row["error"]] == [300]
+    assert all(row["category"] and 0 < row["confidence"] <= 1 for row in results[:300])
+    assert "1 of them unusable" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.jsonl.gz"])
+def test_formats_say_the_same(aisle, catalogue, tmp_path, name):
+    """A table, packed or not, has the same rows as JSON lines."""
+    assert aisle("classify", catalogue, name, "--workers", 1).returncode == 0
+    data = (tmp_path / name).read_bytes()
+    text = (gzip.decompress(data) if name.endswith(".gz") else data).decode()
+    table = name.startswith("out.csv")
+    rows = list(csv.DictReader(text.splitlines())) if table else map(json.loads, text.splitlines())
+    assert [int(row["line"]) for row in rows] == list(range(1, 701))
+
+
+def test_workers_change_nothing(aisle, catalogue, tmp_path):
+    """One process and several write the same bytes."""
+    for workers in (1, 3):
+        aisle("classify", catalogue, f"out{workers}.csv", "--workers", workers)
+    assert (tmp_path / "out1.csv").read_bytes() == (tmp_path / "out3.csv").read_bytes()
+
+
+@pytest.mark.slow
+def test_killed_at_ten_moments(aisle, tmp_path):
+    """Killed at ten random moments and resumed, the output is that of an undisturbed run."""
+    catalogue = write_catalogue(tmp_path / "shop.jsonl", products(30_000))
+    aisle("classify", catalogue, "whole.csv", "--workers", 1)
+    chance = random.Random(7)
+    command = [sys.executable, "-c", _COMMAND, "classify", str(catalogue), "killed.csv"]
+    for _ in range(10):
+        process = subprocess.Popen(
+            [*command, "--workers", "1"],
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(chance.uniform(0.3, 2.5))
+        process.kill()
+        process.wait()
+    done = aisle("classify", catalogue, "killed.csv", "--workers", 1)
+    assert "Going on after" in done.stderr
+    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not (tmp_path / "killed.csv.part").exists()
+
+
+def test_stopped_by_hand(aisle, tmp_path):
+    """Ctrl-C ends the run with a sentence and exit code 130; what was written stays."""
+    catalogue = write_catalogue(tmp_path / "shop.jsonl", products(40_000))
+    command = [sys.executable, "-c", _COMMAND, "classify", str(catalogue), "out.csv"]
+    with subprocess.Popen(
+        [*command, "--workers", "2"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    ) as process:
+        _wait_for(tmp_path / "out.csv.progress")
+        os.kill(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "goes on from here" in said
+    assert "Traceback" not in said
+    assert (tmp_path / "out.csv.part").exists()
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_another_input_begins_anew(catalogue, tmp_path):
+    """What was written of another input is not gone on with."""
+    target = tmp_path / "out.csv"
+    (tmp_path / "out.csv.part").write_bytes(b"x" * 100)
+    state = {"identity": {"input": "this"}, "rows": 256, "size": 100}
+    (tmp_path / "out.csv.progress").write_text(json.dumps(state))
+    assert bulk.Bulk(target, {"input": "this"}).done_before() == 256
+    assert bulk.Bulk(target, {"input": "another"}).done_before() == 0
+
+
+@pytest.mark.parametrize("state", ["", "{", "[]", '{"rows": 256}'])
+def test_spoilt_progress_begins_anew(tmp_path, state):
+    """Notes that cannot be read are as good as none."""
+    (tmp_path / "out.csv.progress").write_text(state)
+    assert bulk.Bulk(tmp_path / "out.csv", {}).done_before() == 0
+
+
+def test_part_that_was_cut_off_begins_anew(tmp_path):
+    """Results shorter than the notes say are not gone on with."""
+    (tmp_path / "out.csv.part").write_bytes(b"short")
+    state = {"identity": {}, "rows": 256, "size": 100}
+    (tmp_path / "out.csv.progress").write_text(json.dumps(state))
+    assert bulk.Bulk(tmp_path / "out.csv", {}).done_before() == 0
+
+
+def test_input_that_breaks_off_writes_nothing(aisle, catalogue, tmp_path):
+    """A file that cannot be read to its end is an error before anything is written."""
+    broken = tmp_path / "broken.jsonl.gz"
+    broken.write_bytes(gzip.compress(catalogue.read_bytes())[:-2000])
+    done = aisle("classify", broken, "out.csv")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("out.csv*"))
+
+
+@pytest.mark.parametrize("start", [*"=+-@", "\t", "\r"])
+def test_no_cell_is_a_formula(start):
+    """In a table, a text that a spreadsheet would run is disarmed."""
+    result = Result(1, "A1", f"{start}cmd|' /C calc'!A0", None, "unusable")
+    (row,) = csv.reader([ResultFormat.of("out.csv").encode([result]).decode()])
+    assert row[HEADER.index("name")].startswith("'")
+
+
+def test_to_and_from_the_store(catalogue, monkeypatch, tmp_path):
+    """A catalogue is read from a bucket and its results go to one.
+
+    moto stands for S3: it proves the calls, not credentials, rights or the network.
+    """
+    import boto3
+    from typer.testing import CliRunner
+
+    from cli.main import app
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with mock_aws():
+        boto3.client("s3").create_bucket(Bucket="shop")
+        store = open_store("s3://shop/in")
+        store.upload("products.jsonl", catalogue)
+        arguments = ["classify", "s3://shop/in/products.jsonl", "s3://shop/out/all.csv"]
+        result = CliRunner().invoke(app, [*arguments, "--workers", "1"])
+        assert result.exit_code == 0, result.output
+        written = open_store("s3://shop/out").get("all.csv").data
+    assert len(written.decode().splitlines()) == 701
+
+
+def _wait_for(path, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert path.exists()

@@ -1,0 +1,283 @@
+"""Rows out of every format, their line numbers, and files that are made to do harm."""
+
+import csv
+import gzip
+import io
+import json
+import re
+import tracemalloc
+
+import pytest
+
+from aisle.errors import DataError, InvalidProductError
+from catalogue import formats
+from catalogue.columns import Columns, columns_from
+from catalogue.labelled import Skipped, read_labelled
+from catalogue.products import to_labelled, to_product
+from catalogue.records import Record, read_records
+
+ROWS = [
+    {"sku": "1", "name": "Milk pan", "price": "12.50", "category": "Kitchen > Pans"},
+    {"sku": "2", "name": 'Ä 24" "TV", big\nand flat', "price": "", "category": "TV"},
+    {"sku": "3", "name": "Rake; sturdy", "price": "7", "category": "Garden > Tools > Rakes"},
+]
+NODES = [["Kitchen", "Pans"], ["TV"], ["Garden", "Tools", "Rakes"]]
+
+
+def table(delimiter, rows=ROWS, end="\r\n"):
+    """Write rows as a table."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), delimiter=delimiter, lineterminator=end)
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def read(folder, data, columns=None):
+    """Write a file and read its rows."""
+    path = folder / "shop.data"
+    path.write_bytes(data)
+    return list(read_records(path, columns=columns or Columns()))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        table(","),
+        table(";"),
+        table("\t"),
+        table(",", end="\n"),
+        b"\xef\xbb\xbf" + table(","),
+        b"\n\n" + table(","),
+        gzip.compress(table(",")),
+        gzip.compress(table(",")[:30]) + gzip.compress(table(",")[30:]),
+    ],
+    ids=["comma", "semicolon", "tab", "line feeds", "mark", "blank lines", "gzip", "two members"],
+)
+def test_tables(tmp_path, data):
+    """A table gives the rows that were written, whatever stands between its cells."""
+    found = read(tmp_path, data)
+    assert [one.raw for one in found] == ROWS
+    assert [one.fields["category"] for one in found] == NODES
+    assert [one.number for one in found] == [1, 2, 3]
+
+
+def test_the_name_of_a_file_does_not_matter(tmp_path):
+    """Content tells the format, not the suffix."""
+    path = tmp_path / "shop.json.gz"
+    path.write_bytes(table(","))
+    assert [one.raw for one in read_records(str(path))] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("data", "lines"),
+    [
+        (table(","), [2, 3, 5]),
+        (b"\n" + table(","), [3, 4, 6]),
+        (b'{"name": "a"}\n\n{"name": "b"}\n{"name": "c"}', [1, 3, 4]),
+        (b'[{"name": "a"}, {"name":\n"b"},\n\n{"name": "c"}]', [1, 1, 4]),
+        (b'\n[\n{"name": "a"}\n,{"name": "b"},\n{"name": "c"}\n]\n', [3, 4, 5]),
+    ],
+    ids=["table", "table after a blank line", "lines", "array", "tall array"],
+)
+def test_a_row_knows_its_line(tmp_path, data, lines):
+    """The line of a row is the one it begins at, in every format."""
+    assert [one.line for one in read(tmp_path, data)] == lines
+
+
+@pytest.mark.parametrize("size", range(1, 40))
+def test_array_is_the_same_however_it_is_cut(tmp_path, monkeypatch, size):
+    """Whatever parts an array arrives in, it gives the rows that json gives."""
+    rows = [{"name": "Café 😀 \\u00e9"}, 1234567, -0.5e-7, "x", None, [[]], {}, True, {"a": [{}]}]
+    data = json.dumps(rows, ensure_ascii=False).replace(", ", " ,\n ").encode()
+    monkeypatch.setattr(formats, "_CHUNK", size)
+    assert [one.raw for one in read(tmp_path, data)] == json.loads(data)
+
+
+def test_other_shop_s_columns(tmp_path):
+    """Named columns arrive under Aisle's names, and the whole row stays as it was."""
+    rows = [{"title": "Pan", "cost": "$5.00", "dept": "Kitchen", "shelf": "Pans", "colour": "red"}]
+    columns = columns_from("name=title,price=cost,category=dept+shelf")
+    (found,) = read(tmp_path, table(",", rows), columns)
+    assert found == Record(
+        2, {"name": "Pan", "price": "$5.00", "category": ["Kitchen", "Pans"]}, 1, rows[0]
+    )
+    assert to_labelled(found).product.price == 5.0
+
+
+def test_list_of_nodes_in_a_cell(tmp_path):
+    """A table may hold a category as the JSON that the open data set has."""
+    rows = [{"name": "Pan", "category": json.dumps([{"id": "k", "name": "Kitchen"}])}]
+    (found,) = read(tmp_path, table(",", rows))
+    assert to_labelled(found).ids == ("k",)
+
+
+def test_row_with_too_many_cells_is_no_product(tmp_path):
+    """A row with more cells than the header has is refused by its line, its neighbours are read."""
+    one, two = read(tmp_path, b"name,category\na,b,c\nd,e\n")
+    with pytest.raises(InvalidProductError, match=r"line 2.*more cells"):
+        to_product(one)
+    assert to_product(two).name == "d"
+
+
+@pytest.mark.parametrize(
+    ("data", "columns", "said"),
+    [
+        (
+            b"title,cat\nPan,Pans\n",
+            "",
+            "name or description is missing. Its header has: title, cat",
+        ),
+        (b"title,cat\nPan,Pans\n", "name=headline", "headline is missing"),
+        (b"name,cat\nPan,Pans\n", "", "the column category is missing. Its header has: name, cat"),
+        (b"name,cat\nPan,Pans\n", "category=dept+cat", "the column dept is missing"),
+        (b"name,name,category\na,b,c\n", "", "name is there twice"),
+        (b'{"name": "Pan", "cat": "Pans"}\n', "", "The first has the columns name, cat"),
+        (b'{"name": "Pan", "category": "A"}\n', "name=name,price=cost", "no row has cost"),
+    ],
+)
+def test_columns_that_are_not_there(tmp_path, data, columns, said):
+    """Without the columns it needs, a file is refused with those found and how to map them."""
+    path = tmp_path / "shop.csv"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=rf"(?s){re.escape(said)}.*--columns"):
+        list(read_labelled(path, columns=columns_from(columns or None)))
+
+
+def test_table_without_categories_can_be_classified(tmp_path):
+    """Only what is learnt from needs a category."""
+    assert [one.fields for one in read(tmp_path, b"name\nPan\n")] == [{"name": "Pan"}]
+
+
+BROKEN = {
+    "a quote left open": (b'name,category\n"Pan,Pans\nPot,Pots\n', "not CSV at line 3"),
+    "a table in another encoding": (b"name,category\nCaf\xe9,x\n", "not UTF-8 at line 2"),
+    "an array in another encoding": (b'[{"name": "a"},\n{"name": "Caf\xe9"}]', "UTF-8 at line 2"),
+    "UTF-16": ("name\nPan\n".encode("utf-16"), "UTF-16"),
+    "a spreadsheet": (b"PK\x03\x04whatever", "save it as CSV"),
+    "a deep array": (b"[" * 10_000 + b"]" * 10_000, "not JSON at line 1: it is nested deeper"),
+    "a deep row": (b'{"a": ' * 10_000 + b"1" + b"}" * 10_000, "nested deeper than 100"),
+    "a deep value": (
+        b'[\n{"name": "x", "a": ' + b"[" * 500 + b"]" * 500 + b"}]",
+        "line 2: it is nested deeper than 100",
+    ),
+    "a long line": (b'{"name": "' + b"x" * (17 << 20) + b'"}\n', "the line at line 1 is longer"),
+    "a long line later": (
+        b'{"name": "x"}\n{"name": "' + b"x" * (17 << 20) + b'"}',
+        "the line at line 2 is longer",
+    ),
+    "a long line of a table": (b"name\n" + b"x" * (17 << 20), "the line at line 2 is longer"),
+    "a long cell": (b'name\n"' + (b"x" * 1023 + b"\n") * (17 << 10), "not CSV at line"),
+    "a long item": (b'[{"name": "' + b"x" * (18 << 20) + b'"}]', "the item at line 1 is longer"),
+    "a long number": (b"[" + b"1" * 5000 + b"]", "not JSON at line 1"),
+    "an array cut off": (b'[{"name": "x"},\n{"name": "y"}', "line 2: the array is cut off"),
+    "an array cut off in a text": (b'[{"name": "x"},\n{"name": "y', "line 2: Unterminated"),
+    "an array cut off in a word": (b'[{"name": tru', "not JSON at line 1"),
+    "an array without commas": (b'[{"name": "x"} {"name": "y"}]', "where ',' was expected"),
+    "an array with a comma too many": (b'[{"name": "x"},]', "not JSON at line 1"),
+    "an array with a word in it": (b'[\n{"name": oops}' + b" " * 99 + b"]", "not JSON at line 2"),
+    "nothing but white space, and much": (gzip.compress(b" " * (17 << 20)), "is longer than"),
+    "a bomb of small rows": (gzip.compress(b"{}\n" * (80 << 20)), "of its bytes unpack to"),
+    "a bomb of white space": (gzip.compress(b"[" + b" " * (210 << 20)), "of its bytes unpack to"),
+}
+
+
+@pytest.mark.parametrize(("data", "said"), BROKEN.values(), ids=BROKEN)
+def test_harm_is_refused(tmp_path, data, said):
+    """A file that is broken or made to do harm ends in a sentence, and in little memory."""
+    path = tmp_path / "shop.data"
+    path.write_bytes(data)
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match=rf"shop\.data.*{re.escape(said)}"):
+            list(read_records(path))
+        assert tracemalloc.get_traced_memory()[1] < 150 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", ["array", "lines", "table"])
+def test_memory_stays_flat(tmp_path, kind):
+    """Twenty megabytes are read in the memory of a few, an array in one line too."""
+    rows = [
+        {"name": f"Pan {at}", "description": "x" * 1000, "category": "A"} for at in range(20_000)
+    ]
+    text = {
+        "array": lambda: json.dumps(rows).encode(),
+        "lines": lambda: b"".join(json.dumps(row).encode() + b"\n" for row in rows),
+        "table": lambda: table(",", rows),
+    }[kind]()
+    path = tmp_path / "shop.data"
+    path.write_bytes(text)
+    rows.clear()
+    del text
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in read_records(path)) == 20_000
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_exact_duplicates_are_left_out_where_they_have_a_sku(tmp_path):
+    """A row that equals one before goes, unless it has no sku or differs in any column."""
+    row = {"sku": 1, "name": "Pan", "category": "A", "url": "x"}
+    bare = row | {"sku": None}
+    rows = [row, row, bare, bare, row | {"url": "y"}, dict(reversed(row.items()))]
+    path = tmp_path / "shop.json"
+    path.write_text(json.dumps(rows))
+    skipped = Skipped()
+    assert len(list(read_labelled(path, skipped=skipped, duplicates=False))) == 4
+    assert str(skipped) == "2 the same as a row before"
+    assert len(list(read_labelled(path))) == 6
+
+
+@pytest.mark.parametrize("sku", [[1], {"a": 1}, True, ""])
+def test_odd_skus_do_no_harm(tmp_path, sku):
+    """Whatever a shop has for a sku, its products are read."""
+    path = tmp_path / "shop.json"
+    path.write_text(json.dumps([{"sku": sku, "name": "Pan", "category": "A"}]))
+    assert len(list(read_labelled(path, duplicates=False))) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "price"),
+    [
+        ("5.49", 5.49),
+        ("$1,299.00", 1299.0),
+        ("12,50 €", 12.5),
+        ("EUR 12,5", 12.5),
+        ("US$ 10", 10.0),
+        ("1.299,00", 1299.0),
+        ("1,299,000", 1299000.0),
+        ("1 299,00 kr", 1299.0),
+        ("1\u202f299,00\u00a0€", 1299.0),
+        ("CHF 1'299.50", 1299.5),
+        ("£0.99", 0.99),
+        ("1,299", None),
+        ("1.299 €", None),
+        ("1,29,00", None),
+        ("12,34.56.78", None),
+        ("-5 €", None),
+        ("$5 - $10", None),
+        ("from $5", None),
+        ("2 for 5", None),
+        ("5 pieces", None),
+        ("€", None),
+        ("٣ €", None),
+    ],
+)
+def test_prices_as_people_type_them(typed, price):
+    """A price text is read where it can mean one thing only."""
+    assert to_product(Record(1, {"name": "Pan", "price": typed})).price == price
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [({}, "name"), ({"name": [1]}, "name"), ({"name": "x", "description": {}}, "description")],
+)
+def test_refusal_names_line_and_field(fields, field):
+    """What is wrong with a row is said with its line, and with the field for a program."""
+    with pytest.raises(InvalidProductError, match="The row at line 7 cannot be used") as refused:
+        to_product(Record(7, fields))
+    assert refused.value.field == field
