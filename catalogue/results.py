@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ HEADER = (
 )
 # A spreadsheet takes a cell that begins so for a formula, and runs it.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What a table cannot hold, whatever is between quotes.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _DIGITS = 6
 
 
@@ -103,6 +106,7 @@ def _table(rows: Iterable[Iterable[Any]]) -> str:
 def _cell(value: Any) -> Any:  # noqa: ANN401  # a text, a number, a truth or nothing
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    if isinstance(value, str):
+        plain = _CONTROL.sub(" ", value)
+        return f"'{plain}" if value.startswith(_FORMULA) else plain
     return value

@@ -83,10 +83,10 @@ def _run(options: Context, source: str, target: Path, columns: "Columns", worker
     from training.progress import say, steps
 
     version = options.bundle().manifest.model_version
-    path, shown = local_file(source)
+    path, _ = local_file(source)
     # The whole input is read once before anything is written: a file that cannot be read to its
     # end is an error at the start, and the bar knows how long it will take.
-    with steps(f"checking {shown}", None) as bar:
+    with steps(f"checking {path.name}", None) as bar:
         total = 0
         for _ in read_records(path, columns=columns):
             total += 1
@@ -103,7 +103,7 @@ def _run(options: Context, source: str, target: Path, columns: "Columns", worker
     run = Bulk(target, identity)
     if run.done_before():
         say(f"Going on after {run.done_before()} rows.")
-    with steps(f"classifying {shown}", total) as bar:
+    with steps(f"classifying {path.name}", total) as bar:
         failed = run.run(
             read_records(path, columns=columns),
             model=Model(options.store_url, version),

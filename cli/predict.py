@@ -53,8 +53,10 @@ def _print(product: "Product", prediction: "Prediction") -> None:
         name = f"{'  ' * depth}{level.category.name}  "
         console.print(Text.assemble(name, (f"{level.confidence:.1%}", "dim")))
     if prediction.needs_review:
-        shown = prediction.answer.category.name if prediction.answer else "nothing yet"
-        console.print(Text(f"A person should look: sure of {shown} only.", "yellow"))
+        sure = (
+            f"sure of {prediction.answer.category.name} only" if prediction.answer else "not sure"
+        )
+        console.print(Text(f"A person should look: {sure}.", "yellow"))
 
     for field in ("name", "description", "manufacturer"):
         typed = getattr(product, field)

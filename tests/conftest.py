@@ -1,11 +1,28 @@
 """What tests of several kinds share."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from aisle import registry
 from aisle.classifier import Classifier
 from aisle.store import open_store
 from tests.made_up import products, write_catalogue
+
+ROOT = Path(__file__).parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """Give the folder of real catalogues; without it, skip, but fail where CI promised it."""
+    if SHARED_DATA.is_dir():
+        return SHARED_DATA
+    reason = "../shared/data is not there: no real catalogue to train on"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    return pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from itertools import islice
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +15,6 @@ from catalogue.records import read_records
 
 pytestmark = pytest.mark.slow
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
 AISLE = [sys.executable, "-c", "from cli.main import main; main()"]
 COLUMNS = "sku=id,name=title,description=body,manufacturer=brand,price=cost,category=cat"
 
@@ -49,12 +47,10 @@ def write_table(path, rows):
 
 
 @pytest.fixture(params=[("bestbuy", 6), ("phones", 3), ("pricerunner", 30)], ids=lambda one: one[0])
-def sample(request, tmp_path):
+def sample(request, shared_data, tmp_path):
     """Give every nth row of a shared catalogue, and the file of them."""
     folder, step = request.param
-    whole = SHARED / folder / "products.jsonl.gz"
-    if not whole.exists():
-        pytest.skip("the shared catalogues are not on this machine")
+    whole = shared_data / folder / "products.jsonl.gz"
     rows = [one.raw for one in islice(read_records(whole), 0, None, step)]
     path = tmp_path / "shop.json"
     path.write_text(json.dumps(rows))

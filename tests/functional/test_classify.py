@@ -161,6 +161,13 @@ def test_no_cell_is_a_formula(start):
     assert row[HEADER.index("name")].startswith("'")
 
 
+def test_a_table_has_no_control_characters():
+    """Characters that a table cannot hold become spaces."""
+    result = Result(1, "A1", "pan\x00\x1bset", None, "unusable")
+    (row,) = csv.reader([ResultFormat.of("out.csv").encode([result]).decode()])
+    assert row[HEADER.index("name")] == "pan  set"
+
+
 def test_to_and_from_the_store(catalogue, monkeypatch, tmp_path):
     """A catalogue is read from a bucket and its results go to one.
 
