@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from catalogue.columns import Columns
 
 EXIT_INTERRUPTED = 130
+RESULT_ENDINGS = (".csv", ".jsonl", ".ndjson")
 
 
 def classify(
@@ -59,6 +60,7 @@ def classify(
     """
     from catalogue.columns import columns_from
 
+    _check_target(source, target)
     options: Context = context.obj
     chosen = columns_from(columns, mapping=mapping, separator=separator)
     with tempfile.TemporaryDirectory() as spool:
@@ -74,6 +76,22 @@ def classify(
         store.upload(key, out)
         out.unlink()
     typer.echo(target)
+
+
+def _check_target(source: str, target: str) -> None:
+    """Raise a usage error where the results would go over the input, or have no known form."""
+    if not target.lower().removesuffix(".gz").endswith(RESULT_ENDINGS):
+        raise typer.BadParameter(
+            f"{target} was given; expected a name that ends in {', '.join(RESULT_ENDINGS)}, "
+            "perhaps followed by .gz.",
+            param_hint="OUT",
+        )
+    same_file = Path(target).exists() and Path(source).exists() and Path(target).samefile(source)
+    if source == target or same_file:
+        raise typer.BadParameter(
+            f"{target} is the catalogue itself, and would be lost. Choose another name.",
+            param_hint="OUT",
+        )
 
 
 def _run(options: Context, source: str, target: Path, columns: "Columns", workers: int) -> None:

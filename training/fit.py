@@ -11,7 +11,7 @@ from scipy.special import softmax
 from aisle.features import FeatureSpec
 from aisle.product import Product
 from aisle.taxonomy import Taxonomy
-from training.calibrate import answer_thresholds, fit_level_weights
+from training.calibrate import NEVER, answer_thresholds, fit_level_weights
 from training.parameters import Parameters
 from training.prepare import Prepared
 from training.problem import Problem, make_problem
@@ -158,6 +158,12 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
         paths,
         precision=parameters.answer.precision,
     )
+    if NEVER in thresholds:
+        levels = [at for at, threshold in enumerate(thresholds, start=1) if threshold == NEVER]
+        say(
+            f"At level {', '.join(map(str, levels))}, too few validation products show that "
+            f"{parameters.answer.precision:.0%} of the answers are right: all will ask for review."
+        )
     return Choice(
         best.inverse_regularization,
         best.min_products,

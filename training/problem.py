@@ -53,8 +53,8 @@ def make_problem(
     classes = sorted(set(folded.values()), key=lambda path: [node.id for node in path])
     if len(classes) < 2:  # noqa: PLR2004  # fewer than two leave nothing to decide
         raise DataError(
-            f"The {len(examples)} products to learn from have {len(classes)} category; at least "
-            "two are needed. Give a catalogue with more categories, or more products of each."
+            f"Too few categories to learn from: {len(classes)}, of {len(examples)} products that "
+            "are not held out. Expected at least two. Give more products, or more categories."
         )
     number = {path: label for label, path in enumerate(classes)}
     class_of = {own: number[folded[path]] for own, path in canonical.items()}

@@ -60,8 +60,8 @@ def fetch_bundle(store: Store, version: str) -> Bundle:
             files[name] = store.get(keys.bundle_file(version, name)).data
         except ObjectNotFoundError as error:
             raise BundleError(
-                f"Model {version} in {store.url} has no {name}. Publish it again, or go back to "
-                "another version."
+                f"There is no whole model {version} in {store.url}: it has no {name}. Check the "
+                "version, publish it again, or go back to another one."
             ) from error
     whole = bundle.verify(files)
     if whole.manifest.model_version != version:

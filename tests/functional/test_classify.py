@@ -143,6 +143,14 @@ def test_part_that_was_cut_off_begins_anew(tmp_path):
     assert bulk.Bulk(tmp_path / "out.csv", {}).done_before() == 0
 
 
+@pytest.mark.parametrize("target", ["shop.jsonl", "./shop.jsonl", "out.xlsx", "out"])
+def test_target_that_cannot_be(aisle, catalogue, target):
+    """Results go neither over the catalogue nor to a file of unknown form."""
+    before = catalogue.read_bytes()
+    assert aisle("classify", "shop.jsonl", target).returncode == 2
+    assert catalogue.read_bytes() == before
+
+
 def test_input_that_breaks_off_writes_nothing(aisle, catalogue, tmp_path):
     """A file that cannot be read to its end is an error before anything is written."""
     broken = tmp_path / "broken.jsonl.gz"

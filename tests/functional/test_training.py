@@ -211,7 +211,7 @@ def test_worse_model_on_the_same_test_is_refused(train, tmp_path):
 
 def test_one_category_is_a_data_error(train):
     """A catalogue of one category has nothing to learn, which is said."""
-    with pytest.raises(DataError, match="1 category"):
+    with pytest.raises(DataError, match="from: 1, of"):
         train([row | {"category": ROWS[0]["category"]} for row in ROWS[:50]])
 
 

@@ -120,7 +120,7 @@ def test_ancestors_are_listed_too():
 )
 def test_fewer_than_two_classes_is_a_data_error(rows, least):
     """Where nothing is left to decide, DataError says how many products there were."""
-    with pytest.raises(DataError, match=f"The {len(rows)} products"):
+    with pytest.raises(DataError, match=f"of {len(rows)} products"):
         problem(rows, min_products=least)
 
 
