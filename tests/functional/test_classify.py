@@ -85,18 +85,17 @@ def test_killed_at_ten_moments(aisle, tmp_path):
     aisle("classify", catalogue, "whole.csv", "--workers", 1)
     chance = random.Random(7)
     command = [sys.executable, "-c", _COMMAND, "classify", str(catalogue), "killed.csv"]
+    said = tmp_path / "said.txt"
     for _ in range(10):
-        process = subprocess.Popen(
-            [*command, "--workers", "1"],
-            cwd=tmp_path,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        time.sleep(chance.uniform(0.3, 2.5))
-        process.kill()
-        process.wait()
-    done = aisle("classify", catalogue, "killed.csv", "--workers", 1)
-    assert "Going on after" in done.stderr
+        with said.open("ab") as log:
+            process = subprocess.Popen(
+                [*command, "--workers", "1"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=log
+            )
+            time.sleep(chance.uniform(0.3, 2.5))
+            process.kill()
+            process.wait()
+    aisle("classify", catalogue, "killed.csv", "--workers", 1)
+    assert "Going on after" in said.read_text()
     assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert not (tmp_path / "killed.csv.part").exists()
 
