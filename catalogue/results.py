@@ -52,7 +52,7 @@ class ResultFormat:
 
     @classmethod
     def of(cls, name: str) -> "ResultFormat":
-        """Take the format from a file's name: .csv and .csv.gz are tables, all else JSON lines."""
+        """Take the format from a file's name: .csv and .csv.gz are tables, others JSON lines."""
         plain = name.lower().removesuffix(".gz")
         return cls(csv=plain.endswith(".csv"), gzipped=name.lower().endswith(".gz"))
 

@@ -35,8 +35,8 @@ def classify(
         str,
         typer.Argument(
             metavar="OUT",
-            help="Where the results go, in the rows' order: .csv for a table, else JSON lines; "
-            ".gz packs them. A file, or s3://bucket/key.",
+            help="Where the results go, in the rows' order: .csv for a table, .jsonl or .ndjson "
+            "for JSON lines, .gz after it to pack them. A file, or s3://bucket/key.",
         ),
     ],
     columns: ColumnsOption = None,

@@ -13,7 +13,9 @@ def draw(description: dict[str, Any], folder: FilePath) -> list[FilePath]:
     sizes = np.array(description["sizes"])
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    axes.hist(sizes, bins=np.geomspace(1, max(2, sizes.max()) + 1, 25).tolist(), color="#33658a")
+    # Between whole numbers: bins without one would look like sizes that no category has.
+    edges = np.unique(np.rint(np.geomspace(1, max(2, sizes.max()) + 1, 25))) - 0.5
+    axes.hist(sizes, bins=edges.tolist(), color="#33658a")
     axes.set_xscale("log")
     axes.set_xlabel("products of a category")
     axes.set_ylabel("categories")
