@@ -21,7 +21,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
         "Exit codes: 0 done; 2 a usage, data or store error; 3 the gate refused the model and "
-        "nothing changed; 130 stopped by Ctrl-C. Results go to standard output, progress to standard error."
+        "nothing changed; 130 stopped by Ctrl-C. Results go to standard output, progress to "
+        "standard error."
     ),
 )
 app.command()(serve.serve)
