@@ -8,9 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PACKAGES := $(wildcard functions/aisle functions/api functions/predict functions/feedback catalogue training cli)
-COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
-	--fork-strategy fewest --generate-hashes --no-header --no-emit-index-url \
-	--no-emit-find-links $(ARGS)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -65,10 +64,15 @@ bench: setup ## measure speed, memory and cold start
 
 .PHONY: lock
 lock: setup ## lock the requirements anew (ARGS=--upgrade for the latest of everything)
-	@$(COMPILE) --extra dev -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
 	@for extra in predict feedback training; do \
-		$(COMPILE) --extra $$extra --constraint requirements/dev.txt -o requirements/$$extra.txt || exit 1; \
+		$(COMPILE) pyproject.toml --extra $$extra --constraint requirements/dev.txt \
+			-o requirements/$$extra.txt || exit 1; \
 	done
+	@for group in labs s3; do \
+		$(COMPILE) --group $$group --constraint requirements/dev.txt -o requirements/$$group.txt || exit 1; \
+	done
+	@$(COMPILE) --group sam -o requirements/sam.txt
 
 .PHONY: clean
 clean: ## remove .venv, caches and builds; your data in .aisle stays

@@ -1,0 +1,5 @@
+"""`python -m cli` is `aisle`, where nothing is installed."""
+
+from cli.main import main
+
+main()
