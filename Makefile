@@ -7,7 +7,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-PACKAGES := $(wildcard functions/aisle functions/api functions/predict functions/feedback catalogue training cli)
+PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback catalogue training cli)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 

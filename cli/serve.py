@@ -1,66 +1,120 @@
 """`aisle serve`: the API on this machine."""
 
+import ipaddress
+import logging
 import os
 import socket
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aisle.errors import ConfigurationError
 from cli.context import Context
 
-_HOST = "127.0.0.1"
+if TYPE_CHECKING:
+    from aisle.keyring import KeyRing
 
 
 def serve(
     context: typer.Context,
+    host: Annotated[
+        str,
+        typer.Option(help="The address to listen on; one that others reach needs an API key."),
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8080,
 ) -> None:
     """Serve the API on this machine, with the store's model or the packaged one.
 
-    It listens on 127.0.0.1 only. Stop it with Ctrl-C.
+    Who asks needs an API key (`aisle keys create`), in the store or in AISLE_KEYS. On 127.0.0.1,
+    with no key anywhere, everyone may ask. Stop it with Ctrl-C.
 
-    **Example**
+    **Examples**
 
       aisle serve --port 8000
+
+      aisle serve --host 0.0.0.0
     """
     import uvicorn
     from starlette.responses import RedirectResponse
 
-    from predict.app import create_app
-    from predict.settings import Settings
+    from aisle.keyring import VARIABLE, keyring
+    from api.access import KeyAccess
+    from api.settings import ApiSettings
+    from cli.whole import whole_api
+    from predict.live import LiveModel
 
     options: Context = context.obj
-    classifier = options.classifier()
-    try:
-        settings = Settings.read(os.environ)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"the environment has a setting that cannot be used: {error}"
-        ) from error
-    api = create_app(lambda: classifier, settings)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("predict").setLevel(logging.INFO)  # which model serves
+    settings = ApiSettings.read(os.environ)
+    store = options.store()
+    ring = keyring(os.environ.get(VARIABLE, ""), lambda: store)
+    access = KeyAccess(ring, open_without_keys=_may_be_open(host, ring))
+    model = LiveModel(lambda: store)
+    version = model().model_version
+    api = whole_api(model, lambda: store, settings, access=access)
 
     @api.get("/", include_in_schema=False)
     def home() -> RedirectResponse:
         return RedirectResponse("v1/docs")
 
-    _check_free(port)
+    _check_free(host, port)
+    where = f"http://{_shown(host)}:{port}"
     typer.echo(
-        f"Model {classifier.model_version} answers at http://localhost:{port}/v1/predict; "
-        f"try it at http://localhost:{port}/v1/docs. Ctrl-C stops.",
+        f"Model {version} answers at {where}/v1/predict; try it at {where}/v1/docs. Ctrl-C stops.",
         err=True,
     )
-    uvicorn.run(api, host=_HOST, port=port, log_level="warning", server_header=False)
+    uvicorn.run(api, host=host, port=port, log_level="warning", server_header=False)
 
 
-def _check_free(port: int) -> None:
-    """Raise a usage error where the port cannot be had, before anything is announced."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError as error:
-            raise typer.BadParameter(
-                f"port {port} cannot be used ({error.strerror}). Stop what uses it, or choose "
-                "another with --port.",
-                param_hint="--port",
-            ) from error
+def _may_be_open(host: str, ring: "KeyRing") -> bool:
+    """Tell whether no key has to be asked for; raise where the address must not be open."""
+    keys = ring()
+    usable = [each for each in keys if each.usable(datetime.now(UTC))]
+    if not _is_loopback(host):
+        if usable:
+            return False
+        raise ConfigurationError(
+            f"The API is not served on {host}, which others reach: no usable API key was found. "
+            "Expected was at least one, in the store or in AISLE_KEYS. Make one with "
+            "`aisle keys create --client NAME`, or serve on 127.0.0.1."
+        )
+    if not keys:
+        typer.echo(
+            f"No API key is configured, so whoever reaches {host} may ask. "
+            "`aisle keys create` changes that.",
+            err=True,
+        )
+    return not keys
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _shown(host: str) -> str:
+    """Write a host as an address that a browser on this machine takes."""
+    if host in {"127.0.0.1", "0.0.0.0", "::", "::1"}:  # noqa: S104  # compared, not bound
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise a usage error where the address cannot be had, before anything is announced."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{host}, port {port} cannot be used ({error.strerror}). Stop what uses it, or choose "
+            "another with --host and --port.",
+            param_hint="--port",
+        ) from error

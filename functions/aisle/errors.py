@@ -21,6 +21,18 @@ class InvalidProductError(DataError):
         self.field = field
 
 
+class ConfigurationError(AisleError):
+    """A setting, a variable or a file of settings that cannot be used as given."""
+
+
+class NotAuthenticatedError(AisleError):
+    """No API key was presented, or one that opens nothing."""
+
+
+class NotPermittedError(AisleError):
+    """The API key is good, but not for this."""
+
+
 class BundleError(AisleError):
     """A model bundle that is incomplete, changed, or of a format this version cannot read."""
 

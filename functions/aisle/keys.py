@@ -1,13 +1,14 @@
 """Every object key, as a function; nothing else builds one.
 
 ======================================================  ========================================
-``models/current.json``                                 the pointer, the only mutable object
+``models/current.json``                                 the pointer to the model that serves
 ``models/<version>/<file>``                             a bundle
 ``models/<version>/report/<file>``                      what the run that made it measured
 ``datasets/base/<snapshot>/<file>``                     the catalogue a shop started from
 ``datasets/prepared/<id>/<file>``                       exactly what one model was trained on
 ``runs/<run>/<file>``                                   what a training run has come to so far
 ``feedback/dt=YYYY-MM-DD/<hash>.json``                  one event, named after its content
+``keys/keys.json``                                      what is kept of the API keys
 ======================================================  ========================================
 
 A variable part that could lead to another key (a slash, two dots, a capital) is refused.
@@ -133,6 +134,15 @@ def feedback_event(day: date, digest: str) -> str:
     _match("feedback digest", digest, pattern=_DIGEST)
     # Not isoformat(): a datetime is a date too, and would bring its time along.
     return f"feedback/dt={day.year:04}-{day.month:02}-{day.day:02}/{digest}.json"
+
+
+def api_keys() -> str:
+    """Name the object that has what is kept of the API keys.
+
+    >>> api_keys()
+    'keys/keys.json'
+    """
+    return "keys/keys.json"
 
 
 def _match(what: str, value: str, *, pattern: re.Pattern[str]) -> None:

@@ -31,16 +31,21 @@ def read_pointer(store: Store) -> tuple[Pointer, str] | None:
         found = store.get(keys.current_model())
     except ObjectNotFoundError:
         return None
+    return parse_pointer(found.data, store.url), found.etag
+
+
+def parse_pointer(data: bytes, url: str) -> Pointer:
+    """Read a pointer's content; raise BundleError, which names its store, where it is malformed."""
     try:
-        data: dict[str, Any] = json.loads(found.data)
-        pointer = Pointer(**data)
+        facts: dict[str, Any] = json.loads(data)
+        pointer = Pointer(**facts)
         keys.bundle_prefix(pointer.version)
     except (AttributeError, TypeError, ValueError, StoreError) as error:
         raise BundleError(
-            f"{keys.current_model()} in {store.url} is malformed: {error}. Expected a JSON object "
+            f"{keys.current_model()} in {url} is malformed: {error}. Expected a JSON object "
             "with version, test_sha256 and published_at. Publish a model again."
         ) from error
-    return pointer, found.etag
+    return pointer
 
 
 def write_pointer(store: Store, pointer: Pointer, *, replacing: str | None) -> None:

@@ -4,12 +4,16 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
 
-from aisle import __version__
-from api.body import MAX_BYTES, BodyLimit
+from aisle import __version__, auth
+from api.access import Access, open_access
+from api.body import BodyLimit
 from api.docs import add_docs
 from api.errors import add_error_handlers
 from api.problems import KINDS, Problem
+from api.settings import ApiSettings
+from api.telemetry import CORRELATION_HEADER, Observed, Silence, Telemetry
 
 OPENAPI_URL = "/v1/openapi.json"
 DOCS_URL = "/v1/docs"
@@ -40,19 +44,21 @@ class Api(FastAPI):
 
 
 def make_api(
-    title: str,
     description: str,
-    *,
     tags: list[dict[str, Any]],
-    max_body_bytes: int = MAX_BYTES,
+    *,
+    settings: ApiSettings,
+    access: Access = open_access,
+    telemetry: Telemetry | None = None,
 ) -> Api:
     """Make an application with error table, body limit, description and docs, but no routes.
 
-    Its links are relative: behind a prefix it needs no more than the server's own root path.
+    `access` decides who may ask, `telemetry` listens to what the application tells of its work.
+    Links are relative: behind a prefix they need no more than the server's own root path.
     """
     kinds = "\n".join(f"| `{kind.type}` | {kind.status} | {kind.title} |" for kind in KINDS)
     api = Api(
-        title=title,
+        title="Aisle",
         description=description.strip() + "\n" + _PROBLEMS + kinds + "\n",
         version=__version__,
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
@@ -66,8 +72,21 @@ def make_api(
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    api.add_middleware(BodyLimit, max_bytes=max_body_bytes)
+    api.state.access = access
+    api.state.telemetry = telemetry or Silence()
+    # The last added is the outermost.
+    api.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     add_error_handlers(api)
+    api.add_middleware(Observed, telemetry=api.state.telemetry)
+    if settings.cors_origins:
+        api.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Content-Type", auth.HEADER, CORRELATION_HEADER],
+            expose_headers=["Retry-After", CORRELATION_HEADER],
+            max_age=3600,
+        )
     add_docs(api, DOCS_URL)
     return api
 

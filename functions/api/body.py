@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.access import Requires
 from api.problems import BODY_TOO_LARGE, INVALID_JSON, JSON_TOO_DEEP, NOT_JSON, Answer, Kind
 
 MAX_BYTES = 6_000_000
@@ -56,7 +57,10 @@ class BodyLimit:
 
 
 class JsonRoute(APIRoute):
-    """A route whose body, where it takes one, must be JSON, sent as JSON, in UTF-8."""
+    """A route whose body, where it takes one, must be JSON, sent as JSON, in UTF-8.
+
+    Who may not ask is told so before the body is read; FastAPI would read it first.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler behind the checks."""
@@ -64,8 +68,13 @@ class JsonRoute(APIRoute):
         if self.body_field is None:
             return handle
 
+        called = [each.dependency for each in self.dependencies]
+        guards = [each for each in called if isinstance(each, Requires)]
+
         async def checked(request: Request) -> Response:
             request = _JsonRequest(request.scope, request.receive)
+            for guard in guards:
+                await guard(request)
             _check_headers(request)
             await request.json()
             return await handle(request)

@@ -12,13 +12,24 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from aisle.errors import AisleError, BundleError, DataError, InvalidProductError, StoreError
+from aisle.errors import (
+    AisleError,
+    BundleError,
+    ConfigurationError,
+    DataError,
+    InvalidProductError,
+    NotAuthenticatedError,
+    NotPermittedError,
+    StoreError,
+)
 from api.body import BodyError
 from api.problems import (
+    FORBIDDEN,
     INTERNAL,
     INVALID_INPUT,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    UNAUTHENTICATED,
     UNAVAILABLE,
     Answer,
     FieldError,
@@ -35,15 +46,19 @@ TABLE: Mapping[type[Exception], Kind] = {
     DataError: INVALID_INPUT,
     BundleError: UNAVAILABLE,
     StoreError: UNAVAILABLE,
+    ConfigurationError: UNAVAILABLE,
+    NotAuthenticatedError: UNAUTHENTICATED,
+    NotPermittedError: FORBIDDEN,
     AisleError: INTERNAL,
     Exception: INTERNAL,
 }
 
 _FIXED = {
     NOT_FOUND: "There is nothing at this address; /v1/docs lists what there is.",
-    UNAVAILABLE: "The model is not available just now; ask again in a minute.",
+    UNAVAILABLE: "This is not available just now; ask again in a minute.",
     INTERNAL: "Something went wrong on our side, not with the request; ask again in a minute.",
 }
+_HEADERS = {UNAVAILABLE: {"Retry-After": "60"}, UNAUTHENTICATED: {"WWW-Authenticate": "ApiKey"}}
 _SERVER_ERROR = 500
 
 
@@ -87,15 +102,15 @@ def answer(error: Exception) -> Answer:
     if isinstance(error, HTTPException):
         return _answer_http(error)
     kind = next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
+    headers = _HEADERS.get(kind)
     if kind in _FIXED:
-        headers = {"Retry-After": "60"} if kind is UNAVAILABLE else None
         return Answer(kind, _FIXED[kind], headers=headers)
     errors: tuple[FieldError, ...] = ()
     if isinstance(error, RequestValidationError):
         errors = field_errors(error.errors())
     elif isinstance(error, InvalidProductError):
         errors = (FieldError(field=error.field, detail=str(error)),)
-    return Answer(kind, summary(errors) if errors else str(error), errors)
+    return Answer(kind, summary(errors) if errors else str(error), errors, headers)
 
 
 def _answer_http(error: HTTPException) -> Answer:
@@ -114,6 +129,7 @@ async def _handle(request: Request, error: Exception) -> Response:
 def _respond(error: Exception, scope: Scope) -> Response:
     told = answer(error)
     if told.kind.status >= _SERVER_ERROR:
+        request = scope.get("state", {}).get("correlation_id", "unknown")
         where = f"{scope['method']} {scope['path']}"
-        _log.error("%s answered %d.", where, told.kind.status, exc_info=error)
+        _log.error("%s answered %d (request %s).", where, told.kind.status, request, exc_info=error)
     return told.response(scope)

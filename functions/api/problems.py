@@ -24,17 +24,21 @@ class Kind:
 
 INVALID_JSON = Kind("/problems/invalid-json", "The body is not JSON", 400)
 JSON_TOO_DEEP = Kind("/problems/json-too-deep", "The JSON is nested too deeply", 400)
+UNAUTHENTICATED = Kind("/problems/unauthenticated", "A valid API key is needed", 401)
+FORBIDDEN = Kind("/problems/forbidden", "The API key is not for this", 403)
 NOT_FOUND = Kind("/problems/not-found", "There is nothing at this address", 404)
 METHOD_NOT_ALLOWED = Kind("/problems/method-not-allowed", "This address has other methods", 405)
 BODY_TOO_LARGE = Kind("/problems/body-too-large", "The body is too large", 413)
 NOT_JSON = Kind("/problems/unsupported-media-type", "The body is not sent as JSON", 415)
 INVALID_INPUT = Kind("/problems/invalid-input", "The input cannot be used as it is", 422)
 INTERNAL = Kind("/problems/internal", "Something went wrong here", 500)
-UNAVAILABLE = Kind("/problems/unavailable", "The model is not available just now", 503)
+UNAVAILABLE = Kind("/problems/unavailable", "This is not available just now", 503)
 
 KINDS = (
     INVALID_JSON,
     JSON_TOO_DEEP,
+    UNAUTHENTICATED,
+    FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     BODY_TOO_LARGE,

@@ -18,6 +18,8 @@ _SENTENCES = {
     "string_unicode": (
         "{field} has half of a surrogate pair, which is no character; send whole characters."
     ),
+    "string_pattern_mismatch": "{field} should match {pattern}; correct it or leave it out.",
+    "bool_type": "{field} must be true or false, without quotes; {given} was given.",
     "float_type": "{field} must be a number without quotes; {given} was given.",
     "finite_number": "{field} must be a finite number; leave it out where it is not known.",
     "greater_than_equal": "{field} must be {ge:g} or more; correct it or leave it out.",

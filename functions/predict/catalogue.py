@@ -2,9 +2,10 @@
 
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
-from api.problems import INVALID_INPUT, documented
+from api.access import Requires
+from api.problems import FORBIDDEN, INVALID_INPUT, UNAUTHENTICATED, documented
 from predict.dependencies import ClassifierDep
 from predict.schemas import (
     CategoriesQuery,
@@ -17,13 +18,16 @@ from predict.schemas import (
 TAG: Final = "model"
 
 router = APIRouter(tags=[TAG])
+_GUARD = Depends(Requires("predict"))
+_REFUSALS = documented(UNAUTHENTICATED, FORBIDDEN)
 
 
 @router.get(
     "/v1/categories",
     summary="Search the categories",
     response_description="A page of categories.",
-    responses=documented(INVALID_INPUT),
+    dependencies=[_GUARD],
+    responses=_REFUSALS | documented(INVALID_INPUT),
 )
 def list_categories(
     query: Annotated[CategoriesQuery, Query()], classifier: ClassifierDep
@@ -47,7 +51,13 @@ def list_categories(
     )
 
 
-@router.get("/v1/model", summary="Describe the model", response_description="The model.")
+@router.get(
+    "/v1/model",
+    summary="Describe the model",
+    response_description="The model.",
+    dependencies=[_GUARD],
+    responses=_REFUSALS,
+)
 def describe_model(classifier: ClassifierDep) -> ModelResponse:
     """Tell the model's version, what it was trained on and what was measured on its test."""
     manifest, taxonomy = classifier.manifest, classifier.taxonomy
@@ -68,5 +78,8 @@ def describe_model(classifier: ClassifierDep) -> ModelResponse:
     "/healthz", summary="Check that predictions can be had", response_description="They can."
 )
 def check_health(classifier: ClassifierDep) -> HealthResponse:
-    """Answer with the version of the model that serves; 503 where there is none."""
+    """Answer with the version of the model that serves; 503 where there is none.
+
+    It needs no key.
+    """
     return HealthResponse(status="ok", model_version=classifier.model_version)

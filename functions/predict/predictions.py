@@ -2,21 +2,27 @@
 
 from typing import Any, Final
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import ValidationError
 
+from aisle.classifier import Classifier
 from aisle.errors import InvalidProductError
-from aisle.product import Product
+from aisle.product import Prediction, Product
+from api.access import Requires
 from api.body import JsonRoute
 from api.problems import (
     BODY_TOO_LARGE,
+    FORBIDDEN,
     INVALID_INPUT,
     INVALID_JSON,
     JSON_TOO_DEEP,
     NOT_JSON,
+    UNAUTHENTICATED,
     FieldError,
     documented,
 )
+from api.product import ProductInput
+from api.telemetry import Telemetry, TelemetryDep
 from api.validation import field_errors, summary
 from predict.dependencies import ClassifierDep
 from predict.schemas import (
@@ -27,7 +33,6 @@ from predict.schemas import (
     BatchSuccess,
     PredictRequest,
     PredictResponse,
-    ProductInput,
     ProductProblem,
     predict_response,
 )
@@ -38,16 +43,27 @@ router = APIRouter(
     prefix="/v1/predict",
     tags=[TAG],
     route_class=JsonRoute,
-    responses=documented(INVALID_JSON, JSON_TOO_DEEP, BODY_TOO_LARGE, NOT_JSON, INVALID_INPUT),
+    dependencies=[Depends(Requires("predict"))],
+    responses=documented(
+        INVALID_JSON,
+        JSON_TOO_DEEP,
+        UNAUTHENTICATED,
+        FORBIDDEN,
+        BODY_TOO_LARGE,
+        NOT_JSON,
+        INVALID_INPUT,
+    ),
 )
 
 
 @router.post("", summary="Classify a product", response_description="The prediction.")
-def predict(request: PredictRequest, classifier: ClassifierDep) -> PredictResponse:
+def predict(
+    request: PredictRequest, classifier: ClassifierDep, telemetry: TelemetryDep
+) -> PredictResponse:
     """Say which category a product belongs in, how sure that is, and what spoke for it."""
     product = request.product()
     top_k = request.top_k or DEFAULT_TOP_K
-    (prediction,) = classifier.predict([product], top_k=top_k)
+    (prediction,) = _predict(classifier, [product], top_k, telemetry)
     return predict_response(product, prediction)
 
 
@@ -56,7 +72,9 @@ def predict(request: PredictRequest, classifier: ClassifierDep) -> PredictRespon
     summary="Classify up to a hundred products",
     response_description="A prediction or an error for each product.",
 )
-def predict_batch(request: BatchRequest, classifier: ClassifierDep) -> BatchResponse:
+def predict_batch(
+    request: BatchRequest, classifier: ClassifierDep, telemetry: TelemetryDep
+) -> BatchResponse:
     """Return one result per product, in their order.
 
     Each is a `prediction`, or an `error` where that product cannot be used; the others are
@@ -65,7 +83,7 @@ def predict_batch(request: BatchRequest, classifier: ClassifierDep) -> BatchResp
     top_k = request.top_k or DEFAULT_TOP_K
     checked = [_check(index, item) for index, item in enumerate(request.products)]
     products = [each for each in checked if isinstance(each, Product)]
-    predictions = iter(classifier.predict(products, top_k=top_k) if products else ())
+    predictions = iter(_predict(classifier, products, top_k, telemetry) if products else ())
     return BatchResponse(
         results=[
             BatchSuccess(prediction=predict_response(each, next(predictions)))
@@ -74,6 +92,16 @@ def predict_batch(request: BatchRequest, classifier: ClassifierDep) -> BatchResp
             for each in checked
         ]
     )
+
+
+def _predict(
+    classifier: Classifier, products: list[Product], top_k: int, telemetry: Telemetry
+) -> list[Prediction]:
+    predictions = classifier.predict(products, top_k=top_k)
+    telemetry.count("Predictions", len(predictions), model_version=classifier.model_version)
+    telemetry.measure("Confidence", *(each.category.confidence for each in predictions))
+    telemetry.measure("NeedsReview", *(float(each.needs_review) for each in predictions))
+    return predictions
 
 
 def _check(index: int, item: Any) -> Product | BatchFailure:  # noqa: ANN401  # whatever was sent

@@ -1,28 +1,20 @@
 """What goes over the wire: pydantic models around the library's own types."""
 
 from dataclasses import asdict
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
-from pydantic.config import JsonDict
 from pydantic.json_schema import JsonSchemaValue
 
-from aisle.checks import LONGEST, check
 from aisle.product import Path as CategoryNodes
 from aisle.product import Prediction, Product, Scored
 from aisle.taxonomy import Entry
 from api.problems import FieldError
+from api.product import GOPRO, Input, ProductInput
 from predict.identity import prediction_id
 
 DEFAULT_TOP_K = 5
 MAX_PRODUCTS = 100
-
-_GOPRO: Final[JsonDict] = {
-    "name": "GoPro - Camera Mount Accessory Kit - Black",
-    "description": (
-        "Compatible with most GoPro cameras; includes a variety of camera mounting accessories"
-    ),
-}
 
 Confidence = Annotated[
     float,
@@ -36,46 +28,10 @@ TopK = Annotated[
 ]
 
 
-class _Input(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class ProductInput(_Input):
-    """A product as a shop typed it.
-
-    Null counts as absent. A name or a description with at least one letter or digit is needed.
-    """
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_GOPRO]})
-
-    name: Annotated[
-        str | None, Field(max_length=LONGEST["name"], description="What the shop calls it.")
-    ] = None
-    description: Annotated[
-        str | None,
-        Field(
-            max_length=LONGEST["description"],
-            description="What the shop says of it. HTML in it is ignored.",
-        ),
-    ] = None
-    manufacturer: Annotated[
-        str | None,
-        Field(max_length=LONGEST["manufacturer"], description="Who makes it, or its brand."),
-    ] = None
-    price: Annotated[
-        float | None,
-        Field(ge=0, allow_inf_nan=False, description="In the currency of the model's catalogue."),
-    ] = None
-
-    def product(self) -> Product:
-        """Return the product; raise InvalidProductError where it has nothing to go by."""
-        return check(Product(self.name, self.description, self.manufacturer, self.price))
-
-
 class PredictRequest(ProductInput):
     """A product to classify."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_GOPRO | {"top_k": 3}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [GOPRO | {"top_k": 3}]})
 
     top_k: TopK = DEFAULT_TOP_K
 
@@ -92,12 +48,12 @@ class _Unchecked:
         return handler(ProductInput.__pydantic_core_schema__)
 
 
-class BatchRequest(_Input):
+class BatchRequest(Input):
     """Products to classify."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "examples": [{"products": [_GOPRO, {"name": "USB-C charging cable, 2 m"}]}]
+            "examples": [{"products": [GOPRO, {"name": "USB-C charging cable, 2 m"}]}]
         }
     )
 

@@ -1,22 +1,28 @@
 import pytest
-from pydantic import ValidationError
 
+from aisle.errors import ConfigurationError
 from predict.settings import Settings
 
 
 def test_empty_environment_gives_the_defaults():
     """Nothing has to be set."""
-    assert Settings.read({}) == Settings(max_body_bytes=6_000_000)
+    assert Settings.read({}) == Settings(max_body_bytes=6_000_000, cors_origins=(), store="")
 
 
 def test_settings_are_read_by_name():
     """A setting is the variable of its name; other variables are left alone."""
     environment = {
         "AISLE_MAX_BODY_BYTES": "1000",
+        "AISLE_CORS_ORIGINS": "https://a.example, https://b.example,",
         "AISLE_STORE": "file:///store",
         "MAX_BODY_BYTES": "5",
+        "AISLE_OTHER": "5",
     }
-    assert Settings.read(environment) == Settings(max_body_bytes=1000)
+    assert Settings.read(environment) == Settings(
+        max_body_bytes=1000,
+        cors_origins=("https://a.example", "https://b.example"),
+        store="file:///store",
+    )
 
 
 @pytest.mark.parametrize(
@@ -28,6 +34,13 @@ def test_settings_are_read_by_name():
     ],
 )
 def test_wrong_setting_is_refused(name, value):
-    """A setting that cannot be meant is an error that names it."""
-    with pytest.raises(ValidationError, match=name.removeprefix("AISLE_").lower()):
+    """A setting that cannot be meant is an error that names its variable."""
+    with pytest.raises(ConfigurationError, match=name):
         Settings.read({name: value})
+
+
+def test_wrong_setting_is_not_shown():
+    """What a variable has is not repeated: it may have been meant for another one."""
+    with pytest.raises(ConfigurationError) as refusal:
+        Settings.read({"AISLE_MAX_BODY_BYTES": "s3cret"})
+    assert "s3cret" not in str(refusal.value)

@@ -16,12 +16,13 @@ from aisle.store.interface import Store, StoredObject
 __all__ = ["FolderStore", "Store", "StoredObject", "open_store"]
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, patient: bool = True) -> Store:
     """Open the store at an address.
 
     `file:///absolute`, `file://relative` or a plain path is a folder, made by the first write;
-    `s3://bucket` or `s3://bucket/prefix` is S3. Raises StoreError for an address of another kind,
-    and where S3 is asked for but boto3 is not installed.
+    `s3://bucket` or `s3://bucket/prefix` is S3. Without patience, an S3 that does not answer is
+    given up after some five seconds, as suits a process that people wait for. Raises StoreError
+    for an address of another kind, and where S3 is asked for but boto3 is not installed.
     """
     scheme, separator, rest = url.partition("://")
     if not separator and url:
@@ -30,14 +31,14 @@ def open_store(url: str) -> Store:
         return FolderStore(Path(unquote(rest)))
     bucket, _, prefix = rest.partition("/")
     if scheme.lower() == "s3" and bucket:
-        return _open_s3(bucket, prefix.removesuffix("/"))
+        return _open_s3(bucket, prefix.removesuffix("/"), patient=patient)
     raise StoreError(
         f"Could not open an object store. The address given was {url!r}. Expected was file://, "
         "a plain path or s3://bucket/prefix. Correct the address."
     )
 
 
-def _open_s3(bucket: str, prefix: str) -> Store:
+def _open_s3(bucket: str, prefix: str, *, patient: bool) -> Store:
     try:
         from aisle.store.s3 import S3Store  # noqa: PLC0415 - a folder store must not pay for it
     except ImportError as error:
@@ -45,4 +46,4 @@ def _open_s3(bucket: str, prefix: str) -> Store:
             "Could not open a store on S3. The package boto3 is not installed. An extra that has "
             "it was expected: predict, feedback or training. Run: pip install 'aisle[predict]'"
         ) from error
-    return S3Store(bucket, prefix)
+    return S3Store(bucket, prefix, patient=patient)

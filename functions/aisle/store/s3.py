@@ -30,12 +30,19 @@ _DENIALS: Final = frozenset({(403, "AccessDenied"), (403, "Forbidden"), (403, "4
 class S3Store(Store):
     """Keep objects in an S3 bucket, under a prefix."""
 
-    def __init__(self, bucket: str, prefix: str = "", *, client: "S3Client | None" = None) -> None:
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        *,
+        client: "S3Client | None" = None,
+        patient: bool = True,
+    ) -> None:
         if prefix:
             check_key(prefix)
         self._bucket = bucket
         self._prefix = f"{prefix}/" if prefix else ""
-        self._client = client or _new_client()
+        self._client = client or _new_client(patient=patient)
 
     @property
     def url(self) -> str:
@@ -175,11 +182,11 @@ class S3Store(Store):
         )
 
 
-def _new_client() -> "S3Client":
+def _new_client(*, patient: bool) -> "S3Client":
     config = Config(
-        connect_timeout=3,
-        read_timeout=10,
-        retries={"mode": "standard", "total_max_attempts": 4},
+        connect_timeout=3 if patient else 1,
+        read_timeout=10 if patient else 2,
+        retries={"mode": "standard", "total_max_attempts": 4 if patient else 2},
     )
     try:
         return boto3.client("s3", config=config)

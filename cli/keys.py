@@ -1,0 +1,122 @@
+"""`aisle keys …`: who may use the API."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aisle.auth import SCOPES
+from cli.context import Context
+
+if TYPE_CHECKING:
+    from aisle.auth import KeyRecord, Keys
+
+app = typer.Typer(no_args_is_help=True, help="Make API keys, list them, and revoke them.")
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    client: Annotated[
+        str,
+        typer.Option(help="Who will use it: small letters, digits, and . _ - inside the name."),
+    ],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="What it opens, predict or feedback; may be repeated. Without it, both."),
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is good.")] = 365,
+) -> None:
+    """Make a key and print it, this once: only its SHA-256 is kept.
+
+    **Examples**
+
+      aisle keys create --client my-shop
+
+      aisle --store s3://bucket keys create --client labels --scope feedback --days 30
+    """
+    from aisle import auth, keyring
+
+    options: Context = context.obj
+    store = options.store()
+    key, record = auth.new_key(
+        client, scope or SCOPES, now=datetime.now(UTC), lifetime=timedelta(days=days)
+    )
+    keyring.edit(store, lambda known: (*known, record))
+    typer.echo(key)
+    typer.echo(
+        f"Key {record.id} of {client} opens {' and '.join(record.scopes)} until "
+        f"{record.expires:%Y-%m-%d}. Send it in the header {auth.HEADER}. It is not shown again.",
+        err=True,
+    )
+
+
+@app.command("list")
+def list_keys(
+    context: typer.Context,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the records, as AISLE_KEYS takes them.")
+    ] = False,
+    env_vars: Annotated[
+        bool, typer.Option("--env-vars", help="Print a file for `sam local … --env-vars`.")
+    ] = False,
+) -> None:
+    """List the keys: who has them, what they open, until when. The keys themselves are not kept.
+
+    **Example**
+
+      aisle keys list --env-vars > .aisle/env-vars.json
+    """
+    from aisle import keyring
+
+    options: Context = context.obj
+    records, _ = keyring.read(options.store())
+    if as_json or env_vars:
+        kept = [each.to_json() for each in records]
+        variables = {"Parameters": {keyring.VARIABLE: json.dumps(kept)}}
+        typer.echo(json.dumps(variables if env_vars else kept, indent=2))
+    else:
+        _print(records)
+
+
+@app.command()
+def revoke(
+    context: typer.Context,
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `keys list` shows.")],
+) -> None:
+    """Make a key useless, within a minute or two; its record stays.
+
+    **Example**
+
+      aisle keys revoke 3f9c01ab
+    """
+    from aisle import auth, keyring
+
+    options: Context = context.obj
+    now = datetime.now(UTC)
+    keyring.edit(options.store(), lambda known: auth.revoke(known, key_id, now=now))
+    typer.echo(f"Key {key_id} is revoked.")
+
+
+def _print(records: "Keys") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if not records:
+        typer.echo("There are no keys. Make one with: aisle keys create --client NAME")
+        return
+    now = datetime.now(UTC)
+    table = Table(box=None)
+    for column in ("id", "client", "opens", "created", "expires", "state"):
+        table.add_column(column)
+    for each in records:
+        days = f"{each.created:%Y-%m-%d}", f"{each.expires:%Y-%m-%d}"
+        table.add_row(each.id, each.client, ", ".join(each.scopes), *days, _state(each, now))
+    Console().print(table)
+
+
+def _state(record: "KeyRecord", now: datetime) -> str:
+    if record.revoked is not None:
+        return f"revoked {record.revoked:%Y-%m-%d}"
+    return "good" if record.usable(now) else "expired"

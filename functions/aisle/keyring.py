@@ -1,0 +1,83 @@
+"""Where API keys are kept: an object in the store, or a variable of the environment."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from aisle import auth, keys
+from aisle.auth import Keys
+from aisle.errors import AisleError, ObjectNotFoundError, PreconditionFailedError, StoreError
+from aisle.store import Store
+
+VARIABLE: Final = "AISLE_KEYS"
+"""The variable that may hold the records (never keys) instead of the store."""
+
+_FRESH_SECONDS: Final = 60
+_EDIT_ATTEMPTS: Final = 10
+
+_log = logging.getLogger(__name__)
+
+
+class KeyRing:
+    """Give the keys that were read last, reading them anew when they are a minute old.
+
+    Where they cannot be read anew, those known stay good until they expire, and the log says why.
+    The clock tells seconds; it is wall-clock time because a frozen function's other clocks stop.
+    """
+
+    def __init__(self, load: Callable[[], Keys], *, clock: Callable[[], float] = time.time) -> None:
+        self._load = load
+        self._clock = clock
+        self._known: Keys | None = None
+        self._stale_at = 0.0
+
+    def __call__(self) -> Keys:
+        """Return the keys; raise AisleError where they were never read."""
+        now = self._clock()
+        if self._known is None or now >= self._stale_at:
+            try:
+                self._known = self._load()
+            except AisleError as error:
+                if self._known is None:
+                    raise
+                _log.error(
+                    "The API keys could not be read anew. %s", error
+                )  # the cause is in the text
+            self._stale_at = now + _FRESH_SECONDS
+        return self._known
+
+
+def keyring(
+    variable: str, store: Callable[[], Store], *, clock: Callable[[], float] = time.time
+) -> KeyRing:
+    """Return the ring of the variable's keys where it has some, else of the store's."""
+    if variable.strip():
+        return KeyRing(lambda: auth.parse(variable), clock=clock)
+    return KeyRing(lambda: read(store())[0], clock=clock)
+
+
+def read(store: Store) -> tuple[Keys, str | None]:
+    """Return the store's keys and their ETag; none where it has none, and the log says so."""
+    try:
+        found = store.get(keys.api_keys())
+    except ObjectNotFoundError as error:
+        _log.info("There are no API keys. %s", error)
+        return (), None
+    return auth.parse(found.data), found.etag
+
+
+def edit(store: Store, change: Callable[[Keys], Keys]) -> None:
+    """Change the store's keys, however many others do so at the same time."""
+    for _ in range(_EDIT_ATTEMPTS):
+        known, etag = read(store)
+        data = auth.dump(change(known))
+        try:
+            store.put(keys.api_keys(), data, if_absent=etag is None, if_match=etag)
+        except PreconditionFailedError:
+            continue
+        return
+    raise StoreError(
+        f"The API keys in {store.url} were not changed: {_EDIT_ATTEMPTS} times somebody else was "
+        "faster. Expected was a moment without other changes. Try again."
+    )

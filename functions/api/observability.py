@@ -1,0 +1,48 @@
+"""Logs, metrics and traces of a Lambda function; only its `handler.py` imports this."""
+
+import logging
+import os
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
+from aws_lambda_powertools.metrics import MetricUnit
+
+NAMESPACE = "Aisle"
+_PACKAGES = ("aisle", "api", "authorizer", "feedback", "predict")
+
+
+class Observability:
+    """Tell a function's work to CloudWatch: logs as JSON, metrics in the embedded format, X-Ray.
+
+    Where there is no X-Ray (on a laptop, in a plain container, under `sam local`), the tracer does
+    nothing.
+    """
+
+    def __init__(self, service: str) -> None:
+        # A name of its own: a logger named as a package would be that package's.
+        self.logger = Logger(service=f"aisle-{service}", level="INFO")
+        self.metrics = Metrics(namespace=NAMESPACE, service=service)
+        # Lambda sets the address; without it each request would be a complaint in the log.
+        no_x_ray = "AWS_XRAY_DAEMON_ADDRESS" not in os.environ
+        self.tracer = Tracer(service=service, auto_patch=False, disabled=no_x_ray or None)
+        for name in _PACKAGES:
+            logging.getLogger(name)  # to be there when the configuration is copied
+        copy_config_to_registered_loggers(self.logger, include={*_PACKAGES})
+
+    def begin(self, correlation_id: str) -> None:
+        """Put the request's id into every log line."""
+        self.logger.set_correlation_id(correlation_id)
+
+    def count(self, name: str, *values: float, **facts: str) -> None:
+        """Add to a metric that is summed up; the facts can be searched for, but cost no metric."""
+        self._add(name, MetricUnit.Count, values)
+        for fact, value in facts.items():
+            self.metrics.add_metadata(fact, value)
+
+    def measure(self, name: str, *values: float) -> None:
+        """Add to a metric whose mean and percentiles are of interest."""
+        self._add(name, MetricUnit.NoUnit, values)
+
+    def _add(self, name: str, unit: MetricUnit, values: tuple[float, ...]) -> None:
+        for value in values:
+            self.metrics.add_metric(name=name, unit=unit, value=value)

@@ -1,0 +1,1 @@
+"""The authorizer function: which API key opens what, asked by API Gateway."""

@@ -1,0 +1,53 @@
+"""From a request to what its key opens, in the form that API Gateway understands."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from aisle import auth
+from aisle.auth import KeyRecord, Keys
+
+
+class UnauthorizedError(Exception):
+    """Make API Gateway answer 401; it looks for exactly this message."""
+
+    def __init__(self) -> None:
+        super().__init__("Unauthorized")
+
+
+def authorize(event: Mapping[str, Any], keys: Keys, *, now: datetime) -> dict[str, Any]:
+    """Return the policy of the key in a request's header; raise as `aisle.auth.check` does."""
+    return policy(auth.check(keys, presented_key(event), now=now), event["methodArn"])
+
+
+def presented_key(event: Mapping[str, Any]) -> str | None:
+    """Find the key; API Gateway passes header names on as the client wrote them."""
+    headers = event.get("headers") or {}
+    wanted = auth.HEADER.lower()
+    return next((value for name, value in headers.items() if name.lower() == wanted), None)
+
+
+def policy(record: KeyRecord, method_arn: str) -> dict[str, Any]:
+    """Allow every route of the key's scopes, whichever was asked for.
+
+    API Gateway remembers the policy for all requests with this key: one that named only the route
+    asked for first would refuse the others.
+    """
+    # arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>
+    api, stage, *_ = method_arn.split("/")
+    routes = [route.split(" ") for scope in record.scopes for route in auth.ROUTES[scope]]
+    return {
+        "principalId": record.client,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Action": "execute-api:Invoke",
+                    "Effect": "Allow",
+                    "Resource": [f"{api}/{stage}/{method}{path}" for method, path in routes],
+                }
+            ],
+        },
+        "context": {"client": record.client, "scopes": " ".join(record.scopes)},
+        "usageIdentifierKey": record.usage_id,
+    }

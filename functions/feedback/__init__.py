@@ -1,0 +1,1 @@
+"""The feedback function: what people say of predictions, kept."""

@@ -1,0 +1,35 @@
+"""Entry point of the feedback function: wiring, and the one place that reads its environment."""
+
+import os
+from contextlib import suppress
+from functools import cache
+
+from fastapi import FastAPI
+
+from aisle.errors import ConfigurationError, StoreError
+from aisle.store import Store, open_store
+from api.access import gateway_access
+from api.gateway import failing, lambda_handler
+from api.observability import Observability
+from feedback.app import create_app
+from feedback.settings import Settings
+
+_observability = Observability("feedback")
+
+
+def _app() -> FastAPI:
+    try:
+        settings = Settings.read(os.environ)
+    except ConfigurationError as error:
+        return create_app(failing(error), access=gateway_access, telemetry=_observability)
+
+    @cache
+    def store() -> Store:
+        return open_store(settings.store, patient=False)
+
+    with suppress(StoreError):  # each request tries again, and tells
+        store()
+    return create_app(store, settings, access=gateway_access, telemetry=_observability)
+
+
+handler = lambda_handler(_app(), _observability)

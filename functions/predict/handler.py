@@ -1,0 +1,33 @@
+"""Entry point of the predict function: wiring, and the one place that reads its environment."""
+
+import os
+from contextlib import suppress
+
+from fastapi import FastAPI
+
+from aisle.errors import BundleError, ConfigurationError
+from aisle.store import open_store
+from api.access import gateway_access
+from api.gateway import failing, lambda_handler
+from api.observability import Observability
+from predict.app import create_app
+from predict.live import LiveModel
+from predict.settings import Settings
+
+_observability = Observability("predict")
+
+
+def _app() -> FastAPI:
+    try:
+        settings = Settings.read(os.environ)
+    except ConfigurationError as error:
+        return create_app(failing(error), access=gateway_access, telemetry=_observability)
+    url = settings.store
+    store = (lambda: open_store(url, patient=False)) if url else None
+    model = LiveModel(store, telemetry=_observability)
+    with suppress(BundleError):  # it is in the log, and each request tries again
+        model()
+    return create_app(model, settings, access=gateway_access, telemetry=_observability)
+
+
+handler = lambda_handler(_app(), _observability)

@@ -1,0 +1,248 @@
+"""What the feedback API keeps, and what it answers."""
+
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aisle import auth
+from aisle.errors import ConfigurationError, StoreError
+from aisle.store import FolderStore, open_store
+from api.access import KeyAccess
+from feedback.app import create_app
+from feedback.recording import record_feedback
+from feedback.schemas import FeedbackRequest
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PRODUCT = {"name": "GoPro - Camera Mount Kit", "price": 12}
+ID = "e24dca6a3c5b9d85e75e772a"
+CORRECTION = {"product": PRODUCT, "category": {"id": "abcat0410022"}}
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Give an empty store."""
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def feedback_client(store, checked_client):
+    """Make a client of the feedback API on it."""
+    return checked_client(create_app(lambda: store))
+
+
+def kept(store):
+    """Read everything that was kept."""
+    return [json.loads(store.get(key).data) for key in store.list("feedback/")]
+
+
+@pytest.mark.parametrize(
+    ("said", "event"),
+    [
+        ({"category": {"id": "x"}}, {"right": False, "category": {"id": "x"}}),
+        (
+            {"category": {"path": ["Cameras", "Drones"]}, "prediction_id": ID, "note": "é"},
+            {
+                "right": False,
+                "category": {"path": ["Cameras", "Drones"]},
+                "prediction_id": ID,
+                "note": "é",
+            },
+        ),
+        (
+            {"category": {"id": "x", "path": ["X"]}, "right": False},
+            {"right": False, "category": {"id": "x", "path": ["X"]}},
+        ),
+        ({"right": True, "prediction_id": ID}, {"right": True, "prediction_id": ID}),
+        ({"right": True, "category": {"id": "x"}}, {"right": True, "category": {"id": "x"}}),
+    ],
+)
+def test_feedback_is_kept_whole(feedback_client, store, said, event):
+    """What was said is kept as it was said, with who said it and when."""
+    before = datetime.now(UTC)
+    answer = feedback_client.post("/v1/feedback", json={"product": PRODUCT} | said)
+    assert (answer.status_code, answer.json()["status"]) == (201, "recorded")
+    (found,) = kept(store)
+    received = datetime.fromisoformat(found.pop("received"))
+    assert before - timedelta(seconds=1) < received < datetime.now(UTC) + timedelta(seconds=1)
+    assert found == event | {"version": 1, "client": "anonymous", "product": PRODUCT}
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        CORRECTION,
+        {"category": {"id": "abcat0410022"}, "product": {"price": 12.0, **PRODUCT}},
+        CORRECTION | {"right": False, "note": None, "prediction_id": None},
+        {"product": PRODUCT | {"description": None}, "category": {"id": "abcat0410022"}},
+    ],
+)
+def test_the_same_twice_is_kept_once(feedback_client, store, again):
+    """The same feedback, however it is written down, is one object: 201, then 200."""
+    first = feedback_client.post("/v1/feedback", json=CORRECTION)
+    (event,) = kept(store)
+    second = feedback_client.post("/v1/feedback", json=again)
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.json() == {"feedback_id": first.json()["feedback_id"], "status": "known"}
+    assert kept(store) == [event]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        CORRECTION | {"category": {"id": "other"}},
+        CORRECTION | {"category": {"path": ["abcat0410022"]}},
+        CORRECTION | {"right": True},
+        CORRECTION | {"note": "sure"},
+        CORRECTION | {"prediction_id": ID},
+        {"product": {"name": "gopro - camera mount kit", "price": 12}, "category": {"id": "x"}},
+    ],
+)
+def test_what_differs_is_kept_too(feedback_client, store, other):
+    """Feedback that differs in anything is an object of its own."""
+    assert feedback_client.post("/v1/feedback", json=CORRECTION).status_code == 201
+    assert feedback_client.post("/v1/feedback", json=other).status_code == 201
+    assert len(kept(store)) == 2
+
+
+def test_object_is_named_by_its_day_and_content(store):
+    """The key has the day (UTC) and the id; the next day, or another client, is another object."""
+    request = FeedbackRequest.model_validate(CORRECTION)
+    midnight = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
+    first = record_feedback(store, request, client="a", now=midnight)
+    later = record_feedback(store, request, client="a", now=midnight + timedelta(hours=1))
+    other = record_feedback(store, request, client="b", now=midnight)
+    assert first.new
+    assert later == first
+    assert other.feedback_id != first.feedback_id
+    assert [*store.list("")] == sorted(
+        [
+            f"feedback/dt=2026-11-22/{first.feedback_id}.json",
+            f"feedback/dt=2026-11-22/{other.feedback_id}.json",
+            f"feedback/dt=2026-11-23/{first.feedback_id}.json",
+        ]
+    )
+
+
+def test_client_is_the_key_holder(store, checked_client):
+    """Who said it is the client of the key, whatever the body claims."""
+    key, record = auth.new_key("shop", ["feedback"], now=NOW, lifetime=timedelta(days=1))
+    access = KeyAccess(lambda: (record,), now=lambda: NOW)
+    client = checked_client(create_app(lambda: store, access=access))
+    headers = {"X-Api-Key": key}
+    assert client.post("/v1/feedback", json=CORRECTION, headers=headers).status_code == 201
+    claimed = client.post("/v1/feedback", json=CORRECTION | {"client": "other"}, headers=headers)
+    assert claimed.status_code == 422
+    assert [event["client"] for event in kept(store)] == ["shop"]
+
+
+def test_many_at_once_are_each_kept_once(feedback_client, store):
+    """Of the same feedback sent many times at once, exactly one is recorded."""
+    said = [CORRECTION | {"note": str(at % 5)} for at in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        answers = [*pool.map(lambda one: feedback_client.post("/v1/feedback", json=one), said)]
+    assert sorted(answer.status_code for answer in answers) == [200] * 35 + [201] * 5
+    assert len(kept(store)) == 5
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "product"),
+        ({"category": {"id": "x"}}, "product"),
+        ({"product": PRODUCT}, "body"),
+        ({"product": PRODUCT, "right": False}, "body"),
+        ({"product": PRODUCT, "right": False, "prediction_id": ID}, "body"),
+        ({"product": PRODUCT, "right": True}, "body"),
+        ({"product": PRODUCT, "right": "true", "prediction_id": ID}, "right"),
+        ({"product": PRODUCT, "right": True, "prediction_id": "x"}, "prediction_id"),
+        (CORRECTION | {"category": {}}, "category"),
+        (CORRECTION | {"category": "x"}, "category"),
+        (CORRECTION | {"category": {"id": ""}}, "category.id"),
+        (CORRECTION | {"category": {"id": " \t"}}, "category.id"),
+        (CORRECTION | {"category": {"id": 5}}, "category.id"),
+        (CORRECTION | {"category": {"path": []}}, "category.path"),
+        (CORRECTION | {"category": {"path": ["a", ""]}}, "category.path[1]"),
+        (CORRECTION | {"category": {"path": ["x" * 201]}}, "category.path[0]"),
+        (CORRECTION | {"category": {"path": ["x"] * 21}}, "category.path"),
+        (CORRECTION | {"category": {"id": "\ud800"}}, "category.id"),
+        (CORRECTION | {"note": "x" * 1001}, "note"),
+        (CORRECTION | {"client": "other"}, "client"),
+        (CORRECTION | {"product": {}}, "product.name"),
+        (CORRECTION | {"product": {"name": "!?"}}, "product.name"),
+        (CORRECTION | {"product": {"name": 5}}, "product.name"),
+        (CORRECTION | {"product": {"name": "tv", "price": -1}}, "product.price"),
+        (CORRECTION | {"product": {"name": "tv", "top_k": 1}}, "product.top_k"),
+    ],
+)
+def test_what_cannot_be_used_is_refused(feedback_client, store, body, field):
+    """Feedback that says nothing, or says it wrongly, is a 422 that names the field."""
+    answer = feedback_client.post(
+        "/v1/feedback",
+        content=json.dumps(body),
+        headers={"Content-Type": "application/json"},
+    )
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (422, "/problems/invalid-input")
+    assert field in {each["field"] for each in problem["errors"]}
+    assert kept(store) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "headers", "status"),
+    [
+        (b"{", {"Content-Type": "application/json"}, 400),
+        (b"{}", {"Content-Type": "text/plain"}, 415),
+        (b'{"note": "' + b"x" * 6_000_000 + b'"}', {"Content-Type": "application/json"}, 413),
+        (b"[" * 100_000, {"Content-Type": "application/json"}, 400),
+    ],
+)
+def test_bodies_have_the_limits_of_predict(feedback_client, content, headers, status):
+    """What is no JSON, too large or too deep is refused as everywhere else."""
+    answer = feedback_client.post("/v1/feedback", content=content, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("error", [StoreError("no bucket"), ConfigurationError("no store")])
+def test_store_that_cannot_be_had(checked_client, caplog, error):
+    """Where feedback cannot be kept, the client is told to come back, and the log why."""
+
+    def store():
+        raise error
+
+    with caplog.at_level(logging.ERROR):
+        answer = checked_client(create_app(store)).post("/v1/feedback", json=CORRECTION)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert str(error) in caplog.text
+    assert "GoPro" not in caplog.text
+
+
+def test_examples_are_accepted(feedback_client):
+    """The examples in the description are accepted as they stand."""
+    described = feedback_client.get("/v1/openapi.json").json()
+    examples = described["components"]["schemas"]["FeedbackRequest"]["examples"]
+    assert [feedback_client.post("/v1/feedback", json=each).status_code for each in examples] == [
+        201
+    ] * len(examples)
+
+
+class PutOnly:
+    """An S3 client whose role may put and nothing else."""
+
+    def __init__(self, client):
+        self.put_object = client.put_object
+
+
+def test_putting_is_all_it_needs(s3_url, checked_client):
+    """On S3 one kind of request does it all; moto stands for S3, and knows no permissions."""
+    from aisle.store.s3 import S3Store
+
+    whole = open_store(s3_url)
+    store = S3Store("shelf", "team/shop", client=PutOnly(whole._client))
+    client = checked_client(create_app(lambda: store))
+    statuses = [client.post("/v1/feedback", json=CORRECTION).status_code for _ in range(2)]
+    assert statuses == [201, 200]
+    assert len(kept(whole)) == 1

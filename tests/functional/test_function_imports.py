@@ -1,0 +1,44 @@
+"""What each function's process loads when it starts."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ["lightgbm", "onnx", "pandas", "scipy", "sklearn"]
+OURS = ["catalogue", "cli", "training"]
+SERVERS = ["typer", "uvicorn"]
+
+
+def loaded(module):
+    """Import a module in a fresh interpreter with an empty environment; list what is loaded."""
+    code = f"import json, sys\nimport {module}\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", code],
+        capture_output=True,
+        check=False,
+        env={},
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+
+
+@pytest.mark.parametrize(
+    ("module", "spared"),
+    [
+        ("predict.handler", [*HEAVY, *OURS, *SERVERS, "boto3", "feedback", "fastapi_swagger"]),
+        (
+            "feedback.handler",
+            [*HEAVY, *OURS, *SERVERS, "boto3", "predict", "numpy", "onnxruntime"],
+        ),
+        (
+            "authorizer.handler",
+            [*HEAVY, *OURS, *SERVERS, "boto3", "predict", "feedback", "numpy", "onnxruntime"],
+        ),
+    ],
+)
+def test_handler_loads_no_more_than_it_needs(module, spared):
+    """A function's process has neither another's libraries nor S3's where it needs none."""
+    assert loaded(module) & {*spared} == set()

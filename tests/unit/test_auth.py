@@ -1,0 +1,206 @@
+"""API keys: what is kept of them, and the one check."""
+
+import json
+from dataclasses import asdict, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aisle import auth
+from aisle.errors import ConfigurationError, NotAuthenticatedError, NotPermittedError
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+YEAR = timedelta(days=365)
+
+
+def make(scopes=auth.SCOPES, *, client="shop", lifetime=YEAR):
+    """Make a key at noon."""
+    return auth.new_key(client, scopes, now=NOW, lifetime=lifetime)
+
+
+@pytest.fixture
+def pair():
+    """Make a key that opens everything."""
+    return make()
+
+
+def test_key_is_256_bits_and_recognisable(pair):
+    """A key is a prefix that can be searched for, and 64 hexadecimal digits."""
+    key, _ = pair
+    prefix, _, digits = key.partition("_")
+    assert prefix == "aisle"
+    assert len(bytes.fromhex(digits)) == 32
+
+
+def test_keys_are_distinct():
+    """No two keys share anything that should be random."""
+    made = [make() for _ in range(50)]
+    for part in (
+        {key for key, _ in made},
+        {record.id for _, record in made},
+        {record.usage_id for _, record in made},
+    ):
+        assert len(part) == 50
+
+
+def test_record_does_not_have_the_key(pair):
+    """Neither a record nor its usage id tells anything of the key but its hash."""
+    key, record = pair
+    kept = json.dumps(asdict(record), default=str) + auth.dump((record,)).decode()
+    assert key.removeprefix("aisle_") not in kept
+    assert record.usage_id not in key
+    assert record.usage_id not in record.sha256
+
+
+def test_good_key_passes(pair):
+    """A key that is known and not expired gives its record."""
+    key, record = pair
+    assert auth.check((make()[1], record, make()[1]), key, now=NOW, scope="feedback") == record
+
+
+@pytest.mark.parametrize("presented", [None, ""])
+def test_missing_key(pair, presented):
+    """Without a key, the message names the header to send it in."""
+    with pytest.raises(NotAuthenticatedError, match="X-Api-Key"):
+        auth.check((pair[1],), presented, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda key: key[:-1],
+        lambda key: key + "0",
+        lambda key: key.upper(),
+        lambda key: f" {key}",
+        lambda key: f"{key}\n",
+        lambda key: "aisle_" + "0" * 64,
+        lambda key: "é" + key,
+        lambda key: "\ud800",
+        lambda _: "x" * 1_000_000,
+    ],
+)
+def test_unknown_key(pair, change):
+    """Whatever is not exactly the key is refused, however odd it is, and not repeated."""
+    key, record = pair
+    with pytest.raises(NotAuthenticatedError, match="not known") as refusal:
+        auth.check((record,), change(key), now=NOW)
+    assert key[6:20] not in str(refusal.value)
+
+
+def test_the_hash_is_no_key(pair):
+    """What is stored does not open what the key opens."""
+    _, record = pair
+    for stolen in (record.sha256, f"aisle_{record.sha256}", record.usage_id, record.id):
+        with pytest.raises(NotAuthenticatedError):
+            auth.check((record,), stolen, now=NOW)
+
+
+def test_no_keys_at_all(pair):
+    """Where no key is known, none passes."""
+    with pytest.raises(NotAuthenticatedError):
+        auth.check((), pair[0], now=NOW)
+
+
+@pytest.mark.parametrize("late", [0, 1, 10**8])
+def test_expired_key(late):
+    """From the second it expires in, a key opens nothing."""
+    key, record = make(lifetime=timedelta(days=1))
+    now = record.expires + timedelta(seconds=late)
+    assert not record.usable(now)
+    with pytest.raises(NotAuthenticatedError, match="expired"):
+        auth.check((record,), key, now=now)
+
+
+def test_key_in_its_last_second():
+    """Until it expires, a key is good."""
+    key, record = make(lifetime=timedelta(days=1))
+    assert auth.check((record,), key, now=record.expires - timedelta(seconds=1)) == record
+
+
+def test_revoked_key(pair):
+    """A revoked key opens nothing, whatever its expiry says."""
+    key, record = pair
+    keys = auth.revoke((record,), record.id, now=NOW)
+    with pytest.raises(NotAuthenticatedError, match="revoked"):
+        auth.check(keys, key, now=NOW)
+
+
+def test_revoking_touches_one_key():
+    """Revoking keeps every other record, and the time of an earlier revocation."""
+    records = (make()[1], make()[1])
+    once = auth.revoke(records, records[0].id, now=NOW)
+    again = auth.revoke(once, records[0].id, now=NOW + YEAR)
+    assert once == (replace(records[0], revoked=NOW), records[1])
+    assert again == once
+
+
+def test_revoking_an_unknown_id(pair):
+    """An id that no key has is an error that names it."""
+    with pytest.raises(ConfigurationError, match="'nobody'"):
+        auth.revoke((pair[1],), "nobody", now=NOW)
+
+
+@pytest.mark.parametrize(("held", "asked"), [("predict", "feedback"), ("feedback", "predict")])
+def test_missing_scope(held, asked):
+    """A key opens the scopes that it has; the message names the one it lacks."""
+    key, record = make([held])
+    assert auth.check((record,), key, now=NOW, scope=held) == record
+    with pytest.raises(NotPermittedError, match=f"'{asked}'"):
+        auth.check((record,), key, now=NOW, scope=asked)
+
+
+@pytest.mark.parametrize(
+    ("client", "scopes"),
+    [("", ["predict"]), ("A", ["predict"]), ("a/b", ["predict"]), ("a", ["everything"])],
+)
+def test_key_for_nobody_or_nothing(client, scopes):
+    """A client needs a plain name, and a scope is one that there is."""
+    with pytest.raises(ConfigurationError):
+        make(scopes, client=client)
+
+
+def test_records_round_trip(pair):
+    """What was written is what is read."""
+    keys = auth.revoke((pair[1], make(["predict"])[1]), pair[1].id, now=NOW)
+    assert auth.parse(auth.dump(keys)) == keys
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"sha256": "aisle_secret"}, "sha256"),
+        ({"sha256": None}, "sha256"),
+        ({"id": 5}, "id"),
+        ({"client": "A b"}, "client"),
+        ({"scopes": ["admin"]}, "scope"),
+        ({"scopes": None}, "TypeError"),
+        ({"usage_id": "1"}, "usage_id"),
+        ({"expires": "2026-11-22T12:00:00"}, "expires"),
+        ({"expires": "soon"}, "expires"),
+        ({"expires": None}, "expires"),
+        ({"revoked": 1}, "revoked"),
+        ({"key": "aisle_secret"}, "ValueError"),
+    ],
+)
+def test_malformed_record(pair, change, told):
+    """A record that is not whole spoils all: the message names the field and no value."""
+    data = json.dumps([pair[1].to_json(), pair[1].to_json() | change])
+    with pytest.raises(ConfigurationError, match=told) as refusal:
+        auth.parse(data)
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"5", b"[5]", b"null", b'{"a": 1}', "[[]]"])
+def test_malformed_file(data):
+    """What is no array of records is an error that says what was expected."""
+    with pytest.raises(ConfigurationError, match="aisle keys list --json"):
+        auth.parse(data)
+
+
+@pytest.mark.parametrize("name", ["id", "client", "scopes", "sha256", "usage_id", "expires"])
+def test_record_without_a_field(pair, name):
+    """A record that lacks a field is an error that names it; no default opens a door."""
+    data = pair[1].to_json()
+    del data[name]
+    with pytest.raises(ConfigurationError, match=f"{name} is missing"):
+        auth.parse(json.dumps([data]))

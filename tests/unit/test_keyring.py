@@ -1,0 +1,173 @@
+"""Where keys are kept, how long they are remembered, and who may change them."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aisle import auth, keyring, keys
+from aisle.errors import ConfigurationError, StoreError
+from aisle.keyring import KeyRing
+from aisle.store import FolderStore
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def record(client="shop"):
+    """Make what is kept of a new key."""
+    return auth.new_key(client, ["predict"], now=NOW, lifetime=timedelta(days=1))[1]
+
+
+class Clock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self):
+        self.seconds = 1000.0
+
+    def __call__(self):
+        """Tell the time."""
+        return self.seconds
+
+
+class Source:
+    """Somewhere that keys are read from, which may fail."""
+
+    def __init__(self, *known):
+        self.known = known
+        self.error = None
+        self.reads = 0
+
+    def __call__(self):
+        """Read them."""
+        self.reads += 1
+        if self.error:
+            raise self.error
+        return self.known
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Give an empty store."""
+    return FolderStore(tmp_path)
+
+
+@pytest.fixture
+def clock():
+    """Give a clock."""
+    return Clock()
+
+
+@pytest.mark.parametrize(("passed", "reads"), [(0, 1), (59, 1), (60, 2), (3600, 2)])
+def test_keys_are_remembered_for_a_minute(clock, passed, reads):
+    """Keys are read again when they are a minute old, and not before."""
+    source = Source(record())
+    ring = KeyRing(source, clock=clock)
+    ring()
+    clock.seconds += passed
+    ring()
+    assert source.reads == reads
+
+
+def test_revocation_arrives(clock):
+    """What was changed is known after a minute."""
+    source = Source(record())
+    ring = KeyRing(source, clock=clock)
+    ring()
+    source.known = ()
+    clock.seconds += 60
+    assert ring() == ()
+
+
+def test_known_keys_outlive_the_store(clock, caplog):
+    """Where keys cannot be read anew, those known stay good, once a minute the log says so."""
+    source = Source(record())
+    ring = KeyRing(source, clock=clock)
+    known = ring()
+    source.error = StoreError("the bucket is gone")
+    clock.seconds += 60
+    assert ring() == ring() == known
+    (line,) = caplog.records
+    assert (line.levelno, "the bucket is gone" in line.getMessage()) == (logging.ERROR, True)
+
+
+def test_keys_that_were_never_read(clock):
+    """Without any keys known, an error is an error, and the next one to ask tries again."""
+    source = Source(record())
+    source.error = StoreError("the bucket is gone")
+    ring = KeyRing(source, clock=clock)
+    with pytest.raises(StoreError):
+        ring()
+    source.error = None
+    assert ring() == source.known
+
+
+def test_the_variable_comes_before_the_store(store):
+    """Keys in the variable are the keys; the store is not asked."""
+    mine = (record(),)
+
+    def never():
+        raise AssertionError
+
+    assert keyring.keyring(auth.dump(mine).decode(), never)() == mine
+
+
+@pytest.mark.parametrize("variable", ["", "  \n"])
+def test_an_empty_variable_means_the_store(store, variable):
+    """A variable that is there but empty counts as none."""
+    mine = record()
+    keyring.edit(store, lambda known: (*known, mine))
+    assert keyring.keyring(variable, lambda: store)() == (mine,)
+
+
+def test_an_empty_array_is_no_keys(store):
+    """A variable that says there are no keys is believed, whatever the store has."""
+    keyring.edit(store, lambda known: (*known, record()))
+    assert keyring.keyring("[]", lambda: store)() == ()
+
+
+def test_empty_store_has_no_keys(store):
+    """A store without the object has no keys, and no ETag to replace."""
+    assert keyring.read(store) == ((), None)
+
+
+@pytest.mark.parametrize("data", [b"{}", b"", b'""', b"null"])
+def test_malformed_keys_are_an_error(store, data):
+    """A file of keys that cannot be read is no empty one."""
+    store.put(keys.api_keys(), data)
+    with pytest.raises(ConfigurationError):
+        keyring.read(store)
+
+
+def test_edits_at_the_same_time_are_all_kept(store):
+    """Who was slower changes what the faster one left."""
+    mine, theirs = record("mine"), record("theirs")
+    calls = []
+
+    def add_mine(known):
+        calls.append(known)
+        if len(calls) == 1:  # somebody else is faster, between our reading and our writing
+            keyring.edit(store, lambda found: (*found, theirs))
+        return (*known, mine)
+
+    keyring.edit(store, add_mine)
+    assert keyring.read(store)[0] == (theirs, mine)
+    assert len(calls) == 2
+
+
+def test_the_same_on_s3(s3_url):
+    """S3 keeps concurrent edits apart too; moto's conditional writes stand for S3's."""
+    from aisle.store import open_store
+
+    test_edits_at_the_same_time_are_all_kept(open_store(s3_url))
+
+
+def test_edit_that_always_loses_gives_up(store):
+    """A change that never finds a quiet moment ends in an error, with the others' changes kept."""
+
+    def add(known):
+        keyring.edit(store, lambda found: (*found, record()))
+        return (*known, record("late"))
+
+    with pytest.raises(StoreError, match="Try again"):
+        keyring.edit(store, add)
+    assert {each.client for each in keyring.read(store)[0]} == {"shop"}
