@@ -71,7 +71,7 @@ def options(
 def main() -> None:
     """Run the command line; end with an exit code, never a stack trace for a known error."""
     try:
-        app(prog_name="aisle")
+        app()
     except PublicationRefusedError as error:
         _fail(error, EXIT_REFUSED)
     except AisleError as error:
