@@ -90,6 +90,10 @@ train: setup ## train a model (ARGS='--help' for how)
 bench: setup ## measure speed, memory and cold start
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
+.PHONY: openapi
+openapi: setup ## write infra/openapi.json anew from the code
+	@$(BIN)/aisle openapi > infra/openapi.json
+
 .PHONY: lock
 lock: setup ## lock the requirements anew (ARGS=--upgrade for the latest of everything)
 	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt

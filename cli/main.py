@@ -7,7 +7,7 @@ import typer
 
 from aisle import __version__
 from aisle.errors import AisleError, PublicationRefusedError
-from cli import classify, data, evaluate, keys, model, predict, serve, stage, train
+from cli import classify, data, evaluate, keys, model, openapi, predict, serve, stage, train
 from cli.context import DEFAULT_STORE, Context
 
 EXIT_USAGE = 2
@@ -30,6 +30,7 @@ app.command()(predict.predict)
 app.command()(classify.classify)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(openapi.openapi)
 app.add_typer(data.app, name="data")
 app.add_typer(keys.app, name="keys")
 app.add_typer(model.app, name="model")

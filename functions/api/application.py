@@ -77,7 +77,6 @@ def make_api(
     # The last added is the outermost.
     api.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     add_error_handlers(api)
-    api.add_middleware(Observed, telemetry=api.state.telemetry)
     if settings.cors_origins:
         api.add_middleware(
             CORSMiddleware,
@@ -87,6 +86,7 @@ def make_api(
             expose_headers=["Retry-After", CORRELATION_HEADER],
             max_age=3600,
         )
+    api.add_middleware(Observed, telemetry=api.state.telemetry)
     add_docs(api, DOCS_URL)
     return api
 

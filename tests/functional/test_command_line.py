@@ -2,14 +2,9 @@
 
 import io
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
@@ -17,20 +12,23 @@ from typer.testing import CliRunner
 
 from aisle import bundle
 from cli.main import app, main
+from tests.commands import AISLE, TERMINAL, Server, environment
 from tests.made_up import products, write_catalogue
 
-AISLE = [sys.executable, "-c", "from cli.main import main; main()"]
 GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
 GOPRO_SAYS = "Compatible with most GoPro cameras; includes a variety of camera mounting accessories"
 ROWS = list(products(600))
-TERMINAL = {"TERM": "dumb", "COLUMNS": "200", "NO_COLOR": "1", "LOKY_MAX_CPU_COUNT": "1"}
-GROUPS = [[], ["data"], ["model"], ["stage"]]
+GROUPS = [[], ["data"], ["keys"], ["model"], ["stage"]]
 COMMANDS = [
     ["serve"],
     ["classify"],
     ["data", "sample"],
     ["data", "describe"],
     ["data", "snapshots"],
+    ["keys", "create"],
+    ["keys", "list"],
+    ["keys", "revoke"],
+    ["openapi"],
     ["predict"],
     ["train"],
     ["evaluate"],
@@ -45,12 +43,6 @@ COMMANDS = [
     ["stage", "publish"],
 ]
 FIGURES = {"rows", "labels", "accuracy", "macro_f1", "weighted_f1"}
-
-
-def environment():
-    """Give the environment of a shell without anything of Aisle's or of a terminal's in it."""
-    mine = {name: value for name, value in os.environ.items() if not name.startswith("AISLE_")}
-    return mine | TERMINAL
 
 
 @pytest.fixture(scope="module")
@@ -346,56 +338,6 @@ def test_brackets_are_text(aisle, folder):
 
 
 # serve
-
-
-class Server:
-    """A server that was started on a free port, and is stopped come what may."""
-
-    def __init__(self, folder):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.process = subprocess.Popen(
-            [*AISLE, "--store", "empty", "serve", "--port", str(self.port)],
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self):
-        """Wait until it answers, 30 seconds at most."""
-        until = time.monotonic() + 30
-        while self.process.poll() is None and time.monotonic() < until:
-            try:
-                self.ask("/healthz")
-            except urllib.error.URLError:
-                time.sleep(0.1)
-            else:
-                break
-        return self
-
-    def __exit__(self, *_):
-        """End it the hard way if it still runs."""
-        self.process.kill()
-        self.process.communicate(timeout=10)
-
-    def ask(self, path, **product):
-        """Ask; return the status and the answer."""
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}{path}",
-            data=json.dumps(product).encode() if product else None,
-            headers={"content-type": "application/json"},
-        )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-            return answer.status, json.loads(answer.read())
-
-    def stop(self, how):
-        """Send a signal; return the exit code and what was said."""
-        self.process.send_signal(how)
-        out, err = self.process.communicate(timeout=15)
-        return self.process.returncode, out, err
 
 
 def test_serve_answers(folder):

@@ -1,0 +1,73 @@
+"""The command line in processes of its own, and the server among them."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+AISLE = [sys.executable, "-c", "from cli.main import main; main()"]
+TERMINAL = {"TERM": "dumb", "COLUMNS": "200", "NO_COLOR": "1", "LOKY_MAX_CPU_COUNT": "1"}
+
+
+def environment():
+    """Give the environment of a shell without anything of Aisle's or of a terminal's in it."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("AISLE_")}
+    return mine | TERMINAL
+
+
+class Server:
+    """A server that was started on a free port, and is stopped come what may."""
+
+    def __init__(self, folder, *options, store="empty", **variables):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.process = subprocess.Popen(
+            [*AISLE, "--store", store, "serve", "--port", str(self.port), *options],
+            cwd=folder,
+            env=environment() | variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self):
+        """Wait until it answers, 30 seconds at most."""
+        until = time.monotonic() + 30
+        while self.process.poll() is None and time.monotonic() < until:
+            try:
+                self.ask("/healthz")
+            except urllib.error.URLError:
+                time.sleep(0.1)
+            else:
+                break
+        return self
+
+    def __exit__(self, *_):
+        """End it the hard way if it still runs."""
+        self.process.kill()
+        self.process.communicate(timeout=10)
+
+    def ask(self, path, key=None, **product):
+        """Ask; return the status and the answer."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}{path}",
+            data=json.dumps(product).encode() if product else None,
+            headers={"content-type": "application/json"} | ({"x-api-key": key} if key else {}),
+        )
+        try:
+            answer = urllib.request.urlopen(request, timeout=10)  # noqa: S310
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return answer.status, json.loads(answer.read())
+
+    def stop(self, how):
+        """Send a signal; return the exit code and what was said."""
+        self.process.send_signal(how)
+        out, err = self.process.communicate(timeout=15)
+        return self.process.returncode, out, err

@@ -1,0 +1,417 @@
+"""Which model serves, while the store changes under it."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from aisle import bundle, keys, registry
+from aisle.bundle import GOLDEN, MANIFEST, MODEL
+from aisle.errors import BundleError, StoreError
+from aisle.registry import Pointer
+from aisle.store import FolderStore
+from aisle.store.s3 import S3Store
+from predict import live
+from predict.live import LiveModel
+
+MINUTE = 60
+QUARTER = 15 * MINUTE
+
+
+class CountingStore(FolderStore):
+    """A folder that counts what is read, and fails when told to."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.reads = []
+        self.error = None
+
+    def get(self, key):
+        """Read, and note the key."""
+        self.reads.append(key)
+        if self.error:
+            raise self.error
+        return super().get(key)
+
+
+class Clock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self):
+        self.seconds = 1e9
+
+    def __call__(self):
+        """Tell the time."""
+        return self.seconds
+
+
+class Counted:
+    """Telemetry that remembers."""
+
+    def __init__(self):
+        self.counts = {}
+
+    def begin(self, correlation_id):
+        """Do nothing."""
+
+    def count(self, name, *values, **facts):
+        """Add up."""
+        self.counts[name] = self.counts.get(name, 0) + sum(values)
+
+    def measure(self, name, *values):
+        """Do nothing."""
+
+
+@pytest.fixture(scope="module")
+def packaged():
+    """Give the version of the model that ships."""
+    return bundle.read(bundle.PACKAGED).manifest.model_version
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Give an empty store."""
+    return CountingStore(tmp_path / "store")
+
+
+@pytest.fixture
+def clock():
+    """Give a clock."""
+    return Clock()
+
+
+@pytest.fixture
+def telemetry():
+    """Give telemetry."""
+    return Counted()
+
+
+@pytest.fixture
+def model(store, clock, telemetry):
+    """Make a live model on the store."""
+    return LiveModel(lambda: store, telemetry=telemetry, clock=clock)
+
+
+@pytest.fixture
+def trained(store, made_up_bundle):
+    """Upload the made-up model without publishing it, and give its version."""
+    registry.upload_bundle(store, made_up_bundle)
+    return made_up_bundle.manifest.model_version
+
+
+def point(store, version, *, at="now"):
+    """Move the pointer, whatever it said before."""
+    found = registry.read_pointer(store)
+    pointer = Pointer(version, "0" * 64, at)
+    registry.write_pointer(store, pointer, replacing=found[1] if found else None)
+
+
+def fetched(store):
+    """Tell how often a model was read to its end, and forget it."""
+    count = sum(key.endswith(MODEL) for key in store.reads)
+    store.reads.clear()
+    return count
+
+
+def errors(caplog):
+    """Give what was logged as an error, with its cause."""
+    return [
+        f"{record.getMessage()} {record.exc_info and record.exc_info[1]}"
+        for record in caplog.records
+        if record.levelno == logging.ERROR
+    ]
+
+
+def test_without_a_store(packaged):
+    """Without a store the packaged model serves."""
+    assert LiveModel(None)().model_version == packaged
+
+
+def test_empty_store(model, packaged, caplog, telemetry):
+    """With an empty store the packaged model serves, and the log says that nothing was found."""
+    assert model().model_version == packaged
+    assert "models/current.json" in caplog.text
+    assert errors(caplog) == []
+    assert telemetry.counts == {}
+
+
+def test_published_model_at_the_start(model, store, trained):
+    """What was published before the start serves from the start."""
+    point(store, trained)
+    assert model().model_version == trained
+
+
+@pytest.mark.parametrize(("passed", "new"), [(0, False), (59, False), (60, True), (9999, True)])
+def test_published_model_takes_over(model, store, clock, trained, packaged, passed, new):
+    """What is published while it serves takes over within a minute."""
+    model()
+    point(store, trained)
+    clock.seconds += passed
+    assert model().model_version == (trained if new else packaged)
+
+
+def test_rollback_takes_over(model, store, clock, trained, made_up_bundle, telemetry):
+    """Moving the pointer to a version that was there before works as any other move."""
+    other = bundle.read(bundle.PACKAGED)
+    registry.upload_bundle(store, other)
+    served = []
+    for version in (trained, other.manifest.model_version, trained):
+        point(store, version)
+        served.append(model().model_version)
+        clock.seconds += MINUTE
+    assert served == [trained, other.manifest.model_version, trained]
+    assert telemetry.counts == {"ModelSwitched": 3}
+
+
+def test_pointer_is_read_once_a_minute(model, store, clock, trained):
+    """However many ask, the store is asked once a minute, and a model is fetched once."""
+    point(store, trained)
+    for _ in range(3):
+        for _ in range(10):
+            model()
+        clock.seconds += MINUTE
+    assert store.reads.count(keys.current_model()) == 1 + 3  # one was this test's own
+    assert fetched(store) == 1
+
+
+def test_pointer_that_was_written_anew(model, store, clock, trained):
+    """Another pointer to the version that serves fetches nothing."""
+    point(store, trained)
+    first = model()
+    point(store, trained, at="later")
+    clock.seconds += MINUTE
+    assert model() is first
+    assert fetched(store) == 1
+
+
+@pytest.fixture
+def spoil(store, trained):
+    """Give a function that spoils what was uploaded, or the pointer, and publishes it."""
+
+    def do(how):
+        if how == "pointer":
+            store.put(keys.current_model(), b"{oops")
+            return "models/current.json"
+        if how == "absent":
+            point(store, "absent")
+            return MANIFEST
+        if how == "missing":
+            store.delete(keys.bundle_file(trained, GOLDEN))
+        else:
+            store.put(keys.bundle_file(trained, how), b"changed")
+        point(store, trained)
+        return GOLDEN if how == "missing" else how
+
+    return do
+
+
+SPOILT = ["pointer", "absent", "missing", MANIFEST, MODEL]
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_bad_model_is_refused(model, clock, spoil, packaged, telemetry, caplog, how):
+    """What does not verify is refused: the old model serves on, and log and metric say so once."""
+    old = model()
+    named = spoil(how)
+    for _ in range(5):
+        clock.seconds += MINUTE
+        assert model() is old
+    assert old.model_version == packaged
+    (said,) = errors(caplog)
+    assert named in said
+    assert telemetry.counts == {"ModelRefused": 1}
+
+
+@pytest.mark.parametrize("how", SPOILT)
+def test_bad_model_at_the_start(model, spoil, packaged, telemetry, caplog, how):
+    """Where there is no old model, the packaged one serves in the bad one's place."""
+    named = spoil(how)
+    assert model().model_version == packaged
+    (said,) = errors(caplog)
+    assert named in said
+    assert telemetry.counts == {"ModelRefused": 1}
+
+
+def test_model_that_decides_otherwise_is_refused(model, store, clock, trained, monkeypatch, caplog):
+    """A model that is whole, but decides otherwise than where it was exported, is refused."""
+
+    def replay(whole, _classifier):
+        raise BundleError(f"{whole.manifest.model_version} decides otherwise")
+
+    monkeypatch.setattr(live.golden, "replay", replay)
+    old = model()
+    point(store, trained)
+    clock.seconds += MINUTE
+    assert model() is old
+    assert f"{trained} decides otherwise" in errors(caplog)[0]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("odd"), KeyError("odd"), MemoryError("odd")])
+def test_model_that_fails_oddly_is_refused(
+    model, store, clock, trained, monkeypatch, caplog, error
+):
+    """Whatever loading a model raises, the old one serves on."""
+    old = model()
+
+    def fail(_bundle):
+        raise error
+
+    monkeypatch.setattr(live, "Classifier", fail)
+    point(store, trained)
+    clock.seconds += MINUTE
+    assert model() is old
+    assert "odd" in errors(caplog)[0]
+
+
+def test_bad_model_is_not_fetched_every_minute(model, store, clock, spoil):
+    """A bad model is fetched once, and again after a quarter of an hour."""
+    model()
+    spoil(MODEL)
+    counts = []
+    for _ in range(20):
+        clock.seconds += MINUTE
+        model()
+        counts.append(fetched(store))
+    assert counts == [1, *[0] * 14, 1, *[0] * 4]
+
+
+def test_mended_model_takes_over_when_the_pointer_changes(
+    model, store, clock, spoil, trained, made_up_bundle
+):
+    """A version that was refused is looked at again when it is published again."""
+    model()
+    spoil(MODEL)
+    clock.seconds += MINUTE
+    model()
+    registry.upload_bundle(store, made_up_bundle)
+    point(store, trained, at="later")
+    clock.seconds += MINUTE
+    assert model().model_version == trained
+
+
+def test_mended_model_takes_over_in_time(model, store, clock, spoil, trained, made_up_bundle):
+    """A version whose files were mended is looked at again, even where the pointer stays."""
+    model()
+    spoil(MODEL)
+    clock.seconds += MINUTE
+    model()
+    registry.upload_bundle(store, made_up_bundle)
+    clock.seconds += QUARTER
+    assert model().model_version == trained
+
+
+def test_store_that_cannot_be_reached(model, store, clock, trained, packaged, telemetry, caplog):
+    """Without the store the packaged model serves; the log says why, once; then it catches up."""
+    point(store, trained)
+    store.error = StoreError("no route to the bucket")
+    for _ in range(3):
+        assert model().model_version == packaged
+        clock.seconds += MINUTE
+    assert len(errors(caplog)) == 1
+    assert "no route to the bucket" in errors(caplog)[0]
+    assert telemetry.counts == {"StoreFailed": 3}
+    store.error = None
+    assert model().model_version == trained
+
+
+def test_store_that_is_lost(model, store, clock, trained):
+    """A model that was loaded serves on when the store is gone, or empty."""
+    point(store, trained)
+    old = model()
+    store.error = StoreError("gone")
+    clock.seconds += MINUTE
+    assert model() is old
+    store.error = None
+    store.delete(keys.current_model())
+    clock.seconds += MINUTE
+    assert model() is old
+
+
+def test_address_that_is_none(packaged, caplog):
+    """A store that cannot even be opened is like one that cannot be reached."""
+
+    def open_store():
+        raise StoreError("Could not open an object store. The address given was 'ftp://x'.")
+
+    assert LiveModel(open_store)().model_version == packaged
+    assert "ftp://x" in errors(caplog)[0]
+
+
+def test_store_that_fails_while_fetching(model, store, clock, trained, packaged, monkeypatch):
+    """A model that could only be read in part is no bad model: the next look tries again."""
+    model()
+    point(store, trained)
+    clock.seconds += MINUTE
+    whole = FolderStore.get
+
+    def get(self, key):
+        if key.endswith(MODEL):
+            raise StoreError("the connection broke off")
+        return whole(self, key)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(FolderStore, "get", get)
+        assert model().model_version == packaged
+    clock.seconds += MINUTE
+    assert model().model_version == trained
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "told"),
+    [("NoSuchKey", 404, "404 NoSuchKey"), ("AccessDenied", 403, "s3:ListBucket")],
+)
+@pytest.mark.usefixtures("aws")
+def test_missing_and_denied_are_alike(packaged, caplog, telemetry, code, status, told):
+    """S3's 403 may mean that there is nothing: the packaged model serves, the log has the cause."""
+    client = boto3.client("s3")
+    with Stubber(client) as stubber:
+        stubber.add_client_error("get_object", code, http_status_code=status)
+        model = LiveModel(lambda: S3Store("shelf", client=client), telemetry=telemetry)
+        assert model().model_version == packaged
+    assert told in caplog.text
+    assert telemetry.counts == {}
+
+
+def test_others_go_on_while_one_loads(model, store, clock, trained, packaged, monkeypatch):
+    """While one request loads a new model, the others are answered by the old one."""
+    model()
+    point(store, trained)
+    clock.seconds += MINUTE
+    loading, may_end = Event(), Event()
+    load = live._load
+
+    def slow(*arguments):
+        loading.set()
+        assert may_end.wait(10)
+        return load(*arguments)
+
+    monkeypatch.setattr(live, "_load", slow)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(model)
+        assert loading.wait(10)
+        assert [model().model_version for _ in range(3)] == [packaged] * 3
+        may_end.set()
+        assert first.result().model_version == trained
+    assert model().model_version == trained
+
+
+def test_first_requests_share_one_model(model, store, trained):
+    """Requests that come before there is any model wait for the one that loads it."""
+    point(store, trained)
+    with ThreadPoolExecutor(4) as pool:
+        found = {*pool.map(lambda _: model(), range(4))}
+    assert len(found) == 1
+    assert fetched(store) == 1
+
+
+def test_nothing_to_serve(model, store, clock, trained, monkeypatch, tmp_path):
+    """Without even a packaged model there is an error, until there is a published one."""
+    monkeypatch.setattr(bundle, "PACKAGED", tmp_path)
+    with pytest.raises(BundleError, match="no model to serve"):
+        model()
+    point(store, trained)
+    clock.seconds += MINUTE
+    assert model().model_version == trained
