@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.lambda_runtime import event
+
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 900
 START_SECONDS = 120
@@ -84,3 +86,9 @@ def wait_for(condition, *, seconds=START_SECONDS, or_say=lambda: ""):
             pass  # nobody listens yet
         time.sleep(0.3)
     return pytest.fail(f"nothing came within {seconds} s\n{or_say()}")
+
+
+def api_event(method, path, body=None):
+    """Make the event of a request that has passed the authorizer."""
+    sent = None if body is None else json.dumps(body)
+    return event("predict", httpMethod=method, path=path, resource=path, body=sent)

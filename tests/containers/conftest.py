@@ -1,6 +1,5 @@
 """The container engine, the images, and containers that are gone when their test is."""
 
-import json
 import secrets
 import shutil
 
@@ -95,36 +94,3 @@ def start_lambda(start, image):
         return Lambda(start(*options))
 
     return start_one
-
-
-@pytest.fixture(scope="session")
-def api_event():
-    """Give a function that makes the event of a request that has passed the authorizer."""
-
-    def make(method, path, body=None):
-        return {
-            "resource": path,
-            "path": path,
-            "httpMethod": method,
-            "headers": {"Content-Type": "application/json", "Host": "shop.example"},
-            "multiValueHeaders": {
-                "Content-Type": ["application/json"],
-                "Host": ["shop.example"],
-            },
-            "queryStringParameters": None,
-            "multiValueQueryStringParameters": None,
-            "pathParameters": None,
-            "stageVariables": None,
-            "requestContext": {
-                "authorizer": {"client": "shop", "scopes": "feedback predict"},
-                "httpMethod": method,
-                "path": f"/live{path}",
-                "requestId": "7f0a6c3e-0000-4000-8000-000000000001",
-                "resourcePath": path,
-                "stage": "live",
-            },
-            "body": None if body is None else json.dumps(body),
-            "isBase64Encoded": False,
-        }
-
-    return make

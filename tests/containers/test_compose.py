@@ -10,7 +10,7 @@ import secrets
 import pytest
 
 from aisle import bundle
-from tests.containers.commands import ask, run, wait_for
+from tests.containers.commands import api_event, ask, run, wait_for
 from tests.made_up import products, write_catalogue
 
 pytestmark = pytest.mark.containers
@@ -82,7 +82,7 @@ def packaged(project, key):
 
 
 @pytest.fixture(scope="module")
-def on_lambda(project, start_lambda, api_event):
+def on_lambda(project, start_lambda):
     """Start the predict function on the same store, and give what predicts a pan with it."""
     call = start_lambda(
         "predict",

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aisle import auth, bundle
-from tests.containers.commands import run
+from tests.containers.commands import api_event, run
 
 pytestmark = pytest.mark.containers
 
@@ -42,7 +42,7 @@ def feedback(start_lambda):
     return start_lambda("feedback", AISLE_STORE="file:///tmp/aisle")
 
 
-def test_the_predict_image_answers(predict, api_event):
+def test_the_predict_image_answers(predict):
     """Read-only, as nobody, without a setting, it predicts with the packaged model."""
     answer = predict(api_event("POST", "/v1/predict", GOPRO))
     assert answer["statusCode"] == 200
@@ -50,26 +50,26 @@ def test_the_predict_image_answers(predict, api_event):
     assert body(answer)["category"]["path"][0]["name"] == "Cameras & Camcorders"
 
 
-def test_the_predict_image_answers_a_batch(predict, api_event):
+def test_the_predict_image_answers_a_batch(predict):
     """A hundred products at once fit its memory."""
     answer = predict(api_event("POST", "/v1/predict/batch", {"products": [GOPRO] * 100}))
     assert answer["statusCode"] == 200
     assert len(body(answer)["results"]) == 100
 
 
-def test_the_predict_image_shows_the_docs(predict, api_event):
+def test_the_predict_image_shows_the_docs(predict):
     """The pages' own assets are in the image."""
     assert predict(api_event("GET", "/v1/docs/swagger-ui.css"))["statusCode"] == 200
 
 
-def test_the_predict_image_refuses_bad_input(predict, api_event):
+def test_the_predict_image_refuses_bad_input(predict):
     """Bad input is a problem, not a failure of the function."""
     answer = predict(api_event("POST", "/v1/predict", {"name": 1}))
     assert answer["statusCode"] == 422
     assert body(answer)["type"] == "/problems/invalid-input"
 
 
-def test_no_product_text_is_logged(predict, api_event):
+def test_no_product_text_is_logged(predict):
     """The log of a prediction has neither the product nor what decided."""
     predict(api_event("POST", "/v1/predict", {"name": "Zanzibar camera"}))
     said = predict.container.said()
@@ -85,7 +85,7 @@ def test_no_product_text_is_logged(predict, api_event):
         {"AISLE_STORE": "file:///nowhere"},
     ],
 )
-def test_a_store_out_of_reach_leaves_the_packaged_model(start_lambda, api_event, settings):
+def test_a_store_out_of_reach_leaves_the_packaged_model(start_lambda, settings):
     """Where the store cannot be reached, the packaged model serves and the log names the store."""
     called = start_lambda("predict", **(NO_AWS | settings))
     answer = called(api_event("POST", "/v1/predict", GOPRO))
@@ -93,14 +93,14 @@ def test_a_store_out_of_reach_leaves_the_packaged_model(start_lambda, api_event,
     assert settings["AISLE_STORE"].rpartition("/")[2] in called.container.said()
 
 
-def test_a_wrong_setting_is_a_503_that_the_log_explains(start_lambda, api_event):
+def test_a_wrong_setting_is_a_503_that_the_log_explains(start_lambda):
     """A setting that cannot be used is named in the log; the function answers all the same."""
     called = start_lambda("predict", AISLE_POLL_SECONDS="soon")
     assert called(api_event("GET", "/healthz"))["statusCode"] == 503
     assert "AISLE_POLL_SECONDS" in called.container.said()
 
 
-def test_the_feedback_image_keeps_feedback(feedback, api_event):
+def test_the_feedback_image_keeps_feedback(feedback):
     """Read-only, as nobody, it records an event once."""
     said = {"product": GOPRO, "category": {"id": "pcmcat329700050017"}}
     answers = [feedback(api_event("POST", "/v1/feedback", said)) for _ in range(2)]

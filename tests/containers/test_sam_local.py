@@ -98,6 +98,17 @@ def api(built, keys, tmp_path_factory):
         run("docker", "network", "rm", network)
 
 
+def described(*, open_to_all):
+    """Return the routes of the committed description, those that ask for a key or the others."""
+    paths = json.loads((ROOT / "infra" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    return [
+        (method.upper(), path)
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        if bool(operation.get("security")) != open_to_all
+    ]
+
+
 def test_the_template_is_valid(sam):
     """SAM and cfn-lint find nothing in the template."""
     sam("validate", "--lint")
@@ -151,10 +162,10 @@ def test_a_body_that_is_too_large_is_a_problem(api, keys, path):
     assert (answer.status, answer.type) == (413, "application/problem+json")
 
 
-@pytest.mark.parametrize("path", ["/v1/predict", "/v1/predict/batch", "/v1/feedback"])
-def test_without_a_key_nobody_gets_in(api, path):
-    """A request without a key is a 401, before anything else is looked at."""
-    assert ask(api + path, b"{").status == 401
+@pytest.mark.parametrize(("method", "path"), described(open_to_all=False))
+def test_without_a_key_nobody_gets_in(api, method, path):
+    """Each route that asks for a key is there, and answers 401 to a request without one."""
+    assert ask(api + path, method=method).status == 401
 
 
 @pytest.mark.parametrize("key", ["aisle_" + "0" * 64, "not a key"])
@@ -173,10 +184,13 @@ def test_a_key_opens_what_its_scopes_say(api, keys):
     assert ask(f"{api}/v1/predict", GOPRO, key=keys["feedback"][0]).status == 403
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/v1/docs", "/v1/docs/start.js", "/v1/openapi.json"])
-def test_health_and_description_are_open(api, path):
+DOCS = [("GET", path) for path in ("/v1/docs", "/v1/docs/start.js", "/v1/openapi.json")]
+
+
+@pytest.mark.parametrize(("method", "path"), [*described(open_to_all=True), *DOCS])
+def test_health_and_description_are_open(api, method, path):
     """Whether there are predictions, and how to ask for them, needs no key."""
-    assert ask(api + path).status == 200
+    assert ask(api + path, method=method).status == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/unknown", "/v1/predict/unknown", "/"])
