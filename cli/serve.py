@@ -53,13 +53,13 @@ def serve(
 
     options: Context = context.obj
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("predict").setLevel(logging.INFO)  # which model serves
     settings = Settings.read(os.environ)
     store = options.store()
     ring = keyring(os.environ.get(VARIABLE, ""), lambda: store)
     access = KeyAccess(ring, open_without_keys=_may_be_open(host, ring, wait=wait_for_key))
     model = LiveModel(lambda: store, poll_seconds=settings.poll_seconds)
     version = model().model_version
+    logging.getLogger("predict").setLevel(logging.INFO)  # when another model takes over
     api = whole_api(model, lambda: store, settings, access=access)
 
     @api.get("/", include_in_schema=False)

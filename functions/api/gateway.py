@@ -2,16 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from fastapi import FastAPI
 from mangum import Mangum
 
 from aisle.errors import AisleError
-from api.observability import Observability
+from api.observability import Handler, Observability
 from api.problems import PROBLEM_JSON
-
-Handler = Callable[[Any, Any], Mapping[str, Any]]
 
 # What Mangum does not find here it sends in base64, which API Gateway passes on as it is.
 _TEXT = ["text/", "application/json", PROBLEM_JSON]
@@ -25,13 +23,10 @@ def lambda_handler(app: FastAPI, observability: Observability) -> Handler:
     asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum expects one to be there
     adapter = Mangum(app, lifespan="off", text_mime_types=_TEXT)
 
-    @observability.logger.inject_lambda_context
-    @observability.tracer.capture_lambda_handler(capture_response=False)
-    @observability.metrics.log_metrics(capture_cold_start_metric=True)
     def handler(event: Any, context: Any) -> Mapping[str, Any]:  # noqa: ANN401  # Lambda's own
         return adapter(event, context)
 
-    return cast("Handler", handler)  # the decorators have no types
+    return observability.observe(handler)
 
 
 def failing(error: AisleError) -> Callable[[], NoReturn]:

@@ -2,10 +2,15 @@
 
 import logging
 import os
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 from aws_lambda_powertools.metrics import MetricUnit
+
+Handler = Callable[[Any, Any], Mapping[str, Any]]
+"""What Lambda calls, with an event and a context."""
 
 NAMESPACE = "Aisle"
 _PACKAGES = ("aisle", "api", "authorizer", "feedback", "predict")
@@ -14,20 +19,26 @@ _PACKAGES = ("aisle", "api", "authorizer", "feedback", "predict")
 class Observability:
     """Tell a function's work to CloudWatch: logs as JSON, metrics in the embedded format, X-Ray.
 
-    Where there is no X-Ray (on a laptop, in a plain container, under `sam local`), the tracer does
-    nothing.
+    Where there is no X-Ray (on a laptop, in a plain container), nothing is traced.
     """
 
     def __init__(self, service: str) -> None:
         # A name of its own: a logger named as a package would be that package's.
         self.logger = Logger(service=f"aisle-{service}", level="INFO")
         self.metrics = Metrics(namespace=NAMESPACE, service=service)
-        # Lambda sets the address; without it each request would be a complaint in the log.
-        no_x_ray = "AWS_XRAY_DAEMON_ADDRESS" not in os.environ
-        self.tracer = Tracer(service=service, auto_patch=False, disabled=no_x_ray or None)
+        # Lambda sets the address. Without it a tracer would load the whole SDK to do nothing.
+        x_ray = "AWS_XRAY_DAEMON_ADDRESS" in os.environ
+        self.tracer = Tracer(service=service, auto_patch=False) if x_ray else None
         for name in _PACKAGES:
             logging.getLogger(name)  # to be there when the configuration is copied
         copy_config_to_registered_loggers(self.logger, include={*_PACKAGES})
+
+    def observe(self, handler: Handler) -> Handler:
+        """Wrap a function that Lambda calls."""
+        observed = self.metrics.log_metrics(handler, capture_cold_start_metric=True)
+        if self.tracer is not None:
+            observed = self.tracer.capture_lambda_handler(observed, capture_response=False)
+        return cast("Handler", self.logger.inject_lambda_context(observed))
 
     def begin(self, correlation_id: str) -> None:
         """Put the request's id into every log line."""

@@ -10,7 +10,7 @@ from typing import Final
 from aisle import bundle, golden, keys, registry
 from aisle.classifier import Classifier
 from aisle.errors import BundleError, ObjectNotFoundError, StoreError
-from aisle.store import Store
+from aisle.store import FolderStore, Store
 from api.telemetry import Silence, Telemetry
 
 POLL_SECONDS: Final = 60
@@ -77,7 +77,9 @@ class LiveModel:
             self._store = self._store or open_store()
             self._follow_pointer(self._store, now)
         except ObjectNotFoundError as error:
-            self._say(logging.WARNING, f"No published model was found. {error}")
+            # A folder is simply empty; S3 may have meant that this role may not look.
+            level = logging.INFO if isinstance(self._store, FolderStore) else logging.WARNING
+            self._say(level, f"No published model was found. {error}")
         except StoreError as error:
             self._telemetry.count("StoreFailed", 1)
             self._say(logging.ERROR, f"Published models cannot be had. {error}")

@@ -9,6 +9,7 @@ import pytest
 HEAVY = ["lightgbm", "onnx", "pandas", "scipy", "sklearn"]
 OURS = ["catalogue", "cli", "training"]
 SERVERS = ["typer", "uvicorn"]
+AWS = ["aws_xray_sdk", "boto3", "botocore"]
 
 
 def loaded(module):
@@ -28,14 +29,14 @@ def loaded(module):
 @pytest.mark.parametrize(
     ("module", "spared"),
     [
-        ("predict.handler", [*HEAVY, *OURS, *SERVERS, "boto3", "feedback", "fastapi_swagger"]),
+        ("predict.handler", [*HEAVY, *OURS, *SERVERS, *AWS, "feedback", "fastapi_swagger"]),
         (
             "feedback.handler",
-            [*HEAVY, *OURS, *SERVERS, "boto3", "predict", "numpy", "onnxruntime"],
+            [*HEAVY, *OURS, *SERVERS, *AWS, "predict", "numpy", "onnxruntime"],
         ),
         (
             "authorizer.handler",
-            [*HEAVY, *OURS, *SERVERS, "boto3", "predict", "feedback", "numpy", "onnxruntime"],
+            [*HEAVY, *OURS, *SERVERS, *AWS, "predict", "feedback", "numpy", "onnxruntime"],
         ),
     ],
 )
