@@ -68,9 +68,7 @@ def main() -> None:
     print("Container figures, not Lambda's.\n")
     print("| | |\n| --- | ---: |")
     print(f"| init (imports, packaged model), ms | {_median(run[0] for run in milliseconds):.0f} |")
-    print(
-        f"| until then on the processor, with Python's start, ms | {_median(1000 * run['cpu'] for run in runs):.0f} |"
-    )
+    print(f"| processor's time until then, ms | {_median(1000 * run['cpu'] for run in runs):.0f} |")
     print(f"| first call, ms | {_median(run[1] for run in milliseconds):.1f} |")
     print(f"| warm call, p50, ms | {statistics.median(warm):.2f} |")
     print(f"| warm call, p99, ms | {statistics.quantiles(warm, n=100)[98]:.2f} |")
