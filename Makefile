@@ -7,10 +7,15 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+SAM_VENV := .venv-sam
+SAM_INSTALLED := $(SAM_VENV)/.installed
+# Without these, SAM looks for credentials for 8 seconds and for a region in vain; a set one stays.
+SAM := SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true \
+	AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),us-east-1) $(SAM_VENV)/bin/sam
+ENV_VARS := .aisle/env-vars.json
 PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback catalogue training cli)
-COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
-	--fork-strategy fewest --generate-hashes --no-header --no-emit-index-url \
-	--no-emit-find-links $(ARGS)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -39,6 +44,27 @@ $(INSTALLED): pyproject.toml requirements/dev.txt
 run: setup ## serve the API and the demo page (PORT=8080)
 	@$(BIN)/aisle serve --port $(PORT)
 
+.PHONY: build
+build: $(SAM_INSTALLED) ## build the images of the Lambda functions (Docker)
+	@$(SAM) validate
+	@$(SAM) build $(ARGS)
+
+# SAM CLI pins boto3, click and Flask, so it lives apart. The lock file is whole: nothing to resolve.
+$(SAM_INSTALLED): requirements/sam.txt
+	@test -x $(SAM_VENV)/bin/python || $(PYTHON) -m venv $(SAM_VENV)
+	@echo "setup: $(SAM_VENV) with SAM CLI; new, it takes about a minute"
+	@$(SAM_VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes \
+		-r requirements/sam.txt
+	@touch $@
+
+.PHONY: local
+local: setup ## run the built functions behind SAM's API Gateway (PORT=8080)
+	@test -d .aws-sam || { echo "Nothing is built yet: 'make build' first." >&2; exit 2; }
+	@mkdir -p $(dir $(ENV_VARS)) && $(BIN)/aisle keys list --env-vars > $(ENV_VARS)
+	@grep -q sha256 $(ENV_VARS) || { echo "There is no API key to let anyone in with. Make one:" \
+		"$(BIN)/aisle keys create --client me" >&2; exit 2; }
+	@$(SAM) local start-api --port $(PORT) $(ARGS)
+
 .PHONY: test
 test: setup ## run the tests (ARGS='tests/unit -k text' for some of them)
 	@$(BIN)/python -m pytest $(ARGS)
@@ -49,6 +75,7 @@ lint: setup ## check style, types and the direction of imports
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy $(PACKAGES)
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/hadolint Dockerfile
 
 .PHONY: format
 format: setup ## format the code and mend what can be mended safely
@@ -69,12 +96,17 @@ openapi: setup ## write infra/openapi.json anew from the code
 
 .PHONY: lock
 lock: setup ## lock the requirements anew (ARGS=--upgrade for the latest of everything)
-	@$(COMPILE) --extra dev -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
 	@for extra in predict feedback training; do \
-		$(COMPILE) --extra $$extra --constraint requirements/dev.txt -o requirements/$$extra.txt || exit 1; \
+		$(COMPILE) pyproject.toml --extra $$extra --constraint requirements/dev.txt \
+			-o requirements/$$extra.txt || exit 1; \
 	done
+	@for group in labs s3; do \
+		$(COMPILE) --group $$group --constraint requirements/dev.txt -o requirements/$$group.txt || exit 1; \
+	done
+	@$(COMPILE) --group sam -o requirements/sam.txt
 
 .PHONY: clean
-clean: ## remove .venv, caches and builds; your data in .aisle stays
-	@rm -rf $(VENV) build dist .coverage htmlcov .*_cache .hypothesis
+clean: ## remove environments, caches and builds; your data in .aisle stays
+	@rm -rf $(VENV) $(SAM_VENV) .aws-sam build dist .coverage htmlcov .*_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,6 +23,13 @@ def serve(
         typer.Option(help="The address to listen on; one that others reach needs an API key."),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8080,
+    wait_for_key: Annotated[
+        bool,
+        typer.Option(
+            "--wait-for-key",
+            help="Where a key is needed, start without one; nobody may ask until there is one.",
+        ),
+    ] = False,
 ) -> None:
     """Serve the API on this machine, with the store's model or the packaged one.
 
@@ -40,17 +47,17 @@ def serve(
 
     from aisle.keyring import VARIABLE, keyring
     from api.access import KeyAccess
-    from api.settings import ApiSettings
     from cli.whole import whole_api
     from predict.live import LiveModel
+    from predict.settings import Settings
 
     options: Context = context.obj
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
-    settings = ApiSettings.read(os.environ)
+    settings = Settings.read(os.environ)
     store = options.store()
     ring = keyring(os.environ.get(VARIABLE, ""), lambda: store)
-    access = KeyAccess(ring, open_without_keys=_may_be_open(host, ring))
-    model = LiveModel(lambda: store)
+    access = KeyAccess(ring, open_without_keys=_may_be_open(host, ring, wait=wait_for_key))
+    model = LiveModel(lambda: store, poll_seconds=settings.poll_seconds)
     version = model().model_version
     logging.getLogger("predict").setLevel(logging.INFO)  # when another model takes over
     api = whole_api(model, lambda: store, settings, access=access)
@@ -68,17 +75,24 @@ def serve(
     uvicorn.run(api, host=host, port=port, log_level="warning", server_header=False)
 
 
-def _may_be_open(host: str, ring: "KeyRing") -> bool:
+def _may_be_open(host: str, ring: "KeyRing", *, wait: bool) -> bool:
     """Tell whether no key has to be asked for; raise where the address must not be open."""
     keys = ring()
     usable = [each for each in keys if each.usable(datetime.now(UTC))]
     if not _is_loopback(host):
         if usable:
             return False
+        if wait:
+            typer.echo(
+                "There is no usable API key yet, so nobody may ask. Make one with "
+                "`aisle keys create --client NAME`.",
+                err=True,
+            )
+            return False
         raise ConfigurationError(
             f"The API is not served on {host}, which others reach: no usable API key was found. "
             "Expected was at least one, in the store or in AISLE_KEYS. Make one with "
-            "`aisle keys create --client NAME`, or serve on 127.0.0.1."
+            "`aisle keys create --client NAME`, serve on 127.0.0.1, or --wait-for-key."
         )
     if not keys:
         typer.echo(

@@ -14,6 +14,7 @@ VARIABLE: Final = "AISLE_KEYS"
 """The variable that may hold the records (never keys) instead of the store."""
 
 _FRESH_SECONDS: Final = 60
+_EMPTY_SECONDS: Final = 1  # whoever has just made the first key should not have to wait for it
 _EDIT_ATTEMPTS: Final = 10
 
 _log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class KeyRing:
                 _log.error(
                     "The API keys could not be read anew. %s", error
                 )  # the cause is in the text
-            self._stale_at = now + _FRESH_SECONDS
+            self._stale_at = now + (_FRESH_SECONDS if self._known else _EMPTY_SECONDS)
         return self._known
 
 

@@ -24,7 +24,7 @@ def _app() -> FastAPI:
         return create_app(failing(error), access=gateway_access, telemetry=_observability)
     url = settings.store
     store = (lambda: open_store(url, patient=False)) if url else None
-    model = LiveModel(store, telemetry=_observability)
+    model = LiveModel(store, telemetry=_observability, poll_seconds=settings.poll_seconds)
     with suppress(BundleError):  # it is in the log, and each request tries again
         model()
     return create_app(model, settings, access=gateway_access, telemetry=_observability)

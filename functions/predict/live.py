@@ -13,7 +13,7 @@ from aisle.errors import BundleError, ObjectNotFoundError, StoreError
 from aisle.store import FolderStore, Store
 from api.telemetry import Silence, Telemetry
 
-_POLL_SECONDS: Final = 60
+POLL_SECONDS: Final = 60
 # A version that was refused is fetched again when the pointer changes, or after this long: somebody
 # may have mended its files, or what this role may read.
 _RETRY_SECONDS: Final = 900
@@ -24,8 +24,8 @@ _log = logging.getLogger(__name__)
 class LiveModel:
     """Give the classifier that serves: the store's published one, else the packaged one.
 
-    The pointer is looked at once a minute at most, by whichever request comes then. That one loads
-    and checks a new model beside the old one; others at the same time go on with the old one.
+    The pointer is looked at once in `poll_seconds` at most, by whichever request comes then. That
+    one loads and checks a new model beside the old one; others at the same time go on with the old.
     Whatever is wrong with store, pointer or bundle, the model that serves goes on serving, and the
     log says why. The clock tells seconds; it is wall-clock time because a frozen function's other
     clocks stop.
@@ -37,11 +37,13 @@ class LiveModel:
         *,
         telemetry: Telemetry | None = None,
         clock: Callable[[], float] = time.time,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._open = store
         self._store: Store | None = None
         self._telemetry = telemetry or Silence()
         self._clock = clock
+        self._poll_seconds = poll_seconds
         self._turn = Lock()
         self._serving: Classifier | None = None
         self._seen: str | None = None  # the ETag of the pointer that was judged last
@@ -64,7 +66,7 @@ class LiveModel:
         now = self._clock()
         if now < self._look_at:  # another request was faster
             return
-        self._look_at = now + _POLL_SECONDS
+        self._look_at = now + self._poll_seconds
         if self._open is not None:
             self._look_into_store(self._open, now)
         if self._serving is None:

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -126,6 +127,17 @@ def test_serve_refuses_where_no_key_is_usable(aisle, known):
     aisle("keys", "create", "--client", "a")
     aisle("keys", "revoke", known()[0].id)
     assert aisle("serve", "--host", "0.0.0.0").returncode == 2  # noqa: S104
+
+
+def test_serve_can_wait_for_the_first_key(aisle, tmp_path):
+    """Told to wait, it starts without a key, refuses everyone, and knows the first one at once."""
+    with Server(tmp_path, "--host", "0.0.0.0", "--wait-for-key", store="store") as server:  # noqa: S104
+        before, _ = server.ask("/v1/predict", name=GOPRO)
+        key = aisle("keys", "create", "--client", "shop").stdout.strip()
+        time.sleep(1.1)
+        after, _ = server.ask("/v1/predict", key=key, name=GOPRO)
+        without, _ = server.ask("/v1/predict", name=GOPRO)
+    assert (before, after, without) == (401, 200, 401)
 
 
 @pytest.mark.parametrize("keys", ["[", "{}", "aisle_" + "0" * 64])

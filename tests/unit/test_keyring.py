@@ -68,6 +68,16 @@ def test_keys_are_remembered_for_a_minute(clock, passed, reads):
     assert source.reads == reads
 
 
+def test_the_first_key_is_seen_at_once(clock):
+    """Whoever makes the first key does not have to wait a minute for it."""
+    source = Source()
+    ring = KeyRing(source, clock=clock)
+    assert ring() == ()
+    source.known = (record(),)
+    clock.seconds += 1
+    assert ring() == source.known
+
+
 def test_revocation_arrives(clock):
     """What was changed is known after a minute."""
     source = Source(record())

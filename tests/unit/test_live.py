@@ -178,6 +178,15 @@ def test_pointer_is_read_once_a_minute(model, store, clock, trained):
     assert fetched(store) == 1
 
 
+def test_how_often_to_look_can_be_set(store, clock, trained):
+    """With another interval, the pointer is read when that has passed."""
+    impatient = LiveModel(lambda: store, clock=clock, poll_seconds=5)
+    impatient()
+    point(store, trained)
+    clock.seconds += 5
+    assert impatient().model_version == trained
+
+
 def test_pointer_that_was_written_anew(model, store, clock, trained):
     """Another pointer to the version that serves fetches nothing."""
     point(store, trained)

@@ -15,6 +15,7 @@ def test_settings_are_read_by_name():
         "AISLE_MAX_BODY_BYTES": "1000",
         "AISLE_CORS_ORIGINS": "https://a.example, https://b.example,",
         "AISLE_STORE": "file:///store",
+        "AISLE_POLL_SECONDS": "5",
         "MAX_BODY_BYTES": "5",
         "AISLE_OTHER": "5",
     }
@@ -22,6 +23,7 @@ def test_settings_are_read_by_name():
         max_body_bytes=1000,
         cors_origins=("https://a.example", "https://b.example"),
         store="file:///store",
+        poll_seconds=5,
     )
 
 
@@ -31,6 +33,7 @@ def test_settings_are_read_by_name():
         ("AISLE_MAX_BODY_BYTES", "0"),
         ("AISLE_MAX_BODY_BYTES", "many"),
         ("AISLE_MAX_BODY_BYTES", ""),
+        ("AISLE_POLL_SECONDS", "0"),
     ],
 )
 def test_wrong_setting_is_refused(name, value):

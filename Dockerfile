@@ -1,0 +1,76 @@
+# The images. A plain `docker build .` makes the last one: the training job, which is the whole
+# command line. `--target predict` and `--target feedback` make those of the Lambda functions.
+#
+# Lambda gives its functions a user without rights and a disk on which only /tmp can be written, so
+# these images set no user, and everything is compiled when they are built.
+
+# ---- predict: the API, with the packaged model ----------------------------------------------------
+FROM public.ecr.aws/lambda/python:3.12 AS predict
+WORKDIR /var/task
+# Into the task root: it comes before the SDK that the base image brings.
+COPY requirements/predict.txt requirements/
+RUN pip install --no-cache-dir --require-hashes --only-binary=:all: --target . -r requirements/predict.txt
+COPY functions/aisle aisle
+COPY functions/api api
+COPY functions/predict predict
+RUN python -m compileall -q aisle api predict \
+ && python -c "import predict.handler"
+CMD ["predict.handler.handler"]
+
+# ---- feedback: also the authorizer's image, with another command ----------------------------------
+FROM public.ecr.aws/lambda/python:3.12 AS feedback
+WORKDIR /var/task
+COPY requirements/feedback.txt requirements/
+RUN pip install --no-cache-dir --require-hashes --only-binary=:all: --target . -r requirements/feedback.txt
+# The library without the packaged model.
+COPY functions/aisle/*.py aisle/
+COPY functions/aisle/store aisle/store
+COPY functions/api api
+COPY functions/authorizer authorizer
+COPY functions/feedback feedback
+RUN python -m compileall -q aisle api authorizer feedback \
+ && python -c "import authorizer.handler, feedback.handler"
+CMD ["feedback.handler.handler"]
+
+# ---- s3: stands in for S3 on a laptop, in memory ---------------------------------------------------
+FROM python:3.12-slim AS s3
+WORKDIR /app
+COPY requirements/s3.txt requirements/
+RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/s3.txt
+ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1
+USER 993:990
+ENTRYPOINT ["moto_server", "--host", "0.0.0.0", "--port", "9000"]
+
+# ---- command: the command line, with everything that serves and trains ----------------------------
+FROM python:3.12-slim AS command
+WORKDIR /app
+COPY requirements/training.txt requirements/
+RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/training.txt
+COPY functions functions
+COPY catalogue catalogue
+COPY training training
+COPY cli cli
+COPY LICENSE ./
+ENV PYTHONPATH=/app/functions:/app PYTHONUNBUFFERED=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
+# The same command as an installation has.
+RUN printf '%s\n' '#!/usr/local/bin/python' 'from cli.main import main' \
+      'if __name__ == "__main__":' '    main()' > /usr/local/bin/aisle \
+ && chmod 755 /usr/local/bin/aisle \
+ && python -m compileall -q functions catalogue training cli \
+ && python -c "import cli.whole, training.pipeline, training.pictures, uvicorn" \
+ && aisle --version
+ENTRYPOINT ["aisle"]
+
+# ---- labs: JupyterLab beside it --------------------------------------------------------------------
+FROM command AS labs
+COPY requirements/labs.txt requirements/
+RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/labs.txt
+USER 993:990
+WORKDIR /app/notebooks
+ENTRYPOINT ["jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"]
+
+# ---- training: the job ------------------------------------------------------------------------------
+FROM command AS training
+USER 993:990
+WORKDIR /tmp
+CMD ["train"]

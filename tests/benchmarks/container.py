@@ -1,0 +1,101 @@
+"""Measure the predict function in its image: init, first call, warm calls, memory.
+
+    python -m tests.benchmarks.container [--cpus 1] [--memory 1024m] [--rounds 5]
+
+These are figures of a container on this machine, not Lambda's: there the processor is another, a
+cold start also fetches the image and starts a sandbox, and a page read first is read from afar.
+"""
+
+import argparse
+import json
+import platform
+import statistics
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests import made_up
+from tests.lambda_runtime import event
+
+ROOT = Path(__file__).parents[2]
+TARGET = "predict"
+IMAGE = "aisle-bench-predict"
+LOCKED_DOWN = (
+    *("--read-only", "--tmpfs", "/tmp", "--user", "993:990", "--cap-drop", "ALL"),  # noqa: S108
+    "--network=none",
+)
+_INSIDE = """
+import json, sys, time
+from types import SimpleNamespace
+
+events = json.load(sys.stdin)
+context = SimpleNamespace(
+    function_name="predict", memory_limit_in_mb=1024, aws_request_id="0",
+    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:predict",
+)
+began = time.perf_counter()
+from predict.handler import handler
+seconds = [time.perf_counter() - began]
+cpu = time.process_time()  # with the interpreter's start; what else runs here is not in it
+for event in events:
+    began = time.perf_counter()
+    answer = handler(event, context)
+    seconds.append(time.perf_counter() - began)
+    assert answer["statusCode"] == 200, answer
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print()
+print(json.dumps({"seconds": seconds, "cpu": cpu, "peak": int(peak.split()[1]) / 1024}))
+"""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--cpus", default="1")
+    parser.add_argument("--memory", default="1024m")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+
+    build = ["docker", "build", "--quiet", "--target", TARGET, "--tag", IMAGE, "."]
+    subprocess.run(build, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    limits = ("--cpus", options.cpus, "--memory", options.memory)
+    runs = [_run(limits) for _ in range(options.rounds)]
+    milliseconds = [[1000 * each for each in run["seconds"]] for run in runs]
+    warm = sorted(each for run in milliseconds for each in run[2:])
+
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {platform.machine()}, {options.cpus} CPU(s), ", end="")
+    print(f"{options.memory} of memory; {options.rounds} containers, {len(warm)} warm calls.")
+    print("Container figures, not Lambda's.\n")
+    print("| | |\n| --- | ---: |")
+    print(f"| init (imports, packaged model), ms | {_median(run[0] for run in milliseconds):.0f} |")
+    print(f"| processor's time until then, ms | {_median(1000 * run['cpu'] for run in runs):.0f} |")
+    print(f"| first call, ms | {_median(run[1] for run in milliseconds):.1f} |")
+    print(f"| warm call, p50, ms | {statistics.median(warm):.2f} |")
+    print(f"| warm call, p99, ms | {statistics.quantiles(warm, n=100)[98]:.2f} |")
+    print(f"| peak memory, MiB | {_median(run['peak'] for run in runs):.0f} |")
+
+
+def _run(limits: tuple[str, ...]) -> dict:
+    """Start a fresh container, send it made-up products, and return what it measured."""
+    asked = [
+        {"name": row["name"] or "", "description": row["description"] or "no text"}
+        for row in made_up.products(401)
+    ]
+    events = [event("predict", body=json.dumps(product)) for product in asked]
+    inside = ("--entrypoint", "python", IMAGE, "-c", _INSIDE)
+    done = subprocess.run(
+        ["docker", "run", "--rm", "--interactive", *limits, *LOCKED_DOWN, *inside],
+        input=json.dumps(events),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _median(values) -> float:
+    return statistics.median(values)
+
+
+if __name__ == "__main__":
+    main()
