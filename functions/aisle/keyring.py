@@ -8,7 +8,7 @@ from typing import Final
 from aisle import auth, keys
 from aisle.auth import Keys
 from aisle.errors import AisleError, ObjectNotFoundError, PreconditionFailedError, StoreError
-from aisle.store import Store
+from aisle.store import FolderStore, Store
 
 VARIABLE: Final = "AISLE_KEYS"
 """The variable that may hold the records (never keys) instead of the store."""
@@ -55,15 +55,14 @@ def keyring(
     """Return the ring of the variable's keys where it has some, else of the store's."""
     if variable.strip():
         return KeyRing(lambda: auth.parse(variable), clock=clock)
-    return KeyRing(lambda: read(store())[0], clock=clock)
+    return KeyRing(lambda: _load(store()), clock=clock)
 
 
 def read(store: Store) -> tuple[Keys, str | None]:
-    """Return the store's keys and their ETag; none where it has none, and the log says so."""
+    """Return the store's keys and their ETag; neither where it has none."""
     try:
         found = store.get(keys.api_keys())
-    except ObjectNotFoundError as error:
-        _log.info("There are no API keys. %s", error)
+    except ObjectNotFoundError:
         return (), None
     return auth.parse(found.data), found.etag
 
@@ -82,3 +81,13 @@ def edit(store: Store, change: Callable[[Keys], Keys]) -> None:
         f"The API keys in {store.url} were not changed: {_EDIT_ATTEMPTS} times somebody else was "
         "faster. Expected was a moment without other changes. Try again."
     )
+
+
+def _load(store: Store) -> Keys:
+    try:
+        return auth.parse(store.get(keys.api_keys()).data)
+    except ObjectNotFoundError as error:
+        # A folder simply has none; S3 may have meant that this role may not look.
+        level = logging.INFO if isinstance(store, FolderStore) else logging.WARNING
+        _log.log(level, "There are no API keys. %s", error)
+        return ()

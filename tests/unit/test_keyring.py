@@ -3,12 +3,15 @@
 import logging
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from aisle import auth, keyring, keys
 from aisle.errors import ConfigurationError, StoreError
 from aisle.keyring import KeyRing
 from aisle.store import FolderStore
+from aisle.store.s3 import S3Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -146,6 +149,20 @@ def test_malformed_keys_are_an_error(store, data):
     store.put(keys.api_keys(), data)
     with pytest.raises(ConfigurationError):
         keyring.read(store)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "told"),
+    [("NoSuchKey", 404, "404 NoSuchKey"), ("AccessDenied", 403, "s3:ListBucket")],
+)
+@pytest.mark.usefixtures("aws")
+def test_keys_that_s3_does_not_give(caplog, code, status, told):
+    """Missing or denied, S3's keys are none, and the log has what S3 said."""
+    client = boto3.client("s3")
+    with Stubber(client) as stubber:
+        stubber.add_client_error("get_object", code, http_status_code=status)
+        assert keyring.keyring("", lambda: S3Store("shelf", client=client))() == ()
+    assert told in caplog.text
 
 
 def test_edits_at_the_same_time_are_all_kept(store):
