@@ -116,6 +116,27 @@ def test_metrics_say_what_was_predicted(predicted):
     assert {line["model_version"] for line in calls.logs if "Confidence" in line} == {version}
 
 
+def test_metrics_of_a_full_batch():
+    """Each of a hundred predictions is in the metrics, though one line may hold no more."""
+    products = {"products": [{"name": f"tv {at}"} for at in range(100)]}
+    metrics = call("predict.handler", event("predict_batch", body=json.dumps(products))).metrics
+    assert metrics["Predictions"] == [100]
+    assert len(metrics["Confidence"]) == len(metrics["NeedsReview"]) == 100
+
+
+def test_x_ray_does_no_harm():
+    """Where Lambda names an X-Ray daemon, requests are answered, whether it listens or not."""
+    x_ray = {
+        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
+        "_X_AMZN_TRACE_ID": (
+            "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+        ),
+    }
+    calls = call("predict.handler", event("health"), event("health"), **x_ray)
+    assert [answer["statusCode"] for answer in calls.answers] == [200, 200]
+    assert "Subsegment" not in calls.text
+
+
 def test_each_request_is_one_line_with_its_id(predicted):
     """Each request is one line of JSON with the gateway's request id, its route and its client."""
     _, calls = predicted
