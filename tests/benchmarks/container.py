@@ -12,18 +12,13 @@ import platform
 import statistics
 import subprocess
 from datetime import UTC, datetime
-from pathlib import Path
 
 from tests import made_up
+from tests.containers.commands import LOCKED_DOWN, ROOT
 from tests.lambda_runtime import event
 
-ROOT = Path(__file__).parents[2]
 TARGET = "predict"
 IMAGE = "aisle-bench-predict"
-LOCKED_DOWN = (
-    *("--read-only", "--tmpfs", "/tmp", "--user", "993:990", "--cap-drop", "ALL"),  # noqa: S108
-    "--network=none",
-)
 _INSIDE = """
 import json, sys, time
 from types import SimpleNamespace
@@ -84,7 +79,16 @@ def _run(limits: tuple[str, ...]) -> dict:
     events = [event("predict", body=json.dumps(product)) for product in asked]
     inside = ("--entrypoint", "python", IMAGE, "-c", _INSIDE)
     done = subprocess.run(
-        ["docker", "run", "--rm", "--interactive", *limits, *LOCKED_DOWN, *inside],
+        [
+            "docker",
+            "run",
+            "--rm",
+            "--interactive",
+            *limits,
+            *LOCKED_DOWN,
+            "--network=none",
+            *inside,
+        ],
         input=json.dumps(events),
         capture_output=True,
         check=True,

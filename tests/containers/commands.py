@@ -15,6 +15,11 @@ from tests.lambda_runtime import event
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 900
 START_SECONDS = 120
+# No more than Lambda lets a function do.
+LOCKED_DOWN = (
+    *("--read-only", "--tmpfs", "/tmp", "--user", "993:990", "--cap-drop", "ALL"),  # noqa: S108
+    *("--security-opt", "no-new-privileges"),
+)
 
 
 def missing(reason):

@@ -5,12 +5,7 @@ import shutil
 
 import pytest
 
-from tests.containers.commands import ask, missing, run, wait_for
-
-LOCKED_DOWN = (
-    *("--read-only", "--tmpfs", "/tmp", "--user", "993:990", "--cap-drop", "ALL"),  # noqa: S108
-    *("--security-opt", "no-new-privileges", "--memory", "1024m"),
-)
+from tests.containers.commands import LOCKED_DOWN, ask, missing, run, wait_for
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +85,15 @@ def start_lambda(start, image):
             part for name in environment for part in ("--env", f"{name}={environment[name]}")
         ]
         options += ["--network", network] if network else []
-        options += ["--publish", "127.0.0.1::8080", *LOCKED_DOWN, image(target), *command]
+        options += [
+            "--publish",
+            "127.0.0.1::8080",
+            "--memory",
+            "1024m",
+            *LOCKED_DOWN,
+            image(target),
+            *command,
+        ]
         return Lambda(start(*options))
 
     return start_one
