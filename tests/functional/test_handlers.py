@@ -356,6 +356,21 @@ def test_authorizer_refuses_any_other_key(key, tmp_path):
     assert other not in calls.text
 
 
+def test_authorizer_denies_in_sam_local(key):
+    """In SAM's containers, where that word is a 502, another key gets a policy that denies."""
+    presented, record = key
+    settings = {"AISLE_KEYS": auth.dump((record,)).decode(), "AWS_SAM_LOCAL": "true"}
+    (refused,) = ask_authorizer("aisle_" + "1" * 64, **settings).answers
+    (statement,) = refused["policyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Resource"]) == (
+        "Deny",
+        [event("authorizer")["methodArn"]],
+    )
+    assert "context" not in refused
+    (allowed,) = ask_authorizer(presented, **settings).answers
+    assert allowed["context"]["client"] == "shop"
+
+
 @pytest.mark.parametrize(
     "settings",
     [{}, {"AISLE_KEYS": "[{}]"}, {"AISLE_STORE": "s3://shelf"} | NOWHERE],
