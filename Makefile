@@ -66,7 +66,9 @@ local: setup ## run the built functions behind SAM's API Gateway (PORT=8080)
 	@$(SAM) local start-api --port $(PORT) $(ARGS)
 
 .PHONY: test
-test: setup ## run the tests (ARGS='tests/unit -k text' for some of them)
+test: setup ## run the tests, with Docker the images' too (ARGS='tests/unit -k text' for some of them)
+	@$(if $(ARGS),,command -v docker > /dev/null && echo "test: Docker is here, so the images are built" \
+		"and tried too; make test ARGS=\"-m 'not containers'\" does without" || true)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint

@@ -17,6 +17,16 @@ DESCRIBED = json.loads(
 )
 GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
 SITE = "https://demo.example"
+SHAPES = [
+    "predict",
+    "predict_base64",
+    "predict_through_cloudfront",
+    "predict_sam_local",
+    "predict_batch",
+    "categories",
+    "model",
+    "health",
+]
 
 
 def body(answer):
@@ -41,34 +51,12 @@ def check(find_faults):
 @pytest.fixture(scope="module")
 def predicted():
     """Send the predict function one event of each shape; give events and answers by name."""
-    names = [
-        "predict",
-        "predict_base64",
-        "predict_through_cloudfront",
-        "predict_sam_local",
-        "predict_batch",
-        "categories",
-        "model",
-        "health",
-    ]
-    events = [event(name) for name in names]
+    events = [event(name) for name in SHAPES]
     calls = call("predict.handler", *events)
-    return dict(zip(names, zip(events, calls.answers, strict=True), strict=True)), calls
+    return dict(zip(SHAPES, zip(events, calls.answers, strict=True), strict=True)), calls
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "predict",
-        "predict_base64",
-        "predict_through_cloudfront",
-        "predict_sam_local",
-        "predict_batch",
-        "categories",
-        "model",
-        "health",
-    ],
-)
+@pytest.mark.parametrize("name", SHAPES)
 def test_every_shape_is_answered_as_described(predicted, check, name):
     """Each recorded event gets a 200 that the committed description has."""
     asked, answer = predicted[0][name]
