@@ -2,8 +2,9 @@
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from threading import Event
+from threading import Barrier, BrokenBarrierError, Event
 
 import boto3
 import pytest
@@ -126,7 +127,14 @@ def test_others_go_on_while_one_reads(clock):
 def test_first_requests_read_once(clock):
     """Requests that come before any key is known wait for the one that reads them."""
     source = Source(record())
-    ring = KeyRing(source, clock=clock)
+    second = Barrier(2)
+
+    def read():
+        with suppress(BrokenBarrierError):  # nobody else came to read
+            second.wait(0.3)
+        return source()
+
+    ring = KeyRing(read, clock=clock)
     with ThreadPoolExecutor(4) as pool:
         assert {*pool.map(lambda _: ring(), range(4))} == {source.known}
     assert source.reads == 1
