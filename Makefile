@@ -7,6 +7,7 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+RESEARCH := $(VENV)/.research
 PACKAGES := $(wildcard functions/aisle functions/api functions/predict functions/feedback catalogue training cli)
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-header --no-emit-index-url \
@@ -33,6 +34,16 @@ $(INSTALLED): pyproject.toml requirements/dev.txt
 	@echo "setup: $(VENV) with $$($(BIN)/python -V); new, it takes about a minute"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+.PHONY: research
+research: $(RESEARCH) ## add to .venv what `aisle compare` compares with (500 MB)
+	@:
+
+# Without dependencies: the lock is complete, and one package asks for torch, which is not used.
+$(RESEARCH): requirements/research.txt $(INSTALLED)
+	@echo "research: 500 MB to install, it takes a minute or two"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/research.txt
 	@touch $@
 
 .PHONY: run
@@ -66,7 +77,7 @@ bench: setup ## measure speed, memory and cold start
 .PHONY: lock
 lock: setup ## lock the requirements anew (ARGS=--upgrade for the latest of everything)
 	@$(COMPILE) --extra dev -o requirements/dev.txt
-	@for extra in predict feedback training; do \
+	@for extra in predict feedback training research; do \
 		$(COMPILE) --extra $$extra --constraint requirements/dev.txt -o requirements/$$extra.txt || exit 1; \
 	done
 

@@ -7,7 +7,7 @@ import typer
 
 from aisle import __version__
 from aisle.errors import AisleError, PublicationRefusedError
-from cli import classify, data, evaluate, model, predict, serve, stage, train
+from cli import classify, compare, data, evaluate, model, predict, serve, stage, train
 from cli.context import DEFAULT_STORE, Context
 
 EXIT_USAGE = 2
@@ -30,6 +30,7 @@ app.command()(predict.predict)
 app.command()(classify.classify)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.add_typer(data.app, name="data")
 app.add_typer(model.app, name="model")
 app.add_typer(stage.app, name="stage")

@@ -1,0 +1,172 @@
+"""`aisle compare`: the model that ships beside what one would pick instead."""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from cli.context import Context
+from cli.train import ColumnsOption, MappingOption, SeparatorOption
+
+_QUICK_PRODUCTS = 2500
+_QUICK_FOLDS = "0,1"
+
+
+def compare(
+    context: typer.Context,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE|URL",
+            help="A labelled catalogue, as `aisle train` reads it. Without it, the whole Best Buy "
+            "open data set is fetched once (about 50 MB).",
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A candidate to run; may be given again. See --list."),
+    ] = None,
+    folds: Annotated[
+        str | None, typer.Option(metavar="N,…", help="Some of the five folds, 0 to 4.")
+    ] = None,
+    min_count: Annotated[
+        str,
+        typer.Option(
+            metavar="N,…",
+            help="A table for each: classes of fewer products count as `other`.",
+        ),
+    ] = "100,20",
+    quick: Annotated[
+        bool,
+        typer.Option(
+            "--quick", help="The cheap candidates on two folds of a sample: under 3 minutes."
+        ),
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="How many run at a time, each on one core.")
+    ] = 2,
+    columns: ColumnsOption = None,
+    mapping: MappingOption = None,
+    separator: SeparatorOption = None,
+    list_them: Annotated[
+        bool, typer.Option("--list", help="List the candidates and what they need, and exit.")
+    ] = False,
+) -> None:
+    """Train and score the shipped model beside its peers, on the same folds and inputs.
+
+    Products with the same description are in the same of five folds. Every candidate is scored on
+    products that it did not see, with text alone and with manufacturer and price. What is finished
+    is kept in the store: the same command goes on where it was stopped.
+
+    **Examples**
+
+      aisle compare --data products.jsonl.gz
+
+      aisle compare --data products.jsonl.gz --quick
+
+      aisle compare --data shop.csv --columns name=title --only linear-svm --only aisle --folds 0
+    """
+    from catalogue.columns import columns_from
+    from catalogue.labelled import Skipped, read_labelled
+    from catalogue.source import local_file
+    from training.compare import protocol
+    from training.compare.candidates import CANDIDATES, QUICK
+    from training.compare.run import make_plan, run
+    from training.compare.summary import command_line, summarise
+    from training.fetch import open_data_set
+    from training.progress import say
+
+    if list_them:
+        _list()
+        return
+    names = _known(only or (QUICK if quick else CANDIDATES), CANDIDATES)
+    chosen = _numbers(folds or (_QUICK_FOLDS if quick else "0,1,2,3,4"), "--folds", 0, 4)
+    minima = _numbers(min_count, "--min-count", 1)
+    named = columns_from(columns, mapping=mapping, separator=separator)
+    path, _ = local_file(open_data_set() if data is None else data)
+    skipped = Skipped()
+    rows = list(read_labelled(path, columns=named, skipped=skipped))
+    if skipped.reasons:
+        say(f"{path.name}: rows left out: {skipped}.")
+    if quick:
+        rows = protocol.sample(rows, _QUICK_PRODUCTS)
+    catalogue = protocol.make_catalogue(rows)
+    plan = make_plan(catalogue, candidates=names, folds=chosen, minima=minima)
+    options: Context = context.obj
+    store = options.store()
+    outcome = run(plan, store, workers=workers)
+    found = summarise(plan, store, outcome, command=command_line())
+    _print(found)
+
+
+def _numbers(text: str, option: str, least: int, most: int | None = None) -> list[int]:
+    """Read a list of whole numbers, each once."""
+    try:
+        found = [int(one) for one in text.split(",")]
+    except ValueError:
+        found = []
+    good = all(least <= one and (most is None or one <= most) for one in found)
+    if not found or not good or len(set(found)) < len(found):
+        bounds = f"from {least} to {most}" if most is not None else f"of {least} or more"
+        raise typer.BadParameter(
+            f"{text!r} was given; expected whole numbers {bounds}, each once, separated by commas.",
+            param_hint=option,
+        )
+    return found
+
+
+def _known(names: Iterable[str], candidates: Mapping[str, Any]) -> list[str]:
+    """Refuse a name that no candidate has."""
+    chosen = list(names)
+    unknown = [name for name in chosen if name not in candidates]
+    if unknown:
+        raise typer.BadParameter(
+            f"{unknown[0]!r} was given; expected one of {', '.join(candidates)}.",
+            param_hint="--only",
+        )
+    return chosen
+
+
+def _list() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from training.compare.candidates import CANDIDATES
+    from training.compare.run import missing_packages
+
+    table = Table("name", "what it is", "here")
+    for name, candidate in CANDIDATES.items():
+        missing = missing_packages(name)
+        here = f"not installed: {', '.join(missing)} (make research)" if missing else "yes"
+        table.add_row(name, candidate.title.replace("*", ""), here)
+    Console().print(table)
+
+
+def _print(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    for one in found["tables"]:
+        table = Table(
+            title=f"{one['inputs']}, {one['classes']} classes of at least {one['min_products']} "
+            f"products, {one['share_of_other']:.0%} other",
+            title_justify="left",
+        )
+        table.add_column("")
+        headings = ("accuracy", "macro-F1", "AUC", "log loss", "ECE", "train, s", "p50, ms", "MB")
+        for heading in headings:
+            table.add_column(heading, justify="right")
+        for each in one["candidates"]:
+            costs = each["costs"]
+            table.add_row(
+                each["title"].replace("*", ""),
+                *(
+                    f"{each[key]:.4f}"
+                    for key in ("accuracy", "macro_f1", "auc", "log_loss", "calibration_error")
+                ),
+                f"{costs['fit_seconds']:.0f}",
+                f"{costs['p50_ms']:.2f}",
+                f"{costs['size_bytes'] / 1e6:.1f}",
+            )
+        console.print(table)
