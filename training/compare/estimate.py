@@ -15,27 +15,26 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from training.compare.candidates.base import Candidate
 from training.progress import console, say
 
-# The products of a fold that candidates' typical seconds are about.
+# The products that typical seconds are about.
 _TYPICAL_ROWS = 9000
 
 
 class Job(Protocol):
-    """What is estimated: a candidate on a fold."""
+    """What is estimated: who runs, what it is called in full, and about how long it takes."""
 
     @property
-    def candidate(self) -> Candidate:
-        """Who runs."""
+    def name(self) -> str:
+        """Who runs; jobs of one name take about as long as each other."""
 
     @property
-    def inputs(self) -> str:
-        """On which inputs."""
+    def label(self) -> str:
+        """What exactly is run."""
 
     @property
-    def fold(self) -> int:
-        """On which fold."""
+    def seconds(self) -> float:
+        """The seconds it takes with 9,000 products."""
 
 
 class Estimate(AbstractContextManager["Estimate"]):
@@ -49,6 +48,7 @@ class Estimate(AbstractContextManager["Estimate"]):
         self._open = list(jobs)
         self._workers = workers
         self._took: dict[str, list[float]] = {}
+        self._typical: dict[str, float] = {}
         self._lock = threading.Lock()
         self._bar = Progress(
             SpinnerColumn(),
@@ -76,37 +76,34 @@ class Estimate(AbstractContextManager["Estimate"]):
     @contextmanager
     def job(self, job: Job) -> Iterator[None]:
         """Time a job."""
-        name = job.candidate.name
-        self._bar.update(self._task, description=f"{name}, {job.inputs}, fold {job.fold}")
+        self._bar.update(self._task, description=job.label)
         began = time.monotonic()
         yield
         seconds = time.monotonic() - began
         with self._lock:
             self._open.remove(job)
-            self._took.setdefault(name, []).append(seconds)
+            self._took.setdefault(job.name, []).append(seconds)
+            self._typical[job.name] = job.seconds
             left = f"about {minutes(self.seconds_left())} left"
         self._bar.update(self._task, advance=1, left=left)
         if not console.is_terminal:
-            say(f"{name}, {job.inputs}, fold {job.fold}: {seconds:.0f} s; {left}")
+            say(f"{job.label}: {seconds:.0f} s; {left}")
 
     def seconds_left(self) -> float:
         """Return the seconds that the open jobs will take on all workers."""
-        return sum(self._expected(job.candidate) for job in self._open) / self._workers
+        return sum(self._expected(job) for job in self._open) / self._workers
 
-    def _expected(self, candidate: Candidate) -> float:
-        took = self._took.get(candidate.name)
+    def _expected(self, job: Job) -> float:
+        took = self._took.get(job.name)
         if took:
             return sum(took) / len(took)
-        return candidate.seconds * self._rows / _TYPICAL_ROWS * self._pace()
+        return job.seconds * self._rows / _TYPICAL_ROWS * self._pace()
 
     def _pace(self) -> float:
-        """Return how much longer than typical the finished candidates took on this machine."""
-        typical = took = 0.0
-        for candidate in {job.candidate.name: job.candidate for job in self._open}.values():
-            mine = self._took.get(candidate.name, [])
-            took += sum(mine)
-            typical += len(mine) * candidate.seconds * self._rows / _TYPICAL_ROWS
-        return took / typical if typical else 1.0
+        """Return how much longer than typical the finished ones took on this machine."""
+        scale = self._rows / _TYPICAL_ROWS
+        typical = sum(self._typical[name] * len(took) * scale for name, took in self._took.items())
+        return sum(map(sum, self._took.values())) / typical if typical else 1.0
 
 
 def minutes(seconds: float) -> str:

@@ -142,7 +142,7 @@ def checked_coverage(
     right: NDArray[np.bool_],
     folds: NDArray[np.int64],
     precision: float,
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     """Return coverage and precision at thresholds that each fold got from the other folds."""
     passed = np.zeros(len(right), np.bool_)
     for fold in np.unique(folds):
@@ -152,6 +152,6 @@ def checked_coverage(
         )
     return {
         "asked": precision,
-        "coverage": float(passed.mean()) if len(passed) else 0.0,
-        "precision": float(right[passed].mean()) if passed.any() else float("nan"),
+        "coverage": float(passed.mean()),
+        "precision": float(right[passed].mean()) if passed.any() else None,
     }

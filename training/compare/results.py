@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle import keys
+from aisle.errors import ObjectNotFoundError
 from aisle.store import Store
 from training.compare import protocol
 from training.compare.candidates.base import Candidate
 from training.compare.protocol import Table
+from training.compare.research.finding import Finding, Section
+from training.runs import to_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,27 @@ def result_key(data_id: str, candidate: Candidate, table: Table, fold: int) -> s
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
     return keys.comparison_result(data_id, candidate.name, f"{table.name}-{fold}-{digest}.npz")
+
+
+def finding_key(data_id: str, section: Section) -> str:
+    """Return where the finding of a research section is kept."""
+    name = f"{section.name}-{protocol.VERSION}-{section.version}.json"
+    return keys.comparison_result(data_id, "research", name)
+
+
+def save_finding(store: Store, key: str, finding: Finding) -> None:
+    """Write a finding to the store."""
+    store.put(key, to_json(asdict(finding)))
+
+
+def load_finding(store: Store, data_id: str, section: Section) -> dict[str, Any] | None:
+    """Return a finding as plain data, None where there is none."""
+    try:
+        data = store.get(finding_key(data_id, section)).data
+    except ObjectNotFoundError:
+        return None
+    found: dict[str, Any] = json.loads(data)
+    return found
 
 
 def save(store: Store, key: str, result: FoldResult) -> None:

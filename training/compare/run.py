@@ -1,6 +1,7 @@
 """Run candidates on folds, each in a process of its own, and keep what they come to."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -8,7 +9,9 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
+from uuid import uuid4
 
 import joblib
 
@@ -18,7 +21,9 @@ from training.compare.candidates import CANDIDATES
 from training.compare.candidates.base import Candidate
 from training.compare.estimate import Estimate
 from training.compare.protocol import INPUTS, Catalogue, Table, make_table
-from training.compare.worker import CATALOGUE, Job
+from training.compare.research import SECTIONS
+from training.compare.research.finding import Section
+from training.compare.worker import CATALOGUE, Job, shared_folder
 from training.progress import say
 
 # Libraries that would take all cores: everything is measured on one.
@@ -37,12 +42,13 @@ _LAST_WORDS = 300
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to compare: candidates by name, folds and tables."""
+    """What to compare: candidates by name, folds and tables; and research sections to answer."""
 
     catalogue: Catalogue
     candidates: tuple[str, ...]
     folds: tuple[int, ...]
     tables: tuple[Table, ...]
+    sections: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -59,7 +65,6 @@ def make_plan(
     candidates: Sequence[str],
     folds: Sequence[int],
     minima: Sequence[int],
-    inputs: Sequence[str] = tuple(INPUTS),
 ) -> Plan:
     """Return a plan; the members of ensembles join it, and tables of one class are left out."""
     wanted = set(candidates)
@@ -67,7 +72,7 @@ def make_plan(
         wanted |= set(CANDIDATES[name].members)
     tables = []
     for minimum in minima:
-        made = [make_table(catalogue, minimum, name) for name in inputs]
+        made = [make_table(catalogue, minimum, name) for name in INPUTS]
         if None in made:
             say(f"No table with classes of at least {minimum} products: fewer than two are left.")
         tables += [table for table in made if table is not None]
@@ -76,23 +81,24 @@ def make_plan(
 
 
 def run(plan: Plan, store: Store, *, workers: int) -> Outcome:
-    """Run what the store does not have yet; return what could not be."""
+    """Run what the store does not have yet, also sections; return what could not be."""
     outcome = Outcome()
     able = []
     for name in plan.candidates:
         missing = missing_packages(name)
         if missing:
-            outcome.missing[name] = f"not installed: {', '.join(missing)}; `make research` does it"
+            outcome.missing[name] = _not_installed(missing)
             say(f"{name} is left out, {outcome.missing[name]}.")
         else:
             able.append(name)
     plan = replace(plan, candidates=tuple(able))
-    units = [
-        unit
+    units: list[list[OpenJob | OpenSection]] = [
+        list(_open_jobs(plan, store, inputs, fold))
         for inputs in dict.fromkeys(table.inputs for table in plan.tables)
         for fold in plan.folds
-        if (unit := list(_open_jobs(plan, store, inputs, fold)))
     ]
+    units += [[one] for one in _open_sections(plan, store, outcome)]
+    units = [unit for unit in units if unit]
     if not units:
         return outcome
     with tempfile.TemporaryDirectory(prefix="aisle-compare-") as folder:
@@ -126,6 +132,51 @@ class OpenJob:
     fold: int
     minima: tuple[int, ...]
 
+    @property
+    def name(self) -> str:
+        """The candidate's name."""
+        return self.candidate.name
+
+    @property
+    def label(self) -> str:
+        """The candidate, its inputs and the fold."""
+        return f"{self.name}, {self.inputs}, fold {self.fold}"
+
+    @property
+    def seconds(self) -> float:
+        """What the candidate takes typically."""
+        return self.candidate.seconds
+
+    def job(self, store_url: str, folder: Path) -> Job:
+        """Return what the worker is told."""
+        return Job(store_url, str(folder), self.name, self.inputs, self.fold, self.minima)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSection:
+    """A research section that the store has no finding of."""
+
+    section: Section
+
+    @property
+    def name(self) -> str:
+        """The section's name."""
+        return self.section.name
+
+    @property
+    def label(self) -> str:
+        """The section's name, said to be one."""
+        return f"research: {self.name}"
+
+    @property
+    def seconds(self) -> float:
+        """What the section takes typically."""
+        return self.section.seconds
+
+    def job(self, store_url: str, folder: Path) -> Job:
+        """Return what the worker is told."""
+        return Job(store_url, str(folder), section=self.name)
+
 
 def _open_jobs(plan: Plan, store: Store, inputs: str, fold: int) -> Iterator[OpenJob]:
     for name in plan.candidates:
@@ -140,6 +191,21 @@ def _open_jobs(plan: Plan, store: Store, inputs: str, fold: int) -> Iterator[Ope
             yield OpenJob(candidate, inputs, fold, minima)
 
 
+def _open_sections(plan: Plan, store: Store, outcome: Outcome) -> Iterator[OpenSection]:
+    for name in plan.sections:
+        section = SECTIONS[name]
+        missing = [one for module, one in section.packages if find_spec(module) is None]
+        if missing:
+            outcome.missing[f"research: {name}"] = _not_installed(missing)
+            say(f"Section {name} is left out, {_not_installed(missing)}.")
+        elif not store.exists(results.finding_key(plan.catalogue.id, section)):
+            yield OpenSection(section)
+
+
+def _not_installed(missing: Sequence[str]) -> str:
+    return f"not installed: {', '.join(missing)}; `make research` does it"
+
+
 class _Runner:
     """Run the jobs of a fold and its inputs one after the other: they share features."""
 
@@ -152,14 +218,15 @@ class _Runner:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, unit: Sequence[OpenJob]) -> None:
+    def run(self, unit: Sequence[OpenJob | OpenSection]) -> None:
         for job in unit:
             if self._stopped:
                 return
             with self._estimate.job(job):
                 self._run(job)
-        for file in (self._folder / f"{unit[0].inputs}-{unit[0].fold}").glob("*"):
-            file.unlink()
+        first = unit[0]
+        if isinstance(first, OpenJob):
+            shutil.rmtree(shared_folder(self._folder, first.inputs, first.fold), ignore_errors=True)
 
     def stop(self) -> None:
         """End the processes that are running."""
@@ -168,20 +235,19 @@ class _Runner:
             for process in self._running:
                 process.terminate()
 
-    def _run(self, job: OpenJob) -> None:
-        name = job.candidate.name
-        path = self._folder / f"{name}-{job.inputs}-{job.fold}.json"
-        url = self._store.url
-        Job(url, str(self._folder), name, job.inputs, job.fold, job.minima).write(path)
+    def _run(self, job: OpenJob | OpenSection) -> None:
+        path = self._folder / f"{uuid4().hex}.json"
+        job.job(self._store.url, self._folder).write(path)
         with self._lock:
             if self._stopped:
                 return
+            alone = isinstance(job, OpenJob) and job.candidate.all_cores
             process = subprocess.Popen(  # noqa: S603  # our own module
                 [sys.executable, "-m", "training.compare.worker", str(path)],
-                env=os.environ | _ONE_THREAD,
+                env=os.environ | ({} if alone else _ONE_THREAD),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stderr=None if alone else subprocess.PIPE,
                 text=True,
             )
             self._running.add(process)
@@ -190,11 +256,10 @@ class _Runner:
             self._running.discard(process)
             if process.returncode and not self._stopped:
                 reason = _last_words(errors) or f"it ended with {process.returncode}"
-                where = f"{job.inputs}, fold {job.fold}"
-                self._outcome.failed[f"{name} ({where})"] = reason
-                say(f"{name} failed on {where}: {reason}")
+                self._outcome.failed[job.label] = reason
+                say(f"{job.label} failed: {reason}")
 
 
-def _last_words(errors: str) -> str:
-    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+def _last_words(errors: str | None) -> str:
+    lines = [line.strip() for line in (errors or "").splitlines() if line.strip()]
     return lines[-1][:_LAST_WORDS] if lines else ""

@@ -15,13 +15,18 @@ from numpy.typing import NDArray
 
 from aisle.errors import ObjectNotFoundError
 from aisle.store import Store
-from training.compare import measures, results
+from training.compare import measures, results, trust
 from training.compare.candidates import CANDIDATES, SHIPPED
-from training.compare.measures import paired_difference, quality
+from training.compare.measures import f1_by_class, paired_difference, quality
 from training.compare.protocol import OTHER, Catalogue, Table
 from training.compare.results import Costs, FoldResult
 from training.compare.run import Outcome, Plan
 
+_FULL = "attributes"
+_DRAWN = 3
+"""So many peers are drawn beside the shipped model."""
+Pooled = dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""By candidate, rows and probabilities of all folds."""
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "onnxruntime")
 
 
@@ -38,6 +43,7 @@ def summarise(plan: Plan, store: Store, outcome: Outcome, *, command: str) -> di
         },
         "folds": list(plan.folds),
         "tables": [summarise_table(plan, store, table) for table in plan.tables],
+        "levels": _levels(plan, store),
         "left_out": outcome.missing | outcome.failed,
         "about": about(command, plan.candidates),
     }
@@ -47,7 +53,7 @@ def summarise_table(plan: Plan, store: Store, table: Table) -> dict[str, Any]:
     """Return the figures of every candidate in a table, and what the shipped model is ahead by."""
     catalogue = plan.catalogue
     targets = table.targets(catalogue.labels)
-    pooled: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]] = {}
+    pooled: Pooled = {}
     candidates = []
     for name in plan.candidates:
         found = fold_results(plan, store, table, name)
@@ -77,7 +83,53 @@ def summarise_table(plan: Plan, store: Store, table: Table) -> dict[str, Any]:
         "share_of_other": float(np.mean(targets == len(table.classes) - 1)),
         "candidates": candidates,
         "ahead": _ahead(catalogue, targets, pooled),
+        **_details(plan, store, table, targets, pooled),
     }
+
+
+def _details(
+    plan: Plan, store: Store, table: Table, targets: NDArray[np.int64], pooled: Pooled
+) -> dict[str, Any]:
+    """Return curves and classes of the shipped model beside the peers that come closest."""
+    f1 = {
+        name: f1_by_class(targets[rows], one.argmax(axis=1), len(table.classes))
+        for name, (rows, one) in pooled.items()
+    }
+    peers = sorted(
+        (name for name in pooled if name != SHIPPED), key=lambda name: -float(f1[name].mean())
+    )
+    drawn = [name for name in (SHIPPED, *peers[:_DRAWN]) if name in pooled]
+    support = np.bincount(targets[np.isin(plan.catalogue.folds, plan.folds)])
+    found = fold_results(plan, store, table, SHIPPED)
+    return {
+        "curves": {
+            name: {
+                "threshold": trust.curve(targets[pooled[name][0]], pooled[name][1]),
+                "reliability": trust.reliability(targets[pooled[name][0]], pooled[name][1]),
+            }
+            for name in drawn
+        },
+        "by_class": [
+            {
+                "category": category,
+                "products": int(support[at]) if at < len(support) else 0,
+                "f1": {name: float(f1[name][at]) for name in drawn},
+            }
+            for at, category in enumerate(class_names(plan.catalogue, table))
+        ],
+        "coverage": trust.folded(table, targets, found) if found else [],
+        "situations": (trust.situations(targets, found) if found and table.inputs == _FULL else []),
+    }
+
+
+def _levels(plan: Plan, store: Store) -> dict[str, Any]:
+    """Return what the shipped model's confidence is worth at each level, for each of the inputs."""
+    levels = {}
+    for table in plan.tables:
+        found = fold_results(plan, store, table, SHIPPED)
+        if found and table.inputs not in levels:
+            levels[table.inputs] = trust.by_level(plan.catalogue, found)
+    return levels
 
 
 def fold_results(plan: Plan, store: Store, table: Table, name: str) -> list[FoldResult] | None:
@@ -128,7 +180,7 @@ def command_line() -> str:
 def _ahead(
     catalogue: Catalogue,
     targets: NDArray[np.int64],
-    pooled: dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]],
+    pooled: Pooled,
 ) -> dict[str, Any]:
     """Return by how much the shipped model is better than each peer on the same rows."""
     if SHIPPED not in pooled:

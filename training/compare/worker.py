@@ -24,6 +24,7 @@ from training.compare.candidates import CANDIDATES
 from training.compare.candidates.base import Candidate, Fitted, FoldedLate, Trained, Training
 from training.compare.features import Shared
 from training.compare.protocol import Catalogue, Table, make_table
+from training.compare.research import SECTIONS
 from training.compare.results import Costs, FoldResult
 
 CATALOGUE = "catalogue.joblib"
@@ -35,14 +36,15 @@ _SMALLEST_CLOCK_STEP = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What to run: a candidate on a fold, for the tables of some minima and one input."""
+    """What to run: a candidate on a fold, for some tables of one input; or a research section."""
 
     store_url: str
     folder: str
-    candidate: str
-    inputs: str
-    fold: int
-    minima: tuple[int, ...]
+    candidate: str = ""
+    inputs: str = ""
+    fold: int = 0
+    minima: tuple[int, ...] = ()
+    section: str = ""
 
     def write(self, path: Path) -> None:
         """Write the job for a process to read."""
@@ -55,10 +57,20 @@ class Job:
         return cls(**found | {"minima": tuple(found["minima"])})
 
 
+def shared_folder(folder: Path, inputs: str, fold: int) -> Path:
+    """Return where candidates on a fold find what they share."""
+    return folder / f"{inputs}-{fold}"
+
+
 def run(job: Job, candidates: dict[str, Candidate] = CANDIDATES) -> None:
     """Run a job; its results are in the store as soon as each is there."""
     store = open_store(job.store_url)
     catalogue: Catalogue = joblib.load(Path(job.folder, CATALOGUE))
+    if job.section:
+        section = SECTIONS[job.section]
+        finding = section.answer(catalogue)
+        results.save_finding(store, results.finding_key(catalogue.id, section), finding)
+        return
     candidate = candidates[job.candidate]
     tables = [
         table
@@ -148,7 +160,7 @@ class _Run:
 
     def _made(self, labels: NDArray[np.int64], table: str) -> Training:
         rows, job = self._train, self._job
-        folder = Path(job.folder, f"{job.inputs}-{job.fold}")
+        folder = shared_folder(Path(job.folder), job.inputs, job.fold)
         return Training(
             rows=[self._catalogue.rows[row] for row in rows],
             labels=labels,

@@ -1,7 +1,7 @@
 """Decision trees: a random forest, and three libraries for gradient boosting.
 
-The boosted ones get the 256 dimensions of a truncated SVD or the few thousand terms with the
-largest chi-squared, whichever served them better: on all terms they take many minutes a fold.
+They get the 256 dimensions of a truncated SVD or the few thousand terms with the largest
+chi-squared, whichever served them better: on all terms they take many minutes a fold.
 """
 
 import logging
@@ -48,7 +48,9 @@ class XGBoost(Trained):
     terms: int = 3000
     rounds: int = 60
     depth: int = 6
-    learning_rate: float = 0.3
+    learning_rate: float = 0.2
+    min_child_weight: float = 0.05
+    share_of_features: float = 0.3
 
     def fit(self, training: Training) -> Fitted:
         """Fit on the terms with the largest chi-squared."""
@@ -59,6 +61,8 @@ class XGBoost(Trained):
             n_estimators=self.rounds,
             max_depth=self.depth,
             learning_rate=self.learning_rate,
+            min_child_weight=self.min_child_weight,
+            colsample_bytree=self.share_of_features,
             tree_method="hist",
             n_jobs=1,
             random_state=_SEED,
@@ -77,7 +81,7 @@ class LightGBM(Trained):
     terms: int = 3000
     rounds: int = 80
     leaves: int = 15
-    learning_rate: float = 0.15
+    learning_rate: float = 0.1
 
     def fit(self, training: Training) -> Fitted:
         """Fit on the terms with the largest chi-squared."""
@@ -133,6 +137,7 @@ def boosted(*, rounds: int, leaves: int, learning_rate: float) -> Any:  # noqa: 
         min_sum_hessian_in_leaf=1e-3,
         reg_lambda=1.0,
         max_delta_step=1.0,
+        min_child_samples=5,
         n_jobs=1,
         random_state=_SEED,
         verbose=-1,
