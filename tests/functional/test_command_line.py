@@ -28,6 +28,7 @@ GROUPS = [[], ["data"], ["model"], ["stage"]]
 COMMANDS = [
     ["serve"],
     ["classify"],
+    ["compare"],
     ["data", "sample"],
     ["data", "describe"],
     ["data", "snapshots"],

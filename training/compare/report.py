@@ -274,11 +274,10 @@ def rows_of(columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> str:
     | linear | 0.9326 |
     """
     columns = list(columns)
-    lines = [
-        _line(columns),
-        "| --- |" + " ---: |" * (len(columns) - 1),
-        *(_line(map(_cell, row)) for row in rows),
-    ]
+    lines = [_line(columns), "| --- |" + " ---: |" * (len(columns) - 1)]
+    for row in rows:
+        cells = [*map(_cell, row)]
+        lines.append(_line(cells + [""] * (len(columns) - len(cells))))
     return "\n".join(lines)
 
 

@@ -37,6 +37,7 @@ _ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
+WORKER = ("-m", "training.compare.worker")
 _LAST_WORDS = 300
 
 
@@ -243,7 +244,7 @@ class _Runner:
                 return
             alone = isinstance(job, OpenJob) and job.candidate.all_cores
             process = subprocess.Popen(  # noqa: S603  # our own module
-                [sys.executable, "-m", "training.compare.worker", str(path)],
+                [sys.executable, *WORKER, str(path)],
                 env=os.environ | ({} if alone else _ONE_THREAD),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

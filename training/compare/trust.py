@@ -84,7 +84,7 @@ def curve(true: NDArray[np.int64], probabilities: NDArray[np.float32]) -> list[l
     """Return points of the threshold curve: coverage and the precision of what is covered."""
     confidence = probabilities.max(axis=1)
     right = (probabilities.argmax(axis=1) == true)[np.argsort(-confidence, kind="stable")]
-    counts = np.unique(np.linspace(len(right) / _CURVE, len(right), _CURVE).astype(int))
+    counts = np.unique(np.linspace(1, len(right), _CURVE).astype(int))
     precision = np.cumsum(right)[counts - 1] / counts
     return [
         [float(count) / len(right), float(one)]

@@ -8,14 +8,19 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from aisle.product import Product
 from aisle.text import normalize
-from training.compare.protocol import MINIMA, Catalogue
-from training.compare.research.finding import Finding, Section, listed, signed
-from training.compare.research.instrument import cross_validate, part_of
+from training.compare.protocol import Catalogue
+from training.compare.research.finding import Finding, Section, interval, listed
+from training.compare.research.instrument import (
+    FIGURES,
+    GAINS,
+    cross_validate,
+    figures,
+    gain,
+    part_of,
+)
 
 _TAG = re.compile(r"<[^<>]*>")
 _MARK = re.compile(r"([^\w\s])")
-_NOISE = 0.002
-"""Smaller differences than this come and go with the folds."""
 
 
 def _raw(product: Product) -> str:
@@ -72,33 +77,22 @@ def answer(catalogue: Catalogue) -> Finding:
     part = part_of(catalogue)
     found = {name: cross_validate(catalogue, part, _alone(way)) for name, way in ways.items()}
     first, *others = found
-    base = found[first]
     gains = {
-        name: [
-            each["accuracy"] - one["accuracy"] for each, one in zip(found[name], base, strict=True)
-        ]
+        name: [gain(part, one, base) for one, base in zip(found[name], found[first], strict=True)]
         for name in others
     }
-    helps = [name for name, gain in gains.items() if min(gain) > _NOISE]
-    hurts = [name for name, gain in gains.items() if max(gain) < -_NOISE]
+    helps = [name for name, each in gains.items() if any(one["low"] > 0 for one in each)]
+    hurts = [name for name, each in gains.items() if any(one["high"] < 0 for one in each)]
     return Finding(
-        columns=(
-            "text",
-            *(f"{what} {minimum}" for minimum in MINIMA for what in ("accuracy", "macro-F1")),
-            "accuracy gained",
-        ),
+        columns=("text", *FIGURES, *GAINS),
         rows=tuple(
-            (
-                name,
-                *(value for one in scores for value in (one["accuracy"], one["macro_f1"])),
-                " / ".join(map(signed, gains[name])) if name in gains else None,
-            )
-            for name, scores in found.items()
+            (name, *figures(answers), *map(interval, gains.get(name, ())))
+            for name, answers in found.items()
         ),
         sentence=(
-            f"Better than the normalisation as it is, in both tables by more than {_NOISE}: "
-            f"{listed(helps)}. Worse in both: {listed(hurts)}. The rest makes no difference that "
-            "the folds can tell."
+            "Surely better than the normalisation as it is, in one table at least: "
+            f"{listed(helps)}. Surely worse: {listed(hurts)}. Of the rest the folds cannot tell "
+            "whether it makes a difference."
         ),
     )
 

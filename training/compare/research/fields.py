@@ -5,9 +5,16 @@ from collections.abc import Callable, Sequence
 from aisle.product import Product
 from aisle.text import normalize
 from training.compare.features import attributes_of, text_of
-from training.compare.protocol import MINIMA, Catalogue
-from training.compare.research.finding import Finding, Section, signed
-from training.compare.research.instrument import cross_validate, part_of
+from training.compare.protocol import Catalogue
+from training.compare.research.finding import Finding, Section, interval, signed
+from training.compare.research.instrument import (
+    FIGURES,
+    GAINS,
+    cross_validate,
+    figures,
+    gain,
+    part_of,
+)
 
 
 def _tokens(product: Product, prefix: str) -> str:
@@ -38,34 +45,29 @@ def answer(catalogue: Catalogue) -> Finding:
     """Compare the ways to make features of the fields."""
     part = part_of(catalogue)
     found = {name: cross_validate(catalogue, part, way) for name, way in WAYS.items()}
-    base = found["one field"]
+    first, *others = found
+    gains = {
+        name: [gain(part, one, base) for one, base in zip(found[name], found[first], strict=True)]
+        for name in others
+    }
 
-    def gain(name: str) -> str:
-        pairs = zip(found[name], base, strict=True)
-        return " / ".join(signed(one["accuracy"] - other["accuracy"]) for one, other in pairs)
+    def brings(name: str) -> str:
+        return " / ".join(signed(one["difference"]) for one in gains[name])
 
     return Finding(
-        columns=(
-            "features",
-            *(f"{what} {minimum}" for minimum in MINIMA for what in ("accuracy", "macro-F1")),
-            "accuracy gained",
-        ),
+        columns=("features", *FIGURES, *GAINS),
         rows=tuple(
-            (
-                name,
-                *(value for one in scores for value in (one["accuracy"], one["macro_f1"])),
-                gain(name),
-            )
-            for name, scores in found.items()
+            (name, *figures(answers), *map(interval, gains.get(name, ())))
+            for name, answers in found.items()
         ),
         sentence=(
-            f"Two fields instead of one change accuracy by {gain('two fields')} (tables of 100 / "
-            f"20), the name once more by {gain('one field, and the name once more')}; the "
-            f"manufacturer brings {gain('one field + manufacturer')}, the price "
-            f"{gain('one field + price')}, both {gain('one field + manufacturer + price')}. The "
-            "schema has no type of product that could be a feature: the shop's own `type` column "
-            "is not read, since it says what kind of offer a row is. Whether a name is there at "
-            "all is no feature either: in data of several origins it tells how deep the label is."
+            f"Two fields instead of one change accuracy by {brings('two fields')} (tables of 100 / "
+            f"20), the name once more by {brings('one field, and the name once more')}; the "
+            f"manufacturer brings {brings('one field + manufacturer')}, the price "
+            f"{brings('one field + price')}, both {brings('one field + manufacturer + price')}. "
+            "A type of product is no field of the catalogues read here, so it cannot be a feature. "
+            "Whether a name is there at all must not be one: in data of several origins it tells "
+            "how deep the label is."
         ),
     )
 

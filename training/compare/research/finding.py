@@ -1,6 +1,6 @@
 """What a research section comes to: a table and a sentence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from training.compare.protocol import Catalogue
@@ -38,6 +38,15 @@ def signed(value: float) -> str:
     ('+0.0123', '-0.5000')
     """
     return f"{value:+.4f}"
+
+
+def interval(one: Mapping[str, float]) -> str:
+    """Say a difference with its interval.
+
+    >>> interval({"difference": 0.01, "low": -0.002, "high": 0.02})
+    '+0.0100 (-0.0020 to +0.0200)'
+    """
+    return f"{signed(one['difference'])} ({signed(one['low'])} to {signed(one['high'])})"
 
 
 def listed(names: Sequence[str]) -> str:

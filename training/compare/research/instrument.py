@@ -14,26 +14,30 @@ from sklearn.svm import LinearSVC
 
 from aisle.product import Product
 from training import parameters
-from training.compare.measures import f1_by_class
+from training.compare.measures import f1_by_class, paired_difference
 from training.compare.protocol import MINIMA, OTHER, Catalogue
 from training.prepare import clean, group_of, split_of
 
 FOLDS = 3
 _C = 0.5
 _TOLERANCE = 1e-2
+_RESAMPLES = 500
 
 Blocks = Callable[[Product], Sequence[str]]
 """A product to the texts that each get a block of features of their own."""
-Score = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows that may be looked at, by split, and their group's number among the folds."""
+    """The rows that may be looked at, by split, with the groups of `rows`.
+
+    `folds` int64 are of all rows of the catalogue.
+    """
 
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     folds: NDArray[np.int64]
+    groups: tuple[str, ...]
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -42,13 +46,16 @@ class Part:
 
 
 def part_of(catalogue: Catalogue) -> Part:
-    """Return the rows outside the frozen test; `folds` int64 are of all rows of the catalogue."""
+    """Return the rows outside the frozen test."""
     settings = parameters.load().prepare
     splits = [split_of(group_of(clean(row.product)), settings) for row in catalogue.rows]
     return Part(
         train=np.array([at for at, one in enumerate(splits) if one == "train"], np.int64),
         validation=np.array([at for at, one in enumerate(splits) if one == "validation"], np.int64),
         folds=np.array([int(group[-8:], 16) % FOLDS for group in catalogue.groups], np.int64),
+        groups=tuple(
+            group for group, one in zip(catalogue.groups, splits, strict=True) if one != "test"
+        ),
     )
 
 
@@ -100,14 +107,33 @@ def targets(labels: Sequence[str], counts: dict[str, int], minimum: int) -> NDAr
     return np.array([numbers.get(label, len(kept)) for label in labels], np.int64)
 
 
-def score(true: NDArray[np.int64], chosen: NDArray[np.int64]) -> Score:
-    """Return accuracy and macro-F1 over the classes that occur."""
-    classes = int(max(true.max(), chosen.max())) + 1
-    there = np.bincount(true, minlength=classes) > 0
-    return {
-        "accuracy": float((true == chosen).mean()),
-        "macro_f1": float(f1_by_class(true, chosen, classes)[there].mean()),
-    }
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The classes chosen for products, beside the true ones: int64 (products,)."""
+
+    true: NDArray[np.int64]
+    chosen: NDArray[np.int64]
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return float((self.true == self.chosen).mean())
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean F1 of the classes that occur."""
+        classes = int(max(self.true.max(), self.chosen.max())) + 1
+        there = np.bincount(self.true, minlength=classes) > 0
+        return float(f1_by_class(self.true, self.chosen, classes)[there].mean())
+
+
+def gain(part: Part, ours: Answers, theirs: Answers) -> dict[str, float]:
+    """Return the accuracy that one way to the same answers gains over another, and its interval."""
+    found = paired_difference(
+        ours.true, ours.chosen, theirs.chosen, part.groups, resamples=_RESAMPLES
+    )
+    accuracy: dict[str, float] = found["accuracy"]
+    return accuracy
 
 
 def cross_validate(
@@ -117,8 +143,8 @@ def cross_validate(
     *,
     minima: Sequence[int] = MINIMA,
     folds: NDArray[np.int64] | None = None,
-) -> list[Score]:
-    """Return the scores of features, one for each minimum, over grouped folds of the part.
+) -> list[Answers]:
+    """Return the answers that features lead to, for each minimum, over grouped folds of the part.
 
     `folds` int64 (all rows) take the place of the part's own.
     """
@@ -138,8 +164,18 @@ def cross_validate(
             else:
                 mine[outside] = target[inside][0]
     return [
-        score(target[rows], mine[rows]) for target, mine in zip(all_targets, chosen, strict=True)
+        Answers(target[rows], mine[rows]) for target, mine in zip(all_targets, chosen, strict=True)
     ]
+
+
+FIGURES = tuple(f"{what} {minimum}" for minimum in MINIMA for what in ("accuracy", "macro-F1"))
+"""Columns of `figures`."""
+GAINS = tuple(f"accuracy gained {minimum} (95 %)" for minimum in MINIMA)
+
+
+def figures(answers: Sequence[Answers]) -> list[float]:
+    """Return accuracy and macro-F1 of each table."""
+    return [value for one in answers for value in (one.accuracy, one.macro_f1)]
 
 
 def label_counts(catalogue: Catalogue) -> dict[str, int]:

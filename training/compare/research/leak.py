@@ -3,9 +3,9 @@
 import numpy as np
 
 from training.compare.features import text_of
-from training.compare.protocol import MINIMA, Catalogue
+from training.compare.protocol import Catalogue
 from training.compare.research.finding import Finding, Section, signed
-from training.compare.research.instrument import FOLDS, cross_validate, part_of
+from training.compare.research.instrument import FIGURES, FOLDS, cross_validate, figures, part_of
 
 
 def answer(catalogue: Catalogue) -> Finding:
@@ -19,18 +19,15 @@ def answer(catalogue: Catalogue) -> Finding:
     }
     shared = 1 - len({catalogue.groups[row] for row in part.rows}) / len(part.rows)
     gains = " / ".join(
-        signed(one["accuracy"] - other["accuracy"])
+        signed(one.accuracy - other.accuracy)
         for one, other in zip(found["random"], found["grouped by description"], strict=True)
     )
     return Finding(
         columns=(
             "split",
-            *(f"{what} {minimum}" for minimum in MINIMA for what in ("accuracy", "macro-F1")),
+            *FIGURES,
         ),
-        rows=tuple(
-            (name, *(value for one in scores for value in (one["accuracy"], one["macro_f1"])))
-            for name, scores in found.items()
-        ),
+        rows=tuple((name, *figures(answers)) for name, answers in found.items()),
         sentence=(
             f"A random split flatters the same model by {gains} accuracy (tables of 100 / 20): "
             f"{shared:.1%} of the products repeat a description. All other figures are grouped."

@@ -8,12 +8,13 @@ from training.compare.features import text_of
 from training.compare.protocol import MINIMA, Catalogue
 from training.compare.research.finding import Finding, Section
 from training.compare.research.instrument import (
+    FIGURES,
     FOLDS,
+    Answers,
     features,
     label_counts,
     linear,
     part_of,
-    score,
     targets,
 )
 
@@ -43,9 +44,9 @@ def answer(catalogue: Catalogue) -> Finding:
             for table, minimum in enumerate(MINIMA):
                 wanted = targets(catalogue.labels, counts, minimum)
                 chosen = linear(train, wanted[inside]).predict(test)
-                found = score(wanted[outside], chosen)
-                errors[table, at, fold] = 1 - found["accuracy"]
-                macro[table, at, fold] = found["macro_f1"]
+                found = Answers(wanted[outside], chosen)
+                errors[table, at, fold] = 1 - found.accuracy
+                macro[table, at, fold] = found.macro_f1
     promised = [extrapolate(sizes, errors[table], WHOLE) for table in range(len(MINIMA))]
     size = sizes[-1].mean()
     sentences = ", ".join(
@@ -57,7 +58,7 @@ def answer(catalogue: Catalogue) -> Finding:
         columns=(
             "share of the training rows",
             "products",
-            *(f"{what} {minimum}" for minimum in MINIMA for what in ("accuracy", "macro-F1")),
+            *FIGURES,
         ),
         rows=tuple(
             (

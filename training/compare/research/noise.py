@@ -11,12 +11,13 @@ from training.compare.features import text_of
 from training.compare.protocol import MINIMA, Catalogue
 from training.compare.research.finding import Cell, Finding, Section, signed
 from training.compare.research.instrument import (
+    FIGURES,
     FOLDS,
+    Answers,
     features,
     label_counts,
     linear,
     part_of,
-    score,
     targets,
 )
 
@@ -41,8 +42,8 @@ def answer(catalogue: Catalogue) -> Finding:
         for minimum in MINIMA:
             labels = wanted[minimum][part.train]
             model = linear(train[kept], labels[kept], weights[kept])
-            found = score(wanted[minimum][part.validation], model.predict(test))
-            cells += [found["accuracy"], found["macro_f1"]]
+            found = Answers(wanted[minimum][part.validation], model.predict(test))
+            cells += [found.accuracy, found.macro_f1]
         return cells
 
     everything = np.ones(len(part.train))
@@ -60,7 +61,7 @@ def answer(catalogue: Catalogue) -> Finding:
         columns=(
             "training rows",
             "rows touched",
-            *(f"{what} {minimum}" for minimum in MINIMA for what in ("accuracy", "macro-F1")),
+            *FIGURES,
         ),
         rows=tuple(rows),
         sentence=(
