@@ -109,7 +109,8 @@ def compare(
     names = _known(only or (QUICK if quick else PEERS), PEERS)
     chosen = _numbers(folds or (_QUICK_FOLDS if quick else _ALL_FOLDS), "--folds", 0, 4)
     minima = _numbers(min_count, "--min-count", 1)
-    catalogue = _catalogue(data, columns, mapping, separator, most=_QUICK_PRODUCTS if quick else 0)
+    most = _QUICK_PRODUCTS if quick else None
+    catalogue = _catalogue(data, columns, mapping, separator, most=most)
     plan = make_plan(catalogue, candidates=names, folds=chosen, minima=minima)
     if research if research is not None else not (quick or only):
         plan = replace(plan, sections=tuple(SECTIONS))
@@ -132,7 +133,7 @@ def _catalogue(
     mapping: Path | None,
     separator: str | None,
     *,
-    most: int,
+    most: int | None,
 ) -> Any:  # noqa: ANN401  # its type is imported when it runs
     """Read the catalogue, a sample of it where `most` is given."""
     from catalogue.columns import columns_from
@@ -148,9 +149,9 @@ def _catalogue(
     rows = list(read_labelled(path, columns=named, skipped=skipped))
     if skipped.reasons:
         say(f"{path.name}: rows left out: {skipped}.")
-    if most:
-        rows = protocol.sample(rows, most)
-    return protocol.make_catalogue(rows)
+    if most is not None:
+        return protocol.make_catalogue(protocol.sample(rows, most))
+    return protocol.make_catalogue(rows, protocol.read_types(path, named))
 
 
 def _numbers(text: str, option: str, least: int, most: int | None = None) -> list[int]:

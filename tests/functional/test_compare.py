@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from aisle.store import open_store
+from catalogue.columns import Columns
 from catalogue.labelled import read_labelled
 from cli.main import main
 from tests.made_up import products, write_catalogue
@@ -275,6 +276,20 @@ def test_names_for_ids_and_own_columns(aisle, tmp_path):
 
 
 # Research.
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_type_is_measured_where_a_shop_has_it(catalogue, tmp_path):
+    """The column `type` is read beside the usable rows, and the section says what it brings."""
+    rows = [{**row, "type": "soft" if "Socks" in str(row["category"]) else None} for row in ROWS]
+    file = write_catalogue(tmp_path / "shop.jsonl", [*rows[:3], {"name": "no category"}, *rows[3:]])
+    types = protocol.read_types(file, Columns())
+    assert len(types) == len(catalogue.rows)
+    typed = protocol.make_catalogue(catalogue.rows, types)
+    count = sum(row.path[-1].name == "Socks" for row in typed.rows)
+    finding = SECTIONS["fields"].answer(typed)
+    assert f"The type, which {count} of 330 products have" in finding.sentence
+    assert "one field + type" in [row[0] for row in finding.rows]
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -4,15 +4,20 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.errors import DataError
-from aisle.product import Path, Product
+from aisle.errors import DataError, InvalidProductError
+from aisle.product import Path as CategoryPath
+from aisle.product import Product
 from aisle.text import normalize
-from catalogue.products import LabelledProduct
+from catalogue.columns import Columns
+from catalogue.products import LabelledProduct, to_labelled
+from catalogue.records import read_records
 
 VERSION = 1
 """Part of every result's name: raise it where the protocol changes."""
@@ -35,7 +40,8 @@ class Catalogue:
 
     `groups` are hashes of the normalised description (the name where there is none): variants of a
     product share theirs, and a group is in one of the `folds` only. `labels` are the ids of the
-    categories at level 3, or of the last one where the path is shorter.
+    categories at level 3, or of the last one where the path is shorter. `types` are what the shop's
+    column `type` says, empty where it has none; no candidate is given them.
     """
 
     rows: tuple[LabelledProduct, ...]
@@ -43,6 +49,7 @@ class Catalogue:
     folds: NDArray[np.int64]
     labels: tuple[str, ...]
     sha256: str
+    types: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -86,7 +93,7 @@ class Table:
         return probabilities @ member
 
 
-def make_catalogue(rows: Sequence[LabelledProduct]) -> Catalogue:
+def make_catalogue(rows: Sequence[LabelledProduct], types: Sequence[str] = ()) -> Catalogue:
     """Group, fold and label products; raise DataError for too few groups to make the folds of."""
     groups = [group_of(row.product) for row in rows]
     folds = np.array([fold_of(group) for group in groups], np.int64)
@@ -107,7 +114,19 @@ def make_catalogue(rows: Sequence[LabelledProduct]) -> Catalogue:
         folds=folds,
         labels=tuple(label_of(row.path) for row in rows),
         sha256=digest.hexdigest(),
+        types=tuple(types),
     )
+
+
+def read_types(source: Path, columns: Columns) -> list[str]:
+    """Return the column `type` of a file's usable rows, "" where there is none."""
+    types = []
+    for record in read_records(source, columns=columns, needs=("category",)):
+        with suppress(InvalidProductError):
+            to_labelled(record)
+            found = record.raw.get("type") if isinstance(record.raw, dict) else None
+            types.append(found if isinstance(found, str) else "")
+    return types
 
 
 def sample(rows: Sequence[LabelledProduct], most: int) -> list[LabelledProduct]:
@@ -127,7 +146,7 @@ def fold_of(group: str) -> int:
     return int(group[:8], 16) % FOLDS
 
 
-def label_of(path: Path) -> str:
+def label_of(path: CategoryPath) -> str:
     """Return the id of the category at level 3, or of the last one before."""
     return path[:LEVEL][-1].id
 

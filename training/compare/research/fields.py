@@ -30,6 +30,7 @@ def _both(product: Product) -> list[str]:
     return [text_of(product), normalize(product.name)]
 
 
+_TYPE = "one field + type"
 WAYS: dict[str, Callable[[Product], Sequence[str]]] = {
     "one field": lambda product: [text_of(product)],
     "two fields": _two,
@@ -45,6 +46,10 @@ def answer(catalogue: Catalogue) -> Finding:
     """Compare the ways to make features of the fields."""
     part = part_of(catalogue)
     found = {name: cross_validate(catalogue, part, way) for name, way in WAYS.items()}
+    typed = sum(map(bool, catalogue.types))
+    if typed:
+        types = [f"\ttype={one}" if one else "" for one in catalogue.types]
+        found[_TYPE] = cross_validate(catalogue, part, WAYS["one field"], more=types)
     first, *others = found
     gains = {
         name: [gain(part, one, base) for one, base in zip(found[name], found[first], strict=True)]
@@ -65,9 +70,14 @@ def answer(catalogue: Catalogue) -> Finding:
             f"20), the name once more by {brings('one field, and the name once more')}; the "
             f"manufacturer brings {brings('one field + manufacturer')}, the price "
             f"{brings('one field + price')}, both {brings('one field + manufacturer + price')}. "
-            "A type of product is no field of the catalogues read here, so it cannot be a feature. "
-            "Whether a name is there at all must not be one: in data of several origins it tells "
-            "how deep the label is."
+            + (
+                f"The type, which {typed:,} of {len(catalogue.rows):,} products have, brings "
+                f"{brings(_TYPE)}; it is not used. "
+                if typed
+                else "There is no column `type`. "
+            )
+            + "Whether a field such as name or type is there at all must not be a feature: in data "
+            "of several origins it tells how deep the label is."
         ),
     )
 

@@ -141,20 +141,23 @@ def cross_validate(
     part: Part,
     blocks: Blocks,
     *,
-    minima: Sequence[int] = MINIMA,
     folds: NDArray[np.int64] | None = None,
+    more: Sequence[str] = (),
 ) -> list[Answers]:
-    """Return the answers that features lead to, for each minimum, over grouped folds of the part.
+    """Return the answers that features lead to, for each table, over grouped folds of the part.
 
-    `folds` int64 (all rows) take the place of the part's own.
+    `folds` int64 (all rows) take the place of the part's own; `more` are the texts of a block that
+    is not made of the product alone.
     """
     made = [blocks(row.product) for row in catalogue.rows]
-    texts = list(zip(*made, strict=True))
+    texts: list[Sequence[str]] = [*zip(*made, strict=True)]
+    if more:
+        texts.append(more)
     counts = label_counts(catalogue)
     folds = part.folds if folds is None else folds
     rows = part.rows
-    all_targets = [targets(catalogue.labels, counts, minimum) for minimum in minima]
-    chosen = [np.zeros(len(catalogue.rows), np.int64) for _ in minima]
+    all_targets = [targets(catalogue.labels, counts, minimum) for minimum in MINIMA]
+    chosen = [np.zeros(len(catalogue.rows), np.int64) for _ in MINIMA]
     for fold in range(FOLDS):
         inside, outside = rows[folds[rows] != fold], rows[folds[rows] == fold]
         train, test = features(texts, inside, outside)
