@@ -69,6 +69,11 @@ def test_folds_do_not_move_as_data_grows(catalogue):
     assert {fold_of(group) for group in catalogue.groups} == set(range(FOLDS))
 
 
+def test_fold_is_of_the_hash():
+    """A fold is the first 32 bits of the group's hash, modulo five, in every process."""
+    assert [fold_of(f"{at:08x}" + "f" * 56) for at in (0, 7, 2**32 - 1)] == [0, 2, 0]
+
+
 def test_labels_are_at_level_three():
     """A label is the id at level 3, the last one before where the path is shorter."""
     path = tuple(Category(f"#{at}", "x") for at in range(5))
