@@ -218,9 +218,9 @@ def _print(found: dict[str, Any]) -> None:
             title_justify="left",
         )
         table.add_column("", no_wrap=True)
-        headings = ("accuracy", "macro-F1", "AUC", "log loss", "ECE", "train, s", "p50, ms", "MB")
+        headings = ("accuracy", "macro-F1", "AUC", "log loss", "ECE", "train s", "p50 ms")
         for heading in headings:
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", no_wrap=True)
         for each in one["candidates"]:
             costs = each["costs"]
             table.add_row(
@@ -231,6 +231,5 @@ def _print(found: dict[str, Any]) -> None:
                 ),
                 f"{costs['fit_seconds']:.0f}",
                 f"{costs['p50_ms']:.2f}",
-                f"{costs['size_bytes'] / 1e6:.1f}",
             )
         console.print(table)

@@ -88,7 +88,7 @@ def run(plan: Plan, store: Store, *, workers: int) -> Outcome:
     for name in plan.candidates:
         missing = missing_packages(name)
         if missing:
-            outcome.missing[name] = _not_installed(missing)
+            outcome.missing[name] = _not_installed(missing, CANDIDATES[name].install)
             say(f"{name} is left out, {outcome.missing[name]}.")
         else:
             able.append(name)
@@ -203,8 +203,8 @@ def _open_sections(plan: Plan, store: Store, outcome: Outcome) -> Iterator[OpenS
             yield OpenSection(section)
 
 
-def _not_installed(missing: Sequence[str]) -> str:
-    return f"not installed: {', '.join(missing)}; `make research` does it"
+def _not_installed(missing: Sequence[str], install: str = Candidate.install) -> str:
+    return f"not installed: {', '.join(missing)}; `{install}` does it"
 
 
 class _Runner:

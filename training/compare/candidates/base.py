@@ -64,6 +64,8 @@ class Candidate(ABC):
     title: ClassVar[str]
     packages: ClassVar[dict[str, str]] = {}
     """What has to be installed: the name to import, and the distribution's."""
+    install: ClassVar[str] = "make research"
+    """The command that installs them."""
     version: ClassVar[int] = 1
     seconds: ClassVar[float] = 20.0
     """About what a fold of 9,000 products takes, for all tables of one input."""

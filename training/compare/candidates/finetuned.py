@@ -37,6 +37,7 @@ class FineTuned(FoldedLate):
         "torch": "torch",
         "transformers": "transformers",
     }
+    install: ClassVar[str] = "make research && .venv/bin/pip install torch transformers"
     seconds: ClassVar[float] = 3600
     all_cores: ClassVar[bool] = True
     min_products: int = 10
