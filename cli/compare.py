@@ -203,16 +203,14 @@ def _list() -> None:
 
 
 def _print(found: dict[str, Any]) -> None:
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
     for one in found["tables"]:
         table = Table(
-            box=SIMPLE_HEAD,
-            padding=(0, 1, 0, 0),
-            pad_edge=False,
+            box=None,
+            padding=(0, 2, 0, 0),
             title=f"{one['inputs']}, {one['classes']} classes of at least {one['min_products']} "
             f"products, {one['share_of_other']:.0%} other",
             title_justify="left",
