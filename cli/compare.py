@@ -210,7 +210,7 @@ def _print(found: dict[str, Any]) -> None:
     for one in found["tables"]:
         table = Table(
             box=None,
-            padding=(0, 2, 0, 0),
+            padding=(0, 1, 0, 0),
             title=f"{one['inputs']}, {one['classes']} classes of at least {one['min_products']} "
             f"products, {one['share_of_other']:.0%} other",
             title_justify="left",
