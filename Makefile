@@ -13,6 +13,7 @@ SAM_INSTALLED := $(SAM_VENV)/.installed
 SAM := SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true \
 	AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),us-east-1) $(SAM_VENV)/bin/sam
 ENV_VARS := .aisle/env-vars.json
+RESEARCH := $(VENV)/.research
 PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback catalogue training cli)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
@@ -38,6 +39,16 @@ $(INSTALLED): pyproject.toml requirements/dev.txt
 	@echo "setup: $(VENV) with $$($(BIN)/python -V); new, it takes about a minute"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+.PHONY: research
+research: $(RESEARCH) ## add to .venv what `aisle compare` compares with (500 MB)
+	@:
+
+# Without dependencies: the lock is complete, and one package asks for torch, which is not used.
+$(RESEARCH): requirements/research.txt $(INSTALLED)
+	@echo "research: 500 MB to install, it takes a minute or two"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/research.txt
 	@touch $@
 
 .PHONY: run
@@ -99,7 +110,7 @@ openapi: setup ## write infra/openapi.json anew from the code
 .PHONY: lock
 lock: setup ## lock the requirements anew (ARGS=--upgrade for the latest of everything)
 	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
-	@for extra in predict feedback training; do \
+	@for extra in predict feedback training research; do \
 		$(COMPILE) pyproject.toml --extra $$extra --constraint requirements/dev.txt \
 			-o requirements/$$extra.txt || exit 1; \
 	done
