@@ -117,7 +117,7 @@ lock: setup ## lock the requirements anew (ARGS=--upgrade for the latest of ever
 	@for group in labs s3; do \
 		$(COMPILE) --group $$group --constraint requirements/dev.txt -o requirements/$$group.txt || exit 1; \
 	done
-	@$(COMPILE) --group sam -o requirements/sam.txt
+	@$(COMPILE) --no-config --group sam -o requirements/sam.txt
 
 .PHONY: clean
 clean: ## remove environments, caches and builds; your data in .aisle stays

@@ -15,6 +15,10 @@ from aisle.bundle import (
     METRICS,
     MODEL,
     MODEL_CARD,
+    NEIGHBOURS,
+    PIECES,
+    RERANKER,
+    VECTORS,
     VOCABULARY,
 )
 from aisle.errors import BundleError
@@ -24,12 +28,16 @@ CONTENT = {
     MODEL: b"\x08\x09model",
     VOCABULARY: b"w:pan\t3\n",
     CATEGORIES: b'{"classes": [], "categories": []}',
+    PIECES: b"pan\n##s\n",
+    VECTORS: b"\x93NUMPY",
+    RERANKER: b"",
+    NEIGHBOURS: b"",
     METRICS: b'{"accuracy": 0.5}',
     GOLDEN: b"",
     MODEL_CARD: "# Kärtchen\n".encode(),
 }
 FACTS = {
-    "features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.5}),
+    "features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.5}, 1.0),
     "documents": 12,
     "answer_thresholds": (0.5, 0.75),
     "dataset": {"snapshot": "s1", "products": {"train": 12}},
@@ -228,8 +236,8 @@ def test_version_does_not_depend_on_descriptions(whole, name):
         {"documents": 13},
         {"answer_thresholds": (0.5, 0.76)},
         {"dataset": {"snapshot": "s2"}},
-        {"features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.25})},
-        {"features": FeatureSpec(2, 3, 5, 3, {"w": 1.0, "c": 0.5})},
+        {"features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.25}, 1.0)},
+        {"features": FeatureSpec(2, 3, 5, 3, {"w": 1.0, "c": 0.5}, 1.0)},
     ],
     ids=str,
 )

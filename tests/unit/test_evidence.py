@@ -14,6 +14,7 @@ SPEC = FeatureSpec(
     char_ngram_max=3,
     price_bins_per_doubling=1,
     weights=dict.fromkeys("wcnmp", 1.0),
+    vector_weight=1.0,
 )
 PRODUCTS = [
     Product(row["name"], row["description"], row["manufacturer"], row["price"])
@@ -21,15 +22,18 @@ PRODUCTS = [
 ]
 
 
-def evidence(product, **contributions):
-    """Return the evidence of a model that knows these terms (`w_pan` for `w:pan`)."""
+def evidence(product, vector=None, **contributions):
+    """Return the evidence of a model that knows these terms (`w_pan` for `w:pan`).
+
+    `vector` is what each word of a field adds through the product's vector.
+    """
     known = {
         term.replace("_", ":", 1).replace("_", " "): at for at, term in enumerate(contributions)
     }
     counter = TermCounter(SPEC, lambda term: known.get(term, -1))
     _, terms, _ = counter.count([product])
     given = np.array(list(contributions.values()), np.float32)
-    return find_evidence(product, counter, terms, given[terms])
+    return find_evidence(product, counter, terms, given[terms], vector or {})
 
 
 def shares(found):
