@@ -23,8 +23,8 @@ def build(trained: Trained) -> bytes:
     (products, terms), each product's value of each of these; `vectors` float32
     (products, dimensions); `explain` int64 (asked,), class numbers. Outputs: `probabilities`
     float32 (products, classes); `margins` float32 (products, scorers); `weights` float32
-    (terms, asked) and `direction` float32 (dimensions, asked), what a unit of each term and of each
-    dimension adds to the score of each class asked for.
+    (terms, asked), times `scale` float32 (terms,), and `direction` float32 (dimensions, asked), what
+    a unit of each term and of each dimension adds to the score of each class asked for.
 
     The weights are stored sparse, which keeps the file small; onnxruntime holds them dense.
     """
@@ -40,10 +40,11 @@ def build(trained: Trained) -> bytes:
         helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["products", classes]),
         helper.make_tensor_value_info("margins", TensorProto.FLOAT, ["products", scorers]),
         helper.make_tensor_value_info("weights", TensorProto.FLOAT, ["terms", "asked"]),
+        helper.make_tensor_value_info("scale", TensorProto.FLOAT, ["terms"]),
         helper.make_tensor_value_info("direction", TensorProto.FLOAT, [dimensions, "asked"]),
     ]
     constants: dict[str, NDArray[Any]] = {
-        "scale": trained.scale[:, None],
+        "scales": trained.scale,
         "vector_weights": trained.vector_weights,
         "intercepts": trained.intercepts,
         "slots": trained.slots,
@@ -52,13 +53,14 @@ def build(trained: Trained) -> bytes:
     }
     node = helper.make_node
     nodes = [
-        # The coefficients of the terms at hand: float32 (terms, scorers).
+        # The coefficients of the terms at hand, but for their scale: float32 (terms, scorers). There
+        # are far fewer values than coefficients to scale.
         node("Gather", ["stored_weights", "terms"], ["stored_rows"]),
-        node("Cast", ["stored_rows"], ["wide_rows"], to=TensorProto.FLOAT),
-        node("Gather", ["scale", "terms"], ["row_scale"]),
-        node("Mul", ["wide_rows", "row_scale"], ["rows"]),
+        node("Cast", ["stored_rows"], ["rows"], to=TensorProto.FLOAT),
+        node("Gather", ["scales", "terms"], ["scale"]),
+        node("Mul", ["values", "scale"], ["scaled_values"]),
         # Each class adds up its own scorer and its ancestors'.
-        node("MatMul", ["values", "rows"], ["of_terms"]),
+        node("MatMul", ["scaled_values", "rows"], ["of_terms"]),
         node("MatMul", ["vectors", "vector_weights"], ["of_vectors"]),
         node("Add", ["of_terms", "of_vectors"], ["products_of_weights"]),
         node("Add", ["products_of_weights", "intercepts"], ["margins"]),

@@ -25,12 +25,14 @@ from aisle.product import Evidence, Prediction, Product, Scored
 from aisle.rerank import Shortlist
 from aisle.taxonomy import Taxonomy
 
-# Products scored in one pass. The scorer reads the weights of each distinct term once a pass, and
-# multiplies densely: more products share more terms but multiply more zeros.
+# Products looked at together, and of these, products scored in one pass. The scorer reads the
+# weights of each distinct term once a pass, and multiplies densely: more products share more terms
+# but multiply more zeros.
+_TOGETHER = 32
 _PASS = 8
 _VOCABULARY_LINE = re.compile(r"(?P<term>(?P<block>\w):[^\t]*)\t(?P<count>\d+)")
 _NO_CLASSES = np.empty(0, np.int64)
-_OUTPUTS = ["probabilities", "margins", "weights", "direction"]
+_OUTPUTS = ["probabilities", "margins", "weights", "scale", "direction"]
 
 
 class Classifier:
@@ -68,13 +70,13 @@ class Classifier:
     def probabilities(self, products: Sequence[Product]) -> NDArray[np.float32]:
         """Return the probability of every class: float32 (products, classes), rows sum to 1."""
         out = np.empty((len(products), len(self.taxonomy.classes)), np.float32)
-        for at in range(0, len(products), _PASS):
-            part = products[at : at + _PASS]
+        for at in range(0, len(products), _TOGETHER):
+            part = products[at : at + _TOGETHER]
             features = self.featurizer.transform(part)
             probabilities, margins = self.score(features)
             if self.reranker is not None:
                 probabilities = self.reranker.rerank(part, features, probabilities, margins)
-            out[at : at + _PASS] = probabilities
+            out[at : at + _TOGETHER] = probabilities
         return out
 
     def score(self, features: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -82,8 +84,12 @@ class Classifier:
 
         Returns probabilities (products, classes) and the scorers' margins (products, scorers).
         """
-        probabilities, margins, *_ = self._run(features, explain=_NO_CLASSES)
-        return probabilities, margins
+        size = len(features.indptr) - 1
+        parts = [
+            self._run(features.part(at, min(at + _PASS, size)), explain=_NO_CLASSES)
+            for at in range(0, size, _PASS)
+        ]
+        return np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])
 
     def predict(
         self, products: Sequence[Product], *, top_k: int = 5, explain: bool = True
@@ -150,14 +156,14 @@ class Classifier:
         features = self.featurizer.transform([product])
         if not len(features.indices):
             return ()
-        *_, weights, direction = self._run(features, explain=np.array([label]))
-        scale = np.float32(self.featurizer.vector_weight)
+        *_, weights, unit, direction = self._run(features, explain=np.array([label]))
+        length = np.float32(self.featurizer.vector_weight)
         return find_evidence(
             product,
             self.featurizer.counter,
             features.indices,
-            features.values * weights[:, 0],
-            self.featurizer.word_vectors.contributions(product, direction[:, 0] * scale),
+            features.values * weights[:, 0] * unit,
+            self.featurizer.word_vectors.contributions(product, direction[:, 0] * length),
         )
 
     def _run(

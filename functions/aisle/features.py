@@ -54,6 +54,16 @@ class Features:
     values: NDArray[np.float32]
     vectors: NDArray[np.float32]
 
+    def part(self, start: int, end: int) -> "Features":
+        """Return the features of some of the products, from `start` up to `end`."""
+        first, last = self.indptr[start], self.indptr[end]
+        return Features(
+            self.indptr[start : end + 1] - first,
+            self.indices[first:last],
+            self.values[first:last],
+            self.vectors[start:end],
+        )
+
 
 class TermCounter:
     """Count a product's terms, by their number in a vocabulary.
