@@ -47,7 +47,8 @@ CMD ["feedback.handler.handler"]
 FROM python:3.12-slim AS s3
 WORKDIR /app
 COPY requirements/s3.txt requirements/
-RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/s3.txt
+RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/s3.txt \
+ && python -c "import moto.server"
 ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 USER 993:990
 ENTRYPOINT ["moto_server", "--host", "0.0.0.0", "--port", "9000"]
@@ -76,7 +77,8 @@ ENTRYPOINT ["aisle"]
 # ---- labs: JupyterLab beside it --------------------------------------------------------------------
 FROM command AS labs
 COPY requirements/labs.txt requirements/
-RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/labs.txt
+RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/labs.txt \
+ && python -c "import jupyterlab.labapp"
 USER 993:990
 WORKDIR /app/notebooks
 ENTRYPOINT ["jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"]
