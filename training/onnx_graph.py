@@ -23,8 +23,8 @@ def build(trained: Trained) -> bytes:
     (products, terms), each product's value of each of these; `vectors` float32
     (products, dimensions); `explain` int64 (asked,), class numbers. Outputs: `probabilities`
     float32 (products, classes); `margins` float32 (products, scorers); `weights` float32
-    (terms, asked), times `scale` float32 (terms,), and `direction` float32 (dimensions, asked), what
-    a unit of each term and of each dimension adds to the score of each class asked for.
+    (terms, asked), times `scale` float32 (terms,), and `direction` float32 (dimensions, asked),
+    what a unit of each term and of each dimension adds to the score of each class asked for.
 
     The weights are stored sparse, which keeps the file small; onnxruntime holds them dense.
     """
@@ -53,8 +53,8 @@ def build(trained: Trained) -> bytes:
     }
     node = helper.make_node
     nodes = [
-        # The coefficients of the terms at hand, but for their scale: float32 (terms, scorers). There
-        # are far fewer values than coefficients to scale.
+        # The coefficients of the terms at hand, but for their scale: float32 (terms, scorers).
+        # There are far fewer values to scale than coefficients.
         node("Gather", ["stored_weights", "terms"], ["stored_rows"]),
         node("Cast", ["stored_rows"], ["rows"], to=TensorProto.FLOAT),
         node("Gather", ["scales", "terms"], ["scale"]),

@@ -46,6 +46,8 @@ class WordVectors:
         the field's sum is scaled to unit length, and so is the sum of the fields. A product without
         a known piece has zeros.
         """
+        if not products:
+            return np.zeros((0, self._vectors.shape[1]), np.float32)
         pieces: list[int] = []
         weights: list[float] = []
         ends: list[int] = []

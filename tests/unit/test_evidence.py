@@ -173,3 +173,16 @@ def test_weights_descend(explained):
 def test_the_decisive_word_comes_first(made_up_classifier, product, expected):
     """What a person would point at comes before colour, size and praise."""
     assert made_up_classifier.predict([product])[0].evidence[0].text == expected
+
+
+def test_vector_speaks_through_its_words():
+    """What a word adds through the vector counts where it stands, shared by all its places."""
+    product = Product(name="pan", description="red pan pan")
+    vector = {"name": {"pan": 2.0}, "description": {"red": 1.0, "pan": 4.0}}
+    found = evidence(product, vector, w_red=1.0)
+    assert sorted((one.field, one.text, one.weight) for one in found) == [
+        ("description", "pan", 0.25),
+        ("description", "pan", 0.25),
+        ("description", "red", 0.25),
+        ("name", "pan", 0.25),
+    ]
