@@ -25,11 +25,8 @@ from aisle.product import Evidence, Prediction, Product, Scored
 from aisle.rerank import Shortlist
 from aisle.taxonomy import Taxonomy
 
-# Products looked at together, and of these, products scored in one pass. The scorer reads the
-# weights of each distinct term once a pass, and multiplies densely: more products share more terms
-# but multiply more zeros.
+# Products looked at together, but for the scorer.
 _TOGETHER = 32
-_PASS = 8
 _VOCABULARY_LINE = re.compile(r"(?P<term>(?P<block>\w):[^\t]*)\t(?P<count>\d+)")
 _NO_CLASSES = np.empty(0, np.int64)
 _OUTPUTS = ["probabilities", "margins", "weights", "scale", "direction"]
@@ -84,10 +81,11 @@ class Classifier:
 
         Returns probabilities (products, classes) and the scorers' margins (products, scorers).
         """
-        size = len(features.indptr) - 1
+        # One by one: sums are then made in the same order whatever a product is sent with. Their
+        # last bits matter, since trees decide by thresholds.
         parts = [
-            self._run(features.part(at, min(at + _PASS, size)), explain=_NO_CLASSES)
-            for at in range(0, size, _PASS)
+            self._run(features.part(row, row + 1), explain=_NO_CLASSES)
+            for row in range(len(features.indptr) - 1)
         ]
         return np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])
 
@@ -169,15 +167,10 @@ class Classifier:
     def _run(
         self, features: Features, *, explain: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], ...]:
-        """Run the scorer; return its outputs in the order of `training.onnx_graph`."""
-        terms, columns = np.unique(features.indices, return_inverse=True)
-        size = len(features.indptr) - 1
-        values = np.zeros((size, len(terms)), np.float32)
-        rows = np.repeat(np.arange(size), np.diff(features.indptr))
-        values[rows, columns] = features.values
+        """Run the scorer for one product; return its outputs as `training.onnx_graph` says."""
         inputs = {
-            "terms": terms,
-            "values": values,
+            "terms": features.indices,
+            "values": features.values[None],
             "vectors": features.vectors,
             "explain": explain,
         }
