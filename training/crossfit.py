@@ -114,8 +114,12 @@ def cross_fit(
 def choose_second_stage(folds: Sequence[Fold], parameters: Parameters) -> SecondStage:
     """Fit the trees on all folds, if on folds that they have not seen they lower the log loss."""
     described, right = [fold.described for fold in folds], [fold.right for fold in folds]
+    known = [int(one.any(axis=1).sum()) for one in right]
     reranked = []
     for number, fold in enumerate(folds):
+        if sum(known) == known[number]:  # the other folds have nothing to learn from
+            reranked.append(fold.probabilities)
+            continue
         others = [at for at in range(len(folds)) if at != number]
         trees = fit_trees(
             np.concatenate([described[at] for at in others]),

@@ -197,7 +197,7 @@ def test_always_cut_at_the_same_place_ends(shop, tmp_path):
 def test_server_that_refuses(shop, tmp_path, status):
     """The server's answer is in the error, a secret in the address is not."""
     shop.status = status
-    address = shop.address().replace("127", "me:hush@127") + "?signature=hush"
+    address = shop.address().replace("127", "me:hush@127", 1) + "?signature=hush"
     with pytest.raises(DataError, match=f"the server answered {status}") as failed:
         fetch(address, cache=tmp_path)
     assert "hush" not in str(failed.value)
