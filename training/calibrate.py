@@ -105,7 +105,7 @@ def answer_thresholds(
         levels = [part[depth] for part in parts if depth < len(part)]
         sure = np.concatenate([level.confidences for level in levels])
         right = np.concatenate([level.right for level in levels])
-        thresholds.append(_threshold(sure, right, precision))
+        thresholds.append(threshold_for(sure, right, precision))
     return tuple(thresholds)
 
 
@@ -113,9 +113,13 @@ def _is_at(node: Category, path: Path, depth: int) -> bool:
     return depth < len(path) and path[depth].id == node.id
 
 
-def _threshold(
+def threshold_for(
     confidences: NDArray[np.float32], right: NDArray[np.bool_], precision: float
 ) -> float:
+    """Return the least confidence from which on so many are right, `NEVER` where there is none.
+
+    `confidences` and `right` are both (products,).
+    """
     if len(right) < _LEAST_SUPPORT:
         return NEVER
     order = np.argsort(-confidences, kind="stable")

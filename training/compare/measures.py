@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from training.calibrate import NEVER, threshold_for
 from training.evaluate import calibration_error
 
 QUALITY = (
@@ -24,9 +25,6 @@ _CERTAIN = 1e-7
 _TOP = 3
 RESAMPLES = 2000
 _INTERVAL = (2.5, 97.5)
-# A threshold is not believed on fewer products than this.
-_LEAST_SUPPORT = 20
-NEVER = 2.0
 
 
 def quality(true: NDArray[np.int64], probabilities: NDArray[np.float32]) -> dict[str, float]:
@@ -122,21 +120,6 @@ def paired_difference(
     }
 
 
-def threshold_for(
-    confidences: NDArray[np.float32], right: NDArray[np.bool_], precision: float
-) -> float:
-    """Return the least confidence from which on so many are right, `NEVER` where there is none."""
-    if len(right) < _LEAST_SUPPORT:
-        return NEVER
-    order = np.argsort(-confidences, kind="stable")
-    ranked = confidences[order]
-    reached = np.cumsum(right[order]) / np.arange(1, len(order) + 1) >= precision
-    reached[: _LEAST_SUPPORT - 1] = False
-    # Products with the same confidence are answered together or not at all.
-    reached[:-1] &= ranked[1:] < ranked[:-1]
-    return float(ranked[np.flatnonzero(reached)[-1]]) if reached.any() else NEVER
-
-
 def checked_coverage(
     confidences: NDArray[np.float32],
     right: NDArray[np.bool_],
@@ -144,12 +127,11 @@ def checked_coverage(
     precision: float,
 ) -> dict[str, float | None]:
     """Return coverage and precision at thresholds that each fold got from the other folds."""
-    passed = np.zeros(len(right), np.bool_)
+    thresholds = np.full(len(right), NEVER)
     for fold in np.unique(folds):
         mine = folds == fold
-        passed[mine] = confidences[mine] >= threshold_for(
-            confidences[~mine], right[~mine], precision
-        )
+        thresholds[mine] = threshold_for(confidences[~mine], right[~mine], precision)
+    passed = confidences >= thresholds
     return {
         "asked": precision,
         "coverage": float(passed.mean()),
