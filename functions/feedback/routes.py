@@ -14,6 +14,7 @@ from api.problems import (
     INVALID_JSON,
     JSON_TOO_DEEP,
     NOT_JSON,
+    TOO_MANY_REQUESTS,
     UNAUTHENTICATED,
     documented,
 )
@@ -36,6 +37,7 @@ router = APIRouter(
         BODY_TOO_LARGE,
         NOT_JSON,
         INVALID_INPUT,
+        TOO_MANY_REQUESTS,
     ),
 )
 

@@ -17,6 +17,7 @@ from api.problems import (
     INVALID_JSON,
     JSON_TOO_DEEP,
     NOT_JSON,
+    TOO_MANY_REQUESTS,
     UNAUTHENTICATED,
     FieldError,
     documented,
@@ -52,6 +53,7 @@ router = APIRouter(
         BODY_TOO_LARGE,
         NOT_JSON,
         INVALID_INPUT,
+        TOO_MANY_REQUESTS,
     ),
 )
 
