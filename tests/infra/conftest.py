@@ -4,9 +4,11 @@ import json
 import subprocess
 from pathlib import Path
 
+import botocore.client
 import pytest
 
 from tests.containers.commands import missing
+from tests.infra.recorder import Aws
 from tests.infra.templates import parameters, resolve
 
 ROOT = Path(__file__).parents[2]
@@ -41,3 +43,15 @@ def resolved(templates):
 def root(resolved):
     """Give the translated root template, resolved."""
     return resolved["template.yaml"]
+
+
+@pytest.fixture
+def recorded(aws, monkeypatch):
+    """Give an AWS that takes note of what it is asked; nothing leaves this process."""
+    recorder = Aws()
+
+    def record(client, operation, arguments):
+        return recorder(client, operation, arguments)
+
+    monkeypatch.setattr(botocore.client.BaseClient, "_make_api_call", record)
+    return recorder
