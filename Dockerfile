@@ -4,15 +4,26 @@
 # Lambda gives its functions a user without rights and a disk on which only /tmp can be written, so
 # these images set no user, and everything is compiled when they are built.
 
+# ---- source: the project's own files ---------------------------------------------------------------
+FROM python:3.12-slim AS source
+WORKDIR /source
+COPY functions functions
+COPY catalogue catalogue
+COPY training training
+COPY cli cli
+COPY LICENSE ./
+# Under a umask of 077 a checkout is its owner's alone; in the images somebody else has to read it.
+RUN chmod -R a+rX .
+
 # ---- predict: the API, with the packaged model ----------------------------------------------------
 FROM public.ecr.aws/lambda/python:3.12 AS predict
 WORKDIR /var/task
 # Into the task root: it comes before the SDK that the base image brings.
 COPY requirements/predict.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: --target . -r requirements/predict.txt
-COPY functions/aisle aisle
-COPY functions/api api
-COPY functions/predict predict
+COPY --from=source /source/functions/aisle aisle
+COPY --from=source /source/functions/api api
+COPY --from=source /source/functions/predict predict
 RUN python -m compileall -q aisle api predict \
  && python -c "import predict.handler"
 CMD ["predict.handler.handler"]
@@ -23,11 +34,11 @@ WORKDIR /var/task
 COPY requirements/feedback.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: --target . -r requirements/feedback.txt
 # The library without the packaged model.
-COPY functions/aisle/*.py aisle/
-COPY functions/aisle/store aisle/store
-COPY functions/api api
-COPY functions/authorizer authorizer
-COPY functions/feedback feedback
+COPY --from=source /source/functions/aisle/*.py aisle/
+COPY --from=source /source/functions/aisle/store aisle/store
+COPY --from=source /source/functions/api api
+COPY --from=source /source/functions/authorizer authorizer
+COPY --from=source /source/functions/feedback feedback
 RUN python -m compileall -q aisle api authorizer feedback \
  && python -c "import authorizer.handler, feedback.handler"
 CMD ["feedback.handler.handler"]
@@ -36,7 +47,8 @@ CMD ["feedback.handler.handler"]
 FROM python:3.12-slim AS s3
 WORKDIR /app
 COPY requirements/s3.txt requirements/
-RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/s3.txt
+RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/s3.txt \
+ && python -c "import moto.server"
 ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 USER 993:990
 ENTRYPOINT ["moto_server", "--host", "0.0.0.0", "--port", "9000"]
@@ -44,13 +56,14 @@ ENTRYPOINT ["moto_server", "--host", "0.0.0.0", "--port", "9000"]
 # ---- command: the command line, with everything that serves and trains ----------------------------
 FROM python:3.12-slim AS command
 WORKDIR /app
+# What LightGBM computes in parallel with.
+# hadolint ignore=DL3008
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libgomp1 \
+ && rm -rf /var/lib/apt/lists/*
 COPY requirements/training.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/training.txt
-COPY functions functions
-COPY catalogue catalogue
-COPY training training
-COPY cli cli
-COPY LICENSE ./
+COPY --from=source /source ./
 ENV PYTHONPATH=/app/functions:/app PYTHONUNBUFFERED=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
 # The same command as an installation has.
 RUN printf '%s\n' '#!/usr/local/bin/python' 'from cli.main import main' \
@@ -64,7 +77,8 @@ ENTRYPOINT ["aisle"]
 # ---- labs: JupyterLab beside it --------------------------------------------------------------------
 FROM command AS labs
 COPY requirements/labs.txt requirements/
-RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/labs.txt
+RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/labs.txt \
+ && python -c "import jupyterlab.labapp"
 USER 993:990
 WORKDIR /app/notebooks
 ENTRYPOINT ["jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"]

@@ -15,6 +15,7 @@ TEMPLATES_INSTALLED := $(TEMPLATES_VENV)/.installed
 SAM := SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true \
 	AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),us-east-1) $(SAM_VENV)/bin/sam
 ENV_VARS := .aisle/env-vars.json
+RESEARCH := $(VENV)/.research
 PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback catalogue training cli infra)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
@@ -40,6 +41,16 @@ $(INSTALLED): pyproject.toml requirements/dev.txt
 	@echo "setup: $(VENV) with $$($(BIN)/python -V); new, it takes about a minute"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+.PHONY: research
+research: $(RESEARCH) ## add to .venv what `aisle compare` compares with (500 MB)
+	@:
+
+# Without dependencies: the lock is complete, and one package asks for torch, which is not used.
+$(RESEARCH): requirements/research.txt $(INSTALLED)
+	@echo "research: 500 MB to install, it takes a minute or two"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements/research.txt
 	@touch $@
 
 .PHONY: run
@@ -89,7 +100,9 @@ $(TEMPLATES_INSTALLED): requirements/templates.txt
 	@touch $@
 
 .PHONY: test
-test: setup ## run the tests (ARGS='tests/unit -k text' for some of them)
+test: setup ## run the tests, with Docker the images' too (ARGS='tests/unit -k text' for some of them)
+	@$(if $(ARGS),,command -v docker > /dev/null && echo "test: Docker is here, so the images are built" \
+		"and tried too; make test ARGS=\"-m 'not containers'\" does without" || true)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
@@ -120,7 +133,7 @@ openapi: setup ## write infra/openapi.json anew from the code
 .PHONY: lock
 lock: setup ## lock the requirements anew (ARGS=--upgrade for the latest of everything)
 	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
-	@for extra in predict feedback training; do \
+	@for extra in predict feedback training research; do \
 		$(COMPILE) pyproject.toml --extra $$extra --constraint requirements/dev.txt \
 			-o requirements/$$extra.txt || exit 1; \
 	done
@@ -128,7 +141,7 @@ lock: setup ## lock the requirements anew (ARGS=--upgrade for the latest of ever
 		$(COMPILE) --group $$group --constraint requirements/dev.txt -o requirements/$$group.txt || exit 1; \
 	done
 	@for group in sam templates; do \
-		$(COMPILE) --group $$group -o requirements/$$group.txt || exit 1; \
+		$(COMPILE) --no-config --group $$group -o requirements/$$group.txt || exit 1; \
 	done
 
 .PHONY: clean

@@ -7,7 +7,19 @@ import typer
 
 from aisle import __version__
 from aisle.errors import AisleError, PublicationRefusedError
-from cli import classify, data, evaluate, keys, model, openapi, predict, serve, stage, train
+from cli import (
+    classify,
+    compare,
+    data,
+    evaluate,
+    keys,
+    model,
+    openapi,
+    predict,
+    serve,
+    stage,
+    train,
+)
 from cli.context import DEFAULT_STORE, Context
 
 EXIT_USAGE = 2
@@ -30,6 +42,7 @@ app.command()(predict.predict)
 app.command()(classify.classify)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.command()(openapi.openapi)
 app.add_typer(data.app, name="data")
 app.add_typer(keys.app, name="keys")

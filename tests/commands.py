@@ -19,6 +19,19 @@ def environment():
     return mine | TERMINAL
 
 
+def run_alone(code):
+    """Run code in a fresh interpreter without an environment, and parse its last line."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", code],
+        capture_output=True,
+        check=False,
+        env={},
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 class Server:
     """A server that was started on a free port, and is stopped come what may."""
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,21 @@ def shared_data():
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     return pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def research():
+    """Give the function that skips where research packages are missing, but fails in CI."""
+
+    def require(*modules):
+        missing = [name for name in modules if find_spec(name) is None]
+        reason = f"not installed: {', '.join(missing)}; `make research` does it"
+        if missing and os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        elif missing:
+            pytest.skip(reason)
+
+    return require
 
 
 @pytest.fixture(scope="session")

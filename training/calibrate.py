@@ -1,6 +1,7 @@
 """Make confidences mean what they say, on products that the scorers have not seen."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,26 +60,52 @@ def fit_level_weights(
     return np.exp(found.x).round(4).astype(np.float32)
 
 
-def answer_thresholds(
+@dataclass(frozen=True, slots=True)
+class Confidences:
+    """How sure a model was at one level of the path, and whether it was right.
+
+    `confidences` float32 and `right` bool, both (products,).
+    """
+
+    confidences: NDArray[np.float32]
+    right: NDArray[np.bool_]
+
+
+def confidences(
     taxonomy: Taxonomy,
     probabilities: NDArray[np.float32],
-    chosen: NDArray[np.int64],
     paths: Sequence[Path],
-    *,
-    precision: float,
+) -> list[Confidences]:
+    """Return, for each level, the confidence in the most probable class's node there.
+
+    `probabilities` (products, classes), and the true `paths`; products whose class ends above a
+    level are not in it.
+    """
+    rolled = taxonomy.roll_up(probabilities)
+    chosen = probabilities.argmax(axis=1)
+    found = []
+    for depth in range(taxonomy.depth):
+        nodes = taxonomy.ancestors[chosen, depth]
+        rows = np.flatnonzero(nodes >= 0)
+        right = [_is_at(taxonomy.nodes[nodes[row]][-1], paths[int(row)], depth) for row in rows]
+        found.append(Confidences(rolled[rows, nodes[rows]], np.array(right, np.bool_)))
+    return found
+
+
+def answer_thresholds(
+    parts: Sequence[Sequence[Confidences]], *, precision: float
 ) -> tuple[float, ...]:
     """Return for each level the least confidence at which answers reach a precision.
 
-    `probabilities` (products, classes) with the classes `chosen` from them, and the true `paths`.
-    A level where no threshold reaches the precision gets `NEVER`.
+    `parts` are what `confidences` returned for disjoint sets of products that the model had not
+    seen. A level where no threshold reaches the precision gets `NEVER`.
     """
-    rolled = taxonomy.roll_up(probabilities)
     thresholds = []
-    for depth in range(taxonomy.depth):
-        nodes = taxonomy.ancestors[chosen, depth] if len(chosen) else np.empty(0, np.int64)
-        rows = np.flatnonzero(nodes >= 0)
-        right = [_is_at(taxonomy.nodes[nodes[row]][-1], paths[int(row)], depth) for row in rows]
-        thresholds.append(_threshold(rolled[rows, nodes[rows]], np.array(right), precision))
+    for depth in range(max(map(len, parts), default=0)):
+        levels = [part[depth] for part in parts if depth < len(part)]
+        sure = np.concatenate([level.confidences for level in levels])
+        right = np.concatenate([level.right for level in levels])
+        thresholds.append(_threshold(sure, right, precision))
     return tuple(thresholds)
 
 

@@ -23,14 +23,17 @@ def model_card(bundle: Bundle, choice: Choice, metrics: dict[str, Any]) -> str:
     )
     return f"""# Model {manifest.model_version}
 
-Product text to shop category: linear support vector machines for every node of the taxonomy over
-words, word pairs, character n-grams, manufacturer and price; a class's score adds up its
-ancestors', weighted by what was learnt on products that the scorers had not seen; softmax.
+Product text to shop category, in stages. Linear support vector machines for every node of the
+taxonomy read words, word pairs, character n-grams, manufacturer, price and a vector put together
+from word pieces; a class's score adds up its ancestors', and softmax makes probabilities of the
+scores. {_second_stage(choice)}
 
 - Trained on snapshot `{manifest.dataset["snapshot"]}` ({products["train"]} products to train on and
   {products["validation"]} for validation, together in the final fit), tested once on
   {products["test"]} that it never saw.
 - {len(metrics["levels"])} levels; vocabulary collected over {manifest.documents} products.
+- The vectors of word pieces are the input embeddings of all-MiniLM-L6-v2 (Apache-2.0), reduced and
+  not trained here.
 - Libraries: {", ".join(f"{name} {number}" for name, number in manifest.libraries.items())}.
 
 ## On the frozen test
@@ -57,3 +60,15 @@ It knows the categories of its snapshot and no others; a category with few produ
 surely than its confidence on the whole suggests. Text in a language that the snapshot does not have
 is answered by manufacturer, price and chance.
 """
+
+
+def _second_stage(choice: Choice) -> str:
+    before, after = choice.linear_log_loss, choice.reranked_log_loss
+    if before is None or after is None:
+        return "There is no second stage."
+    if after >= before:
+        return f"""A second stage did not help (log loss on products not seen {after:.3f} with it,
+{before:.3f} without) and was left out."""
+    return f"""LightGBM then shares out the probability of the best few anew, by how common
+they are, how far their scorers can be trusted, and which products resemble this one. On products
+that neither stage had seen, that took the log loss from {before:.3f} to {after:.3f}."""

@@ -1,11 +1,13 @@
 """Stage 4, export: a trained model -> a bundle, proven equal to it."""
 
+import io
 import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csc_array, diags_array
 
 from aisle import bundle
@@ -14,15 +16,16 @@ from aisle.classifier import Classifier
 from aisle.errors import PublicationRefusedError
 from aisle.golden import Golden, to_lines
 from aisle.product import Product
-from training import onnx_graph
+from training import onnx_graph, trees_graph
 from training.fit import Trained
 from training.parameters import Parameters
 from training.prepare import Prepared
 
 # How far float32 sums may differ that were added in another order.
 PARITY_TOLERANCE = 1e-4
-_LIBRARIES = ("numpy", "scipy", "scikit-learn", "onnx")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "lightgbm", "onnx")
 _WORDS_IN_A_GOLDEN_NAME = 3
+_CHUNK = 256
 
 
 def export(trained: Trained, prepared: Prepared, parameters: Parameters) -> Bundle:
@@ -33,10 +36,17 @@ def export(trained: Trained, prepared: Prepared, parameters: Parameters) -> Bund
         bundle.MODEL: onnx_graph.build(trained),
         bundle.VOCABULARY: "".join(f"{term}\t{count}\n" for term, count in lines).encode(),
         bundle.CATEGORIES: _json(trained.taxonomy.to_json()),
+        bundle.PIECES: "".join(f"{piece}\n" for piece in vocabulary.pieces).encode(),
+        bundle.VECTORS: _array(vocabulary.vectors),
+        bundle.RERANKER: b"",
+        bundle.NEIGHBOURS: b"",
         bundle.METRICS: b"{}",
         bundle.MODEL_CARD: b"",
         bundle.GOLDEN: b"",
     }
+    if trained.reranker is not None:
+        files[bundle.RERANKER] = trees_graph.build(trained.reranker.trees)
+        files[bundle.NEIGHBOURS] = trained.reranker.neighbours.to_bytes()
     whole = bundle.assemble(
         files,
         features=trained.spec,
@@ -61,21 +71,38 @@ def export(trained: Trained, prepared: Prepared, parameters: Parameters) -> Bund
 def check_parity(trained: Trained, classifier: Classifier, products: Sequence[Product]) -> float:
     """Return the largest difference between a trained model's and its bundle's probabilities.
 
-    Raises PublicationRefusedError where it is more than float32 explains, or a decision differs.
+    Stage by stage, each on what the bundle's own earlier stage gives: trees decide by thresholds,
+    so that the last bit of a sum could send a candidate down another branch. Raises
+    PublicationRefusedError where the difference is more than float32 explains, or a decision of
+    the linear stage differs.
     """
     if not products:
         return 0.0
-    served = classifier.probabilities(products)
-    expected = trained.probabilities(products)
-    difference = float(np.abs(served - expected).max())
-    best = served.argmax(axis=1)
-    rows = np.arange(len(products))
-    # Where two classes are as good as equal, either may come first.
-    tied = expected.max(axis=1) - expected[rows, best] <= PARITY_TOLERANCE
-    if difference > PARITY_TOLERANCE or not tied.all():
+    difference, undecided = 0.0, 0
+    for at in range(0, len(products), _CHUNK):
+        part = products[at : at + _CHUNK]
+        features = classifier.featurizer.transform(part)
+        served, margins = classifier.score(features)
+        expected, _ = trained.linear(features)
+        difference = max(difference, float(np.abs(served - expected).max()))
+        # Where two classes are as good as equal, either may come first.
+        best = expected[np.arange(len(part)), served.argmax(axis=1)]
+        undecided += int((expected.max(axis=1) - best > PARITY_TOLERANCE).sum())
+        if trained.reranker is not None and classifier.reranker is not None:
+            shortlist = classifier.reranker.shortlist
+            described = shortlist.features(
+                part,
+                features,
+                shortlist.candidates(served),
+                probabilities=served,
+                margins=margins,
+            )
+            gap = trained.reranker.chances(described) - classifier.reranker.chances(described)
+            difference = max(difference, float(np.abs(gap).max()))
+    if difference > PARITY_TOLERANCE or undecided:
         raise PublicationRefusedError(
             f"The exported model is not the trained one: probabilities differ by up to "
-            f"{difference:.2g}, and {int((~tied).sum())} of {len(products)} decisions. Expected at "
+            f"{difference:.2g}, and {undecided} of {len(products)} decisions. Expected at "
             f"most {PARITY_TOLERANCE:g}. The bundle must not be used; report this."
         )
     return difference
@@ -104,6 +131,12 @@ def _golden(trained: Trained, classifier: Classifier, count: int) -> list[Golden
         Golden(product, found.category.category.id, round(found.category.confidence, 6))
         for product, found in zip(made, predictions, strict=True)
     ]
+
+
+def _array(values: NDArray[np.int8]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _json(data: Any) -> bytes:  # noqa: ANN401  # plain data of any shape

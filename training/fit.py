@@ -1,23 +1,27 @@
 """Stage 3, fit: prepared products -> a trained model, every choice made on the validation split."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags_array, vstack
 from scipy.special import softmax
 
-from aisle.features import FeatureSpec
-from aisle.product import Product
+from aisle.errors import DataError
+from aisle.features import Features, FeatureSpec
+from aisle.structure import class_scores
 from aisle.taxonomy import Taxonomy
-from training.calibrate import NEVER, answer_thresholds, fit_level_weights
+from training.calibrate import NEVER, fit_level_weights
+from training.crossfit import SecondStage, choose_second_stage, cross_fit
+from training.linear import collect_terms, fit_linear, for_depth
 from training.parameters import Parameters
-from training.prepare import Prepared
+from training.prepare import Example, Prepared
 from training.problem import Problem, make_problem
 from training.progress import say, steps
-from training.scorers import class_scores, fit_scorers
-from training.terms import Vocabulary, collect, feature_spec, matrix
+from training.rerank import Reranker, index_neighbours
+from training.scorers import fit_scorers
+from training.terms import Vocabulary, feature_spec, matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,17 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the validation split decided, with every candidate that was tried."""
+    """What products decided that the model had not seen, with every candidate that was tried.
+
+    The log losses are those without and with the second stage, None where there was no telling.
+    """
 
     inverse_regularization: float
     min_products: int
     level_weights: tuple[float, ...]
     thresholds: tuple[float, ...]
+    linear_log_loss: float | None
+    reranked_log_loss: float | None
     candidates: tuple[Candidate, ...]
 
 
@@ -44,9 +53,11 @@ class Choice:
 class Trained:
     """A trained model, as it will be served.
 
-    `weights` int8 (terms, scorers) times `scale` float32 (terms,) gives the scorers' coefficients;
-    `slots` and `slot_weights` (classes, slots) make a class's score of them; with `bias` float32
-    (classes,) added, softmax of the scores gives the probabilities.
+    `weights` int8 (terms, scorers) times `scale` float32 (terms,) gives the scorers' coefficients,
+    `vector_weights` float32 (dimensions, scorers) those of the products' vectors, `intercepts` is
+    float32 (scorers,). `slots` and `slot_weights` (classes, slots) make a class's score of the
+    margins; softmax of the scores gives the linear stage's probabilities, which the second stage
+    shares out anew, where there is one.
     """
 
     spec: FeatureSpec
@@ -54,19 +65,20 @@ class Trained:
     taxonomy: Taxonomy
     weights: csr_matrix
     scale: NDArray[np.float32]
+    vector_weights: NDArray[np.float32]
+    intercepts: NDArray[np.float32]
     slots: NDArray[np.int64]
     slot_weights: NDArray[np.float32]
-    bias: NDArray[np.float32]
+    reranker: Reranker | None
     choice: Choice
 
-    def probabilities(self, products: Sequence[Product]) -> NDArray[np.float32]:
-        """Return class probabilities (products, classes), by scipy: what ONNX has to equal."""
-        featurizer = self.vocabulary.featurizer(self.spec)
-        features = matrix(featurizer.transform(products), len(self.vocabulary.terms))
+    def linear(self, features: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return probabilities (products, classes) and margins (products, scorers), by scipy."""
+        table = matrix(features, len(self.vocabulary.terms))
         coefficients = diags_array(self.scale) @ self.weights.astype(np.float32)
-        margins = (features @ coefficients).toarray().astype(np.float32)
-        scores = class_scores(margins, self.slots, self.slot_weights) + self.bias
-        return softmax(scores, axis=1)
+        margins = (table[:, : len(self.scale)] @ coefficients).toarray().astype(np.float32)
+        margins += features.vectors @ self.vector_weights + self.intercepts
+        return softmax(class_scores(margins, self.slots, self.slot_weights), axis=1), margins
 
 
 def fit(prepared: Prepared, parameters: Parameters) -> Trained:
@@ -76,35 +88,83 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
     """
     choice = _choose(prepared, parameters)
     settings = parameters.fit
+    examples = [*prepared.train, *prepared.validation]
+    second = _second_stage(examples, parameters, choice)
+    if second is not None:
+        choice = replace(
+            choice,
+            thresholds=second.thresholds,
+            linear_log_loss=second.linear_log_loss,
+            reranked_log_loss=second.reranked_log_loss,
+        )
+    _warn_of_levels_never_sure(choice, parameters)
     problem = make_problem(
-        [*prepared.train, *prepared.validation],
+        examples,
         min_products=choice.min_products,
         field_dropout=settings.field_dropout,
         others=prepared.test,
     )
-    vocabulary, features = _collect(problem, parameters)
-    with steps("fitting on train and validation", len(problem.structure.class_sets)) as bar:
-        coefficients, intercepts = fit_scorers(
-            features,
-            problem.labels,
-            problem.structure.class_sets,
-            inverse_regularization=choice.inverse_regularization,
-            steps=bar,
+    linear, features = fit_linear(
+        problem,
+        parameters,
+        inverse_regularization=choice.inverse_regularization,
+        what="fitting on train and validation",
+    )
+    reranker = None
+    if second is not None and second.trees is not None:
+        neighbours = index_neighbours(
+            features[: problem.distinct],
+            problem.labels[: problem.distinct],
+            linear.vocabulary.terms,
+            len(problem.taxonomy.classes),
+            parameters.rerank,
         )
-    weights, scale = _quantize(coefficients, parameters.export.prune_below)
-    slot_weights = problem.structure.used * _for_depth(choice.level_weights, problem.taxonomy.depth)
-    bias = (intercepts[problem.structure.slots] * slot_weights).sum(axis=1)
+        reranker = Reranker(second.trees, neighbours)
+    terms = len(linear.vocabulary.terms)
+    weights, scale = _quantize(linear.coefficients[:, :terms], parameters.export.prune_below)
+    slot_weights = problem.structure.used * for_depth(choice.level_weights, problem.taxonomy.depth)
     return Trained(
         spec=feature_spec(parameters.features),
-        vocabulary=vocabulary,
+        vocabulary=linear.vocabulary,
         taxonomy=problem.taxonomy,
         weights=weights,
         scale=scale,
+        vector_weights=np.ascontiguousarray(linear.coefficients[:, terms:].T),
+        intercepts=linear.intercepts,
         slots=problem.structure.slots,
         slot_weights=slot_weights,
-        bias=bias.astype(np.float32),
+        reranker=reranker,
         choice=choice,
     )
+
+
+def _second_stage(
+    examples: Sequence[Example], parameters: Parameters, choice: Choice
+) -> SecondStage | None:
+    """Cross-fit; None where there are no folds, or too few categories in one."""
+    if not parameters.rerank.folds:
+        return None
+    try:
+        folds = cross_fit(
+            examples,
+            parameters,
+            inverse_regularization=choice.inverse_regularization,
+            min_products=choice.min_products,
+            level_weights=choice.level_weights,
+        )
+    except DataError as error:
+        say(f"There is no second stage, and no answer without review: {error}")
+        return None
+    return choose_second_stage(folds, parameters)
+
+
+def _warn_of_levels_never_sure(choice: Choice, parameters: Parameters) -> None:
+    levels = [at for at, found in enumerate(choice.thresholds, start=1) if found == NEVER]
+    if levels:
+        say(
+            f"At level {', '.join(map(str, levels))}, too few products show that "
+            f"{parameters.answer.precision:.0%} of the answers are right: all will ask for review."
+        )
 
 
 def node_accuracy(chosen: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> float:
@@ -126,7 +186,15 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
     if not prepared.validation:
         say("No product is left for validation: parameters stay at their middle candidates.")
         weights = (parameters.fit.ancestor_weight, 1.0)
-        return Choice(middle.inverse_regularization, middle.min_products, weights, (), (middle,))
+        return Choice(
+            middle.inverse_regularization,
+            middle.min_products,
+            weights,
+            thresholds=(),
+            linear_log_loss=None,
+            reranked_log_loss=None,
+            candidates=(middle,),
+        )
 
     trial = _Trial(prepared, parameters)
     tried = [trial.run(value, middle.min_products) for value in regularizations]
@@ -150,26 +218,14 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
         np.array([problem.label(path) for path in paths]),
         _start_weights(problem.taxonomy.depth, parameters),
     )
-    scores = problem.structure.scores(margins, level_weights)
-    thresholds = answer_thresholds(
-        problem.taxonomy,
-        softmax(scores, axis=1),
-        scores.argmax(axis=1),
-        paths,
-        precision=parameters.answer.precision,
-    )
-    if NEVER in thresholds:
-        levels = [at for at, threshold in enumerate(thresholds, start=1) if threshold == NEVER]
-        say(
-            f"At level {', '.join(map(str, levels))}, too few validation products show that "
-            f"{parameters.answer.precision:.0%} of the answers are right: all will ask for review."
-        )
     return Choice(
         best.inverse_regularization,
         best.min_products,
         tuple(map(float, level_weights)),
-        thresholds,
-        tuple(tried),
+        thresholds=(),
+        linear_log_loss=None,
+        reranked_log_loss=None,
+        candidates=tuple(tried),
     )
 
 
@@ -183,7 +239,7 @@ class _Trial:
         self._margins: dict[tuple[float, tuple[str, ...]], NDArray[np.float32]] = {}
         # The finest problem has the most scorers; its vocabulary serves every candidate.
         problem = self.problem(min(parameters.fit.min_products))
-        vocabulary, self._features = _collect(problem, parameters)
+        vocabulary, self._features = collect_terms(problem, parameters)
         featurizer = vocabulary.featurizer(feature_spec(parameters.features))
         validation = featurizer.transform([one.product for one in prepared.validation])
         self._validation = matrix(validation, len(vocabulary.terms)).astype(np.float32)
@@ -245,19 +301,6 @@ class _Trial:
 def _start_weights(depth: int, parameters: Parameters) -> NDArray[np.float32]:
     """Return the weights of the slots before any is learnt: the ancestors', and a class's own."""
     return np.array([*[parameters.fit.ancestor_weight] * depth, 1.0], np.float32)
-
-
-def _for_depth(level_weights: Sequence[float], depth: int) -> NDArray[np.float32]:
-    """Fit the weights of slots to a taxonomy that may be deeper or shallower than the trial's."""
-    *ancestors, own = level_weights
-    stretched = [*ancestors, *[ancestors[-1]] * depth][:depth]
-    return np.array([*stretched, own], np.float32)
-
-
-def _collect(problem: Problem, parameters: Parameters) -> tuple[Vocabulary, csr_matrix]:
-    scorers = max(1, len(problem.structure.class_sets))
-    most = parameters.features.max_weights // scorers
-    return collect(problem.products, parameters.features, distinct=problem.distinct, max_terms=most)
 
 
 def _quantize(

@@ -28,6 +28,7 @@ class Features:
     price_bins_per_doubling: int
     min_document_frequency: int
     weights: dict[str, float]
+    vector_weight: float
     max_weights: int
 
 
@@ -39,6 +40,20 @@ class Fit:
     inverse_regularization: list[float]
     ancestor_weight: float
     field_dropout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rerank:
+    """The second stage: LightGBM over the linear scorers' best candidates."""
+
+    folds: int
+    trees: int
+    leaves: int
+    learning_rate: float
+    least_in_leaf: int
+    l2: float
+    most_neighbours: int
+    most_frequent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +85,7 @@ class Parameters:
     prepare: Prepare
     features: Features
     fit: Fit
+    rerank: Rerank
     export: Export
     answer: Answer
     publish: Publish
@@ -83,6 +99,7 @@ def load(path: Path = DEFAULT) -> Parameters:
             prepare=Prepare(**data.pop("prepare")),
             features=Features(**data.pop("features")),
             fit=Fit(**data.pop("fit")),
+            rerank=Rerank(**data.pop("rerank")),
             export=Export(**data.pop("export")),
             answer=Answer(**data.pop("answer")),
             publish=Publish(**data.pop("publish")),

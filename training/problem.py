@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from aisle.errors import DataError
 from aisle.product import Path, Product
+from aisle.structure import Structure, structure
 from aisle.taxonomy import Entry, Taxonomy
 from training.prepare import Example, canonical_paths, fold_rare
-from training.scorers import Structure, structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def make_problem(
 
     rows = [(one.product, class_of[one.path[-1].id]) for one in examples]
     rows += [
-        (copy, label) for one, label in rows for copy in _with_fields_dropped(one, field_dropout)
+        (copy, label) for one, label in rows for copy in with_fields_dropped(one, field_dropout)
     ]
     return Problem(
         products=tuple(product for product, _ in rows),
@@ -87,7 +87,7 @@ def make_problem(
     )
 
 
-def _with_fields_dropped(product: Product, share: float) -> Iterator[Product]:
+def with_fields_dropped(product: Product, share: float) -> Iterator[Product]:
     """Yield a copy that lacks some fields, for a share of the products and where one can be spared.
 
     Each choice is a bit of the product's own hash: it does not change as other products come.

@@ -19,11 +19,13 @@ from aisle import bundle, keys
 from aisle.bundle import Bundle
 from aisle.errors import DataError, ObjectNotFoundError
 from aisle.features import FeatureSpec
+from aisle.neighbours import Neighbours
 from aisle.store import Store
 from aisle.taxonomy import Taxonomy
 from training.fit import Candidate, Choice, Trained
 from training.parameters import Parameters
 from training.progress import say
+from training.rerank import Reranker
 from training.terms import Vocabulary
 
 _TRAINED = "trained.npz"
@@ -64,7 +66,14 @@ def save_trained(store: Store, run: str, trained: Trained, prepared_id: str) -> 
         "scale": trained.scale,
         "slots": trained.slots,
         "slot_weights": trained.slot_weights,
-        "bias": trained.bias,
+        "vector_weights": trained.vector_weights,
+        "intercepts": trained.intercepts,
+        "pieces": _bytes("\n".join(trained.vocabulary.pieces)),
+        "vectors": trained.vocabulary.vectors,
+        "trees": _bytes(trained.reranker.trees if trained.reranker else ""),
+        "neighbours": np.frombuffer(
+            trained.reranker.neighbours.to_bytes() if trained.reranker else b"", np.uint8
+        ),
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
@@ -86,7 +95,10 @@ def load_trained(store: Store, run: str) -> tuple[Trained, str]:
             arrays["terms"].tobytes().decode("utf-8", "surrogatepass").split("\n"),
             arrays["document_frequency"],
             about["documents"],
+            arrays["pieces"].tobytes().decode().split("\n"),
+            arrays["vectors"],
         )
+        trees = arrays["trees"].tobytes().decode()
         parts = (arrays["weights_data"], arrays["weights_indices"], arrays["weights_indptr"])
         trained = Trained(
             spec=FeatureSpec(**about["spec"]),
@@ -96,7 +108,13 @@ def load_trained(store: Store, run: str) -> tuple[Trained, str]:
             scale=arrays["scale"],
             slots=arrays["slots"],
             slot_weights=arrays["slot_weights"],
-            bias=arrays["bias"],
+            vector_weights=arrays["vector_weights"],
+            intercepts=arrays["intercepts"],
+            reranker=(
+                Reranker(trees, Neighbours.from_bytes(arrays["neighbours"].tobytes()))
+                if trees
+                else None
+            ),
             choice=Choice(
                 **choice
                 | {

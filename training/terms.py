@@ -6,12 +6,12 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix, hstack, vstack
 
 from aisle.errors import DataError
 from aisle.features import Features, FeatureSpec, Featurizer, TermCounter
 from aisle.product import Product
-from training import parameters
+from training import parameters, word_pieces
 from training.progress import track
 
 _PART = 512
@@ -19,11 +19,16 @@ _PART = 512
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Terms in order, and how many of the `documents` products each is in."""
+    """Terms in order, and how many of the `documents` products each is in; word pieces.
+
+    `pieces` and `vectors` int8 (pieces, dimensions) are those of `aisle.vectors.WordVectors`.
+    """
 
     terms: list[str]
     document_frequency: NDArray[np.int64]
     documents: int
+    pieces: list[str]
+    vectors: NDArray[np.int8]
 
     def featurizer(self, spec: FeatureSpec) -> Featurizer:
         """Return the serving side's featurizer for this vocabulary."""
@@ -32,6 +37,8 @@ class Vocabulary:
             self.terms,
             document_frequency=self.document_frequency,
             documents=self.documents,
+            pieces=self.pieces,
+            vectors=self.vectors,
         )
 
 
@@ -43,6 +50,7 @@ def feature_spec(settings: parameters.Features) -> FeatureSpec:
         char_ngram_max=settings.char_ngram_max,
         price_bins_per_doubling=settings.price_bins_per_doubling,
         weights=settings.weights,
+        vector_weight=settings.vector_weight,
     )
 
 
@@ -53,7 +61,7 @@ def collect(
 
     Terms in fewer than `min_document_frequency` of the first `distinct` products (those that are
     no copies) are left out, and of the rest the rarest beyond `max_terms`. The matrix is float64
-    (products, terms), as liblinear wants it. Raises DataError where no term is left.
+    (products, terms + dimensions), as liblinear wants it. Raises DataError where no term is left.
     """
     spec = feature_spec(settings)
     vocabulary = _vocabulary(products[:distinct], settings, max_terms=max_terms)
@@ -91,7 +99,8 @@ def _vocabulary(
         kept = _most_frequent(kept, names, frequency, share=max_terms / len(kept))
     # In alphabetical order: the vocabulary does not depend on the order of the products.
     kept = np.array(sorted(kept, key=names.__getitem__), np.int64)
-    return Vocabulary([names[at] for at in kept], frequency[kept], len(products))
+    pieces, vectors = word_pieces.packaged()
+    return Vocabulary([names[at] for at in kept], frequency[kept], len(products), pieces, vectors)
 
 
 def _most_frequent(
@@ -105,7 +114,8 @@ def _most_frequent(
 
 
 def matrix(features: Features, terms: int) -> csr_matrix:
-    """Return features as a sparse float64 matrix (products, terms)."""
+    """Return features as a sparse float64 matrix (products, terms + dimensions)."""
     shape = (len(features.indptr) - 1, terms)
     values = features.values.astype(np.float64)
-    return csr_matrix((values, features.indices, features.indptr), shape=shape)
+    sparse = csr_matrix((values, features.indices, features.indptr), shape=shape)
+    return csr_matrix(hstack([sparse, csr_matrix(features.vectors.astype(np.float64))]))

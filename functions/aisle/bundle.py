@@ -5,26 +5,37 @@ its content, so the same model has the same version wherever and whenever it was
 """
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aisle.errors import BundleError
 from aisle.features import FeatureSpec
 from aisle.text import NORMALIZER_VERSION
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 VOCABULARY = "vocabulary.tsv"
 CATEGORIES = "categories.json"
+PIECES = "pieces.txt"
+VECTORS = "vectors.npy"
+RERANKER = "reranker.onnx"
+NEIGHBOURS = "neighbours.npy"
 METRICS = "metrics.json"
 GOLDEN = "golden.jsonl"
 MODEL_CARD = "MODEL_CARD.md"
-DECISIVE_FILES = (MODEL, VOCABULARY, CATEGORIES)
-"""What predictions depend on; the other files describe the model."""
+DECISIVE_FILES = (MODEL, VOCABULARY, CATEGORIES, PIECES, VECTORS, RERANKER, NEIGHBOURS)
+"""What predictions depend on; the other files describe the model.
+
+The reranker and its neighbours are empty where a model has no second stage.
+"""
 FILES = (*DECISIVE_FILES, METRICS, GOLDEN, MODEL_CARD)
 
 PACKAGED = Path(__file__).parent / "packaged"
@@ -63,6 +74,25 @@ class Bundle:
     def json(self, name: str) -> Any:  # noqa: ANN401  # JSON has no narrower type
         """Return a file's content, parsed; raise BundleError where it is not JSON."""
         return _parse(self.files[name], name)
+
+    def word_pieces(self) -> tuple[list[str], NDArray[np.int8]]:
+        """Return the pieces of words and their vectors, as `aisle.vectors` takes them.
+
+        Raises BundleError where the two files do not fit together.
+        """
+        pieces = self.files[PIECES].decode(errors="replace").splitlines()
+        try:
+            vectors = np.load(io.BytesIO(self.files[VECTORS]), allow_pickle=False)
+        except (EOFError, ValueError) as error:
+            raise BundleError(
+                f"The bundle's {VECTORS} cannot be read: {error}. Export the model again."
+            ) from error
+        if vectors.dtype != np.int8 or vectors.shape[:1] != (len(pieces),):
+            raise BundleError(
+                f"The bundle's {VECTORS} holds {vectors.dtype} {vectors.shape}; its {PIECES} asks "
+                f"for int8 ({len(pieces)}, dimensions). Export the model again."
+            )
+        return pieces, vectors
 
     def to_files(self) -> dict[str, bytes]:
         """Return all files, by name, the manifest last: without it a bundle is not whole."""

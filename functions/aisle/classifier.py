@@ -7,18 +7,29 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from aisle.bundle import CATEGORIES, METRICS, MODEL, VOCABULARY, Bundle
+from aisle.bundle import (
+    CATEGORIES,
+    METRICS,
+    MODEL,
+    NEIGHBOURS,
+    RERANKER,
+    VECTORS,
+    VOCABULARY,
+    Bundle,
+)
 from aisle.errors import BundleError
 from aisle.evidence import find_evidence
 from aisle.features import Features, Featurizer
+from aisle.neighbours import Neighbours
 from aisle.product import Evidence, Prediction, Product, Scored
+from aisle.rerank import Shortlist
 from aisle.taxonomy import Taxonomy
 
-# Products scored in one pass. The scorer reads the weights of each distinct term once a pass, and
-# multiplies densely: more products share more terms but multiply more zeros.
-_PASS = 8
+# Products looked at together, but for the scorer.
+_TOGETHER = 32
 _VOCABULARY_LINE = re.compile(r"(?P<term>(?P<block>\w):[^\t]*)\t(?P<count>\d+)")
 _NO_CLASSES = np.empty(0, np.int64)
+_OUTPUTS = ["probabilities", "margins", "weights", "scale", "direction"]
 
 
 class Classifier:
@@ -32,16 +43,21 @@ class Classifier:
         self.manifest = bundle.manifest
         self.metrics = bundle.json(METRICS)
         self.taxonomy = Taxonomy.from_json(bundle.json(CATEGORIES))
-        self._session = _session(bundle.files[MODEL])
+        self._session = _session(bundle, MODEL)
         terms, frequency = _vocabulary(bundle.files[VOCABULARY], self.manifest.features.weights)
+        pieces, vectors = bundle.word_pieces()
         self.featurizer = Featurizer(
             self.manifest.features,
             terms,
             document_frequency=frequency,
             documents=self.manifest.documents,
+            pieces=pieces,
+            vectors=vectors,
         )
         self._check_size("classes", CATEGORIES, len(self.taxonomy.classes))
         self._check_size("terms", VOCABULARY, len(terms))
+        self._check_size("dimensions", VECTORS, vectors.shape[1])
+        self.reranker = Reranker(bundle, self.taxonomy) if bundle.files[RERANKER] else None
 
     @property
     def model_version(self) -> str:
@@ -51,10 +67,27 @@ class Classifier:
     def probabilities(self, products: Sequence[Product]) -> NDArray[np.float32]:
         """Return the probability of every class: float32 (products, classes), rows sum to 1."""
         out = np.empty((len(products), len(self.taxonomy.classes)), np.float32)
-        for at in range(0, len(products), _PASS):
-            features = self.featurizer.transform(products[at : at + _PASS])
-            out[at : at + _PASS] = self._score(features)
+        for at in range(0, len(products), _TOGETHER):
+            part = products[at : at + _TOGETHER]
+            features = self.featurizer.transform(part)
+            probabilities, margins = self.score(features)
+            if self.reranker is not None:
+                probabilities = self.reranker.rerank(part, features, probabilities, margins)
+            out[at : at + _TOGETHER] = probabilities
         return out
+
+    def score(self, features: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Run the linear stage alone.
+
+        Returns probabilities (products, classes) and the scorers' margins (products, scorers).
+        """
+        # One by one: sums are then made in the same order whatever a product is sent with. Their
+        # last bits matter, since trees decide by thresholds.
+        parts = [
+            self._run(features.part(row, row + 1), explain=_NO_CLASSES)
+            for row in range(len(features.indptr) - 1)
+        ]
+        return np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])
 
     def predict(
         self, products: Sequence[Product], *, top_k: int = 5, explain: bool = True
@@ -117,28 +150,59 @@ class Classifier:
             )
 
     def _evidence(self, product: Product, label: int) -> tuple[Evidence, ...]:
+        """Return the words that the linear stage's score of a class comes from."""
         features = self.featurizer.transform([product])
         if not len(features.indices):
             return ()
-        weights = self._run(features, explain=np.array([label]))[1][:, 0]
-        terms, values = features.indices, features.values
-        return find_evidence(product, self.featurizer.counter, terms, values * weights)
-
-    def _score(self, features: Features) -> NDArray[np.float32]:
-        return self._run(features, explain=_NO_CLASSES)[0]
+        *_, weights, unit, direction = self._run(features, explain=np.array([label]))
+        length = np.float32(self.featurizer.vector_weight)
+        return find_evidence(
+            product,
+            self.featurizer.counter,
+            features.indices,
+            features.values * weights[:, 0] * unit,
+            self.featurizer.word_vectors.contributions(product, direction[:, 0] * length),
+        )
 
     def _run(
         self, features: Features, *, explain: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Run the scorer: probabilities (products, classes), weights (distinct terms, explain)."""
-        terms, columns = np.unique(features.indices, return_inverse=True)
-        size = len(features.indptr) - 1
-        values = np.zeros((size, len(terms)), np.float32)
-        rows = np.repeat(np.arange(size), np.diff(features.indptr))
-        values[rows, columns] = features.values
-        inputs = {"terms": terms, "values": values, "explain": explain}
-        probabilities, weights = self._session.run(["probabilities", "weights"], inputs)
-        return probabilities, weights
+    ) -> tuple[NDArray[np.float32], ...]:
+        """Run the scorer for one product; return its outputs as `training.onnx_graph` says."""
+        inputs = {
+            "terms": features.indices,
+            "values": features.values[None],
+            "vectors": features.vectors,
+            "explain": explain,
+        }
+        return tuple(self._session.run(_OUTPUTS, inputs))
+
+
+class Reranker:
+    """The second stage of a bundle that has one."""
+
+    def __init__(self, bundle: Bundle, taxonomy: Taxonomy) -> None:
+        self._session = _session(bundle, RERANKER)
+        self.shortlist = Shortlist(taxonomy, Neighbours.from_bytes(bundle.files[NEIGHBOURS]))
+
+    def rerank(
+        self,
+        products: Sequence[Product],
+        features: Features,
+        probabilities: NDArray[np.float32],
+        margins: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Return the probabilities (products, classes) with the best few shared out anew."""
+        candidates = self.shortlist.candidates(probabilities)
+        described = self.shortlist.features(
+            products, features, candidates, probabilities=probabilities, margins=margins
+        )
+        return self.shortlist.share_out(probabilities, candidates, self.chances(described))
+
+    def chances(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how likely each candidate (products, size, features) is right."""
+        flat = described.reshape(-1, described.shape[2])
+        (found,) = self._session.run(["chances"], {"features": flat})
+        return np.asarray(found, np.float32).reshape(described.shape[:2])
 
 
 def _vocabulary(data: bytes, blocks: Iterable[str]) -> tuple[list[str], NDArray[np.int64]]:
@@ -158,16 +222,16 @@ def _vocabulary(data: bytes, blocks: Iterable[str]) -> tuple[list[str], NDArray[
     return terms, np.array(counts, np.int64)
 
 
-def _session(model: bytes) -> ort.InferenceSession:
+def _session(bundle: Bundle, file: str) -> ort.InferenceSession:
     """Load a model for one thread: Lambda has one core's worth, and callers run in parallel."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(bundle.files[file], options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises its own types, all directly under Exception
         raise BundleError(
-            f"The bundle's {MODEL} cannot be loaded by onnxruntime {ort.__version__}: {error}. "
+            f"The bundle's {file} cannot be loaded by onnxruntime {ort.__version__}: {error}. "
             "Expected a model that `aisle train` exported. Train and export it again."
         ) from error

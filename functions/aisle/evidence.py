@@ -1,10 +1,11 @@
 """Which fragments of a product's text spoke for a category.
 
-The scorer is linear in the terms, so a class's score is a sum over them; each term's part goes to
-the words that it was made of, and each word is found again in the text as typed.
+The scorer is linear in the terms and in the vector, so a class's score is a sum over the words that
+they were made of; each word is found again in the text as typed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +23,13 @@ def find_evidence(
     counter: TermCounter,
     terms: NDArray[np.int64],
     contributions: NDArray[np.float32],
+    word_contributions: Mapping[str, Mapping[str, float]],
 ) -> tuple[Evidence, ...]:
     """Return the fragments that spoke for a class, heaviest first.
 
     `terms` (ascending) are the product's known terms, `contributions` (same length) what each adds
-    to the class's score.
+    to the class's score; `word_contributions` what each distinct word of a field adds to it through
+    the product's vector.
     """
     emphasized = bool(words(product.name) and words(product.description))
     tokens: list[tuple[str, Token]] = []
@@ -47,8 +50,21 @@ def find_evidence(
     at = np.searchsorted(terms, ids[known])
     # A term made of several words, or met several times, is shared between all of them.
     times = np.bincount(at, minlength=len(terms))
-    weights = np.bincount(owners[known], contributions[at] / times[at], minlength=len(tokens))
-    return _heaviest(product, tokens, weights.astype(np.float64))
+    by_terms = np.bincount(owners[known], contributions[at] / times[at], minlength=len(tokens))
+    return _heaviest(product, tokens, by_terms + _from_vector(tokens, word_contributions))
+
+
+def _from_vector(
+    tokens: Sequence[tuple[str, Token]], word_contributions: Mapping[str, Mapping[str, float]]
+) -> NDArray[np.float64]:
+    """Share what each word adds through the vector between the places where it stands."""
+    times = Counter((field, token.text) for field, token in tokens)
+    return np.array(
+        [
+            word_contributions.get(field, {}).get(token.text, 0.0) / times[field, token.text]
+            for field, token in tokens
+        ]
+    )
 
 
 def _term_origins(

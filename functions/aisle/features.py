@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from aisle.product import Product
 from aisle.text import words
+from aisle.vectors import WordVectors
 
 # Words longer than this (part numbers, unspaced scripts) are not worth a place in the cache.
 _CACHED_LENGTH = 32
@@ -28,7 +29,8 @@ class FeatureSpec:
 
     Word n-grams have 1 to `word_ngram_max` words; character n-grams `char_ngram_min` to
     `char_ngram_max` characters of one word padded with a space on either side. A price's term is
-    floor(`price_bins_per_doubling` * log2(1 + price)). `weights` scales each block.
+    floor(`price_bins_per_doubling` * log2(1 + price)). `weights` scales each block, `vector_weight`
+    the vector that stands beside them.
     """
 
     word_ngram_max: int
@@ -36,19 +38,31 @@ class FeatureSpec:
     char_ngram_max: int
     price_bins_per_doubling: int
     weights: dict[str, float]
+    vector_weight: float
 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """The features of n products: a sparse n x vocabulary matrix in compressed rows.
+    """The features of n products: a sparse n x vocabulary matrix in compressed rows, and vectors.
 
     `indptr` is int64 (n + 1,); `indices` int64 and `values` float32 hold, for product i, its terms
-    at indptr[i]:indptr[i + 1], indices ascending.
+    at indptr[i]:indptr[i + 1], indices ascending; `vectors` is float32 (n, dimensions).
     """
 
     indptr: NDArray[np.int64]
     indices: NDArray[np.int64]
     values: NDArray[np.float32]
+    vectors: NDArray[np.float32]
+
+    def part(self, start: int, end: int) -> "Features":
+        """Return the features of some of the products, from `start` up to `end`."""
+        first, last = self.indptr[start], self.indptr[end]
+        return Features(
+            self.indptr[start : end + 1] - first,
+            self.indices[first:last],
+            self.values[first:last],
+            self.vectors[start:end],
+        )
 
 
 class TermCounter:
@@ -153,41 +167,54 @@ class Featurizer:
     """Turn products into features, with a vocabulary that no longer changes.
 
     `terms` are the vocabulary in order; `document_frequency` (same length) says how many of the
-    `documents` products it was collected from have each term.
+    `documents` products it was collected from have each term. `pieces` and `vectors` are those of
+    `WordVectors`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a bundle holds for it
         self,
         spec: FeatureSpec,
         terms: Sequence[str],
         *,
         document_frequency: NDArray[np.int64],
         documents: int,
+        pieces: Sequence[str],
+        vectors: NDArray[np.int8],
     ) -> None:
         self._numbers = {term: number for number, term in enumerate(terms)}
         self.counter = TermCounter(spec, lambda term: self._numbers.get(term, -1))
-        self._idf = np.log((1 + documents) / (1 + document_frequency)) + 1
+        # The last one, at -1, is that of terms which are not in the vocabulary.
+        frequency = np.append(document_frequency, 0)
+        self._idf = np.log((1 + documents) / (1 + frequency)) + 1
         blocks = list(spec.weights)
         self._block = np.array([blocks.index(term[0]) for term in terms], np.int64)
         self._weights = np.array([spec.weights[block] for block in blocks])
+        self.vector_weight = spec.vector_weight
+        self.word_vectors = WordVectors(pieces, vectors, self._word_idf)
 
     def transform(self, products: Sequence[Product]) -> Features:
         """Return the features of the products, in order; float32, as the scorer reads them."""
-        return self.weigh(*self.counter.count(products), len(products))
+        rows, terms, counts = self.counter.count(products)
+        indptr = np.zeros(len(products) + 1, np.int64)
+        np.cumsum(np.bincount(rows, minlength=len(products)), out=indptr[1:])
+        values = self._weigh(rows, terms, counts, len(products))
+        vectors = self.word_vectors.transform(products) * np.float32(self.vector_weight)
+        return Features(indptr, terms, values, vectors)
 
-    def weigh(
+    def _weigh(
         self,
         rows: NDArray[np.int64],
         terms: NDArray[np.int64],
         counts: NDArray[np.int64],
         size: int,
-    ) -> Features:
+    ) -> NDArray[np.float32]:
         """Weigh counted terms and scale each product's blocks to unit length."""
         values = (1 + np.log(counts)) * self._idf[terms]
         blocks = len(self._weights)
         slots = rows * blocks + self._block[terms]
         norms = np.sqrt(np.bincount(slots, values * values, minlength=size * blocks))
         values *= self._weights[self._block[terms]] / norms[slots]
-        indptr = np.zeros(size + 1, np.int64)
-        np.cumsum(np.bincount(rows, minlength=size), out=indptr[1:])
-        return Features(indptr, terms, values.astype(np.float32))
+        return np.asarray(values, np.float32)
+
+    def _word_idf(self, word: str) -> float:
+        return float(self._idf[self._numbers.get(f"w:{word}", -1)])

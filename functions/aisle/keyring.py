@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from threading import Lock
 from typing import Final
 
 from aisle import auth, keys
@@ -23,18 +24,31 @@ _log = logging.getLogger(__name__)
 class KeyRing:
     """Give the keys that were read last, reading them anew when they are a minute old.
 
-    Where they cannot be read anew, those known stay good until they expire, and the log says why.
+    One request reads them, others at the same time go on with those known. Where they cannot be
+    read anew, those known stay good until they expire, and the log says why.
     The clock tells seconds; it is wall-clock time because a frozen function's other clocks stop.
     """
 
     def __init__(self, load: Callable[[], Keys], *, clock: Callable[[], float] = time.time) -> None:
         self._load = load
         self._clock = clock
+        self._turn = Lock()
         self._known: Keys | None = None
         self._stale_at = 0.0
 
     def __call__(self) -> Keys:
         """Return the keys; raise AisleError where they were never read."""
+        if self._known is None:
+            with self._turn:
+                return self._read()
+        if self._clock() >= self._stale_at and self._turn.acquire(blocking=False):
+            try:
+                return self._read()
+            finally:
+                self._turn.release()
+        return self._known
+
+    def _read(self) -> Keys:
         now = self._clock()
         if self._known is None or now >= self._stale_at:
             try:
@@ -42,9 +56,7 @@ class KeyRing:
             except AisleError as error:
                 if self._known is None:
                     raise
-                _log.error(
-                    "The API keys could not be read anew. %s", error
-                )  # the cause is in the text
+                _log.error("The API keys could not be read anew. %s", error)  # with its cause
             self._stale_at = now + (_FRESH_SECONDS if self._known else _EMPTY_SECONDS)
         return self._known
 

@@ -7,6 +7,8 @@
 ``datasets/base/<snapshot>/<file>``                     the catalogue a shop started from
 ``datasets/prepared/<id>/<file>``                       exactly what one model was trained on
 ``runs/<run>/<file>``                                   what a training run has come to so far
+``comparisons/<data>/results/<candidate>/<file>``        what a candidate came to on a fold
+``comparisons/<data>/report/<file>``                    the tables and pictures made of them
 ``feedback/dt=YYYY-MM-DD/<hash>.json``                  one event, named after its content
 ``keys/keys.json``                                      what is kept of the API keys
 ======================================================  ========================================
@@ -123,6 +125,29 @@ def run_file(run: str, name: str) -> str:
     _match("training run", run, pattern=_ID)
     _match("run file", name, pattern=_FILE)
     return f"runs/{run}/{name}"
+
+
+def comparison_result(data: str, candidate: str, name: str) -> str:
+    """Name one result of a candidate in the comparison on some data.
+
+    >>> comparison_result("3f9c", "linear-svm", "100-text-0.npz")
+    'comparisons/3f9c/results/linear-svm/100-text-0.npz'
+    """
+    _match("compared data", data, pattern=_ID)
+    _match("candidate", candidate, pattern=_ID)
+    _match("result file", name, pattern=_FILE)
+    return f"comparisons/{data}/results/{candidate}/{name}"
+
+
+def comparison_report(data: str, name: str) -> str:
+    """Name one file of the report of a comparison.
+
+    >>> comparison_report("3f9c", "compare.json")
+    'comparisons/3f9c/report/compare.json'
+    """
+    _match("compared data", data, pattern=_ID)
+    _match("report file", name, pattern=_FILE)
+    return f"comparisons/{data}/report/{name}"
 
 
 def feedback_event(day: date, digest: str) -> str:

@@ -36,6 +36,7 @@ from api.problems import (
     Kind,
     kind_of_status,
 )
+from api.telemetry import route_of
 from api.validation import field_errors, summary
 
 _log = logging.getLogger(__name__)
@@ -130,6 +131,6 @@ def _respond(error: Exception, scope: Scope) -> Response:
     told = answer(error)
     if told.kind.status >= _SERVER_ERROR:
         request = scope.get("state", {}).get("correlation_id", "unknown")
-        where = f"{scope['method']} {scope['path']}"
+        where = f"{scope['method']} {route_of(scope)}"
         _log.error("%s answered %d (request %s).", where, told.kind.status, request, exc_info=error)
     return told.response(scope)

@@ -52,6 +52,18 @@ KINDS = (
     UNAVAILABLE,
 )
 
+OF_A_JSON_BODY = (
+    INVALID_JSON,
+    JSON_TOO_DEEP,
+    UNAUTHENTICATED,
+    FORBIDDEN,
+    BODY_TOO_LARGE,
+    NOT_JSON,
+    INVALID_INPUT,
+    TOO_MANY_REQUESTS,
+)
+"""The kinds that a route which takes JSON, and needs a key, may answer with."""
+
 
 class FieldError(BaseModel):
     """One field that cannot be used."""

@@ -80,13 +80,17 @@ class Observed:
                 "Answered.",
                 extra={
                     "method": scope["method"],
-                    # Not the path as sent, which may say anything.
-                    "route": getattr(scope.get("route"), "path", "none"),
+                    "route": route_of(scope),
                     "status": status,
                     "milliseconds": round(1000 * (time.perf_counter() - began), 1),
                     "client": scope["state"].get("client", "none"),
                 },
             )
+
+
+def route_of(scope: Scope) -> str:
+    """Name the route of a request for a log: not the path as sent, which may say anything."""
+    return str(getattr(scope.get("route"), "path", "none"))
 
 
 def _correlation_id(scope: Scope) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 from aisle.errors import AisleError, NotAuthenticatedError
 from aisle.keyring import keyring
 from aisle.store import Store, open_store
-from authorizer.policy import UnauthorizedError, authorize
+from authorizer.policy import UnauthorizedError, authorize, refusal
 from authorizer.settings import Settings
 
 _settings = Settings.read(os.environ)
+_in_sam_local = os.environ.get("AWS_SAM_LOCAL") == "true"  # SAM sets it in its containers
 
 
 @cache
@@ -27,8 +28,13 @@ with suppress(AisleError):  # each request tries again, and tells
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Return what the request's key opens; raise UnauthorizedError, a 401, where it is no good."""
+    """Return what the request's key opens; raise UnauthorizedError, a 401, where it is no good.
+
+    `sam local` would make a 502 of that error: there, it is a policy that denies, a 403.
+    """
     try:
         return authorize(event, _keys(), now=datetime.now(UTC))
     except NotAuthenticatedError:
+        if _in_sam_local:
+            return refusal(event["methodArn"])
         raise UnauthorizedError from None

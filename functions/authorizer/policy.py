@@ -37,18 +37,22 @@ def policy(record: KeyRecord, method_arn: str) -> dict[str, Any]:
     api, stage, *_ = method_arn.split("/")
     opened = [route for scope in record.scopes for route in auth.ROUTES[scope]]
     routes = [route.split(" ") for route in (*opened, *auth.DOCS)]
-    return {
-        "principalId": record.client,
-        "policyDocument": {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Action": "execute-api:Invoke",
-                    "Effect": "Allow",
-                    "Resource": [f"{api}/{stage}/{method}{path}" for method, path in routes],
-                }
-            ],
-        },
+    return _answer(
+        record.client, "Allow", [f"{api}/{stage}/{method}{path}" for method, path in routes]
+    ) | {
         "context": {"client": record.client, "scopes": " ".join(record.scopes)},
         "usageIdentifierKey": record.usage_id,
+    }
+
+
+def refusal(method_arn: str) -> dict[str, Any]:
+    """Deny the route that was asked for: a 403."""
+    return _answer("nobody", "Deny", [method_arn])
+
+
+def _answer(principal: str, effect: str, resources: list[str]) -> dict[str, Any]:
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources}
+    return {
+        "principalId": principal,
+        "policyDocument": {"Version": "2012-10-17", "Statement": [statement]},
     }

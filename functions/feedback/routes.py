@@ -7,17 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response, status
 
 from api.access import ClientDep, Requires
 from api.body import JsonRoute
-from api.problems import (
-    BODY_TOO_LARGE,
-    FORBIDDEN,
-    INVALID_INPUT,
-    INVALID_JSON,
-    JSON_TOO_DEEP,
-    NOT_JSON,
-    TOO_MANY_REQUESTS,
-    UNAUTHENTICATED,
-    documented,
-)
+from api.problems import OF_A_JSON_BODY, documented
 from api.telemetry import TelemetryDep
 from feedback.recording import record_feedback
 from feedback.schemas import FeedbackRequest, FeedbackResponse
@@ -29,16 +19,7 @@ router = APIRouter(
     tags=[TAG],
     route_class=JsonRoute,
     dependencies=[Depends(Requires("feedback"))],
-    responses=documented(
-        INVALID_JSON,
-        JSON_TOO_DEEP,
-        UNAUTHENTICATED,
-        FORBIDDEN,
-        BODY_TOO_LARGE,
-        NOT_JSON,
-        INVALID_INPUT,
-        TOO_MANY_REQUESTS,
-    ),
+    responses=documented(*OF_A_JSON_BODY),
 )
 
 

@@ -10,18 +10,7 @@ from aisle.errors import InvalidProductError
 from aisle.product import Prediction, Product
 from api.access import Requires
 from api.body import JsonRoute
-from api.problems import (
-    BODY_TOO_LARGE,
-    FORBIDDEN,
-    INVALID_INPUT,
-    INVALID_JSON,
-    JSON_TOO_DEEP,
-    NOT_JSON,
-    TOO_MANY_REQUESTS,
-    UNAUTHENTICATED,
-    FieldError,
-    documented,
-)
+from api.problems import INVALID_INPUT, OF_A_JSON_BODY, FieldError, documented
 from api.product import ProductInput
 from api.telemetry import Telemetry, TelemetryDep
 from api.validation import field_errors, summary
@@ -45,16 +34,7 @@ router = APIRouter(
     tags=[TAG],
     route_class=JsonRoute,
     dependencies=[Depends(Requires("predict"))],
-    responses=documented(
-        INVALID_JSON,
-        JSON_TOO_DEEP,
-        UNAUTHENTICATED,
-        FORBIDDEN,
-        BODY_TOO_LARGE,
-        NOT_JSON,
-        INVALID_INPUT,
-        TOO_MANY_REQUESTS,
-    ),
+    responses=documented(*OF_A_JSON_BODY),
 )
 
 

@@ -135,6 +135,15 @@ def test_an_image_has_only_what_it_needs(image, target, package):
     assert run(*inside).stdout == "None\n"
 
 
+def test_the_training_image_can_load_lightgbm(image):
+    """The library that LightGBM is linked with is there, and so LightGBM loads where it is."""
+    load = (
+        "import ctypes, importlib.util as found; ctypes.CDLL('libgomp.so.1'); "
+        "found.find_spec('lightgbm') and __import__('lightgbm')"
+    )
+    run("docker", "run", "--rm", "--entrypoint", "python", image("training"), "-c", load)
+
+
 @pytest.mark.parametrize(("target", "megabytes"), [("predict", 240), ("feedback", 90)])
 def test_an_image_adds_little_to_its_base(image, target, megabytes):
     """What a cold start has to fetch stays small."""

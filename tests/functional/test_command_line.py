@@ -22,6 +22,7 @@ GROUPS = [[], ["data"], ["keys"], ["model"], ["stage"]]
 COMMANDS = [
     ["serve"],
     ["classify"],
+    ["compare"],
     ["data", "sample"],
     ["data", "describe"],
     ["data", "snapshots"],

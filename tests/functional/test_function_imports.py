@@ -1,10 +1,8 @@
 """What each function's process loads when it starts."""
 
-import json
-import subprocess
-import sys
-
 import pytest
+
+from tests.commands import run_alone
 
 HEAVY = ["lightgbm", "onnx", "pandas", "scipy", "sklearn"]
 OURS = ["catalogue", "cli", "training"]
@@ -15,15 +13,7 @@ AWS = ["aws_xray_sdk", "boto3", "botocore.session"]  # Powertools looks at botoc
 def loaded(module):
     """Import a module in a fresh interpreter with an empty environment; list what is loaded."""
     code = f"import json, sys\nimport {module}\nprint(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-I", "-W", "error", "-c", code],
-        capture_output=True,
-        check=False,
-        env={},
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return {*json.loads(done.stdout.splitlines()[-1])}
+    return {*run_alone(code)}
 
 
 @pytest.mark.parametrize(

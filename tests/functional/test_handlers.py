@@ -17,6 +17,16 @@ DESCRIBED = json.loads(
 )
 GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
 SITE = "https://demo.example"
+SHAPES = [
+    "predict",
+    "predict_base64",
+    "predict_through_cloudfront",
+    "predict_sam_local",
+    "predict_batch",
+    "categories",
+    "model",
+    "health",
+]
 
 
 def body(answer):
@@ -41,34 +51,12 @@ def check(find_faults):
 @pytest.fixture(scope="module")
 def predicted():
     """Send the predict function one event of each shape; give events and answers by name."""
-    names = [
-        "predict",
-        "predict_base64",
-        "predict_through_cloudfront",
-        "predict_sam_local",
-        "predict_batch",
-        "categories",
-        "model",
-        "health",
-    ]
-    events = [event(name) for name in names]
+    events = [event(name) for name in SHAPES]
     calls = call("predict.handler", *events)
-    return dict(zip(names, zip(events, calls.answers, strict=True), strict=True)), calls
+    return dict(zip(SHAPES, zip(events, calls.answers, strict=True), strict=True)), calls
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "predict",
-        "predict_base64",
-        "predict_through_cloudfront",
-        "predict_sam_local",
-        "predict_batch",
-        "categories",
-        "model",
-        "health",
-    ],
-)
+@pytest.mark.parametrize("name", SHAPES)
 def test_every_shape_is_answered_as_described(predicted, check, name):
     """Each recorded event gets a 200 that the committed description has."""
     asked, answer = predicted[0][name]
@@ -354,6 +342,21 @@ def test_authorizer_refuses_any_other_key(key, tmp_path):
     calls = ask_authorizer(other, AISLE_KEYS=records)
     assert calls.answers[0]["errorMessage"] == "Unauthorized"
     assert other not in calls.text
+
+
+def test_authorizer_denies_in_sam_local(key):
+    """In SAM's containers, where that word is a 502, another key gets a policy that denies."""
+    presented, record = key
+    settings = {"AISLE_KEYS": auth.dump((record,)).decode(), "AWS_SAM_LOCAL": "true"}
+    (refused,) = ask_authorizer("aisle_" + "1" * 64, **settings).answers
+    (statement,) = refused["policyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Resource"]) == (
+        "Deny",
+        [event("authorizer")["methodArn"]],
+    )
+    assert "context" not in refused
+    (allowed,) = ask_authorizer(presented, **settings).answers
+    assert allowed["context"]["client"] == "shop"
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,8 @@
 """What the predict function's process loads."""
 
-import json
-import subprocess
-import sys
-
 import pytest
+
+from tests.commands import run_alone
 
 ASK = """
 import asyncio, json, sys
@@ -41,23 +39,10 @@ print(json.dumps(sorted(sys.modules)))
 """
 
 
-def run(code):
-    """Run code in a fresh interpreter that knows nothing of ours, and parse what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-I", "-W", "error", "-c", code],
-        capture_output=True,
-        check=False,
-        env={},
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 @pytest.fixture(scope="module")
 def asked():
     """Ask one prediction in a fresh interpreter."""
-    return run(ASK)
+    return run_alone(ASK)
 
 
 def test_prediction_needs_no_environment(asked):
@@ -76,4 +61,4 @@ def test_prediction_loads_no(asked, package):
 
 def test_import_reads_no_asset():
     """Importing the application loads no Swagger UI."""
-    assert "fastapi_swagger" not in run(IMPORT)
+    assert "fastapi_swagger" not in run_alone(IMPORT)

@@ -128,3 +128,16 @@ def test_failure_after_the_answer_began_is_raised(client):
     client.app.mount("/stream", streaming)
     with pytest.raises(RuntimeError, match="secret"):
         client.get("/stream/1")
+
+
+def test_the_log_names_the_route_and_not_the_path(client, caplog):
+    """What a client writes into an address is not in the log of a failure."""
+
+    @client.app.get("/shelves/{shelf}")
+    def fail(shelf):
+        raise StoreError(SECRET)
+
+    with caplog.at_level(logging.ERROR):
+        assert client.get("/shelves/private").status_code == 503
+    assert "GET /shelves/{shelf} answered 503" in caplog.text
+    assert "private" not in caplog.text

@@ -4,12 +4,10 @@ The S3 half runs on moto, inside this process. What moto does not prove: that cr
 policies are checked, that S3's conditional writes collide as moto's do, and how long it takes.
 """
 
-import os
 from itertools import pairwise
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from aisle import bundle, registry
 from aisle.classifier import Classifier
@@ -22,7 +20,7 @@ from training.pipeline import Trainer
 from training.prepare import read_prepared
 
 ROWS = list(products(600))
-BUCKET = "shelf"
+BUCKET = "shelf"  # the fixture's
 
 
 def trainer(store):
@@ -54,22 +52,6 @@ def train(tmp_path):
         return Classifier(registry.current_bundle(open_store(str(tmp_path / "own"))))
 
     return run
-
-
-@pytest.fixture
-def s3_url(monkeypatch):
-    """Give the address of a prefix in an empty bucket, and settings that lead nowhere else."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    with mock_aws():
-        boto3.client("s3").create_bucket(Bucket=BUCKET)
-        yield f"s3://{BUCKET}/team/shop"
 
 
 # The same snapshot and parameters give the same bundle.

@@ -1,4 +1,4 @@
-"""What the tests of the object store share."""
+"""What tests of the object store, and of what is read from it again and again, share."""
 
 import io
 import os
@@ -7,6 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+class Clock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.seconds = 1e9
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock."""
+    return Clock()
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """A bundle is whole or refused; its version says what decides predictions."""
 
 import hashlib
+import io
 import json
 
+import numpy as np
 import pytest
 
 from aisle import bundle
@@ -15,6 +17,10 @@ from aisle.bundle import (
     METRICS,
     MODEL,
     MODEL_CARD,
+    NEIGHBOURS,
+    PIECES,
+    RERANKER,
+    VECTORS,
     VOCABULARY,
 )
 from aisle.errors import BundleError
@@ -24,12 +30,16 @@ CONTENT = {
     MODEL: b"\x08\x09model",
     VOCABULARY: b"w:pan\t3\n",
     CATEGORIES: b'{"classes": [], "categories": []}',
+    PIECES: b"pan\n##s\n",
+    VECTORS: b"\x93NUMPY",
+    RERANKER: b"",
+    NEIGHBOURS: b"",
     METRICS: b'{"accuracy": 0.5}',
     GOLDEN: b"",
     MODEL_CARD: "# Kärtchen\n".encode(),
 }
 FACTS = {
-    "features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.5}),
+    "features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.5}, 1.0),
     "documents": 12,
     "answer_thresholds": (0.5, 0.75),
     "dataset": {"snapshot": "s1", "products": {"train": 12}},
@@ -119,11 +129,11 @@ def test_no_folder(tmp_path):
         bundle.read(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("field", ["format_version", "normalizer_version"])
-@pytest.mark.parametrize("found", [0, 2, "1", None])
-def test_other_versions(whole, field, found):
+@pytest.mark.parametrize(("field", "reads"), [("format_version", 2), ("normalizer_version", 1)])
+@pytest.mark.parametrize("found", [0, 3, "1", None])
+def test_other_versions(whole, field, reads, found):
     """A bundle of another format or normaliser is refused; the message says which it is."""
-    with pytest.raises(BundleError, match=f"{field} is {found!r}.* reads 1"):
+    with pytest.raises(BundleError, match=f"{field} is {found!r}.* reads {reads}"):
         bundle.verify(with_manifest(whole, **{field: found}))
 
 
@@ -228,8 +238,8 @@ def test_version_does_not_depend_on_descriptions(whole, name):
         {"documents": 13},
         {"answer_thresholds": (0.5, 0.76)},
         {"dataset": {"snapshot": "s2"}},
-        {"features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.25})},
-        {"features": FeatureSpec(2, 3, 5, 3, {"w": 1.0, "c": 0.5})},
+        {"features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.25}, 1.0)},
+        {"features": FeatureSpec(2, 3, 5, 3, {"w": 1.0, "c": 0.5}, 1.0)},
     ],
     ids=str,
 )
@@ -256,3 +266,37 @@ def test_describe_replaces_only_what_is_given(whole):
     """The files given are in the bundle, the others stay, and it is whole."""
     described = bundle.describe(whole, {METRICS: b"{}"})
     assert bundle.verify(described.to_files()).files == {**whole.files, METRICS: b"{}"}
+
+
+def with_vectors(whole, vectors):
+    """Return a bundle with other vectors, as NumPy writes them or as bytes."""
+    if not isinstance(vectors, bytes):
+        buffer = io.BytesIO()
+        np.save(buffer, vectors)
+        vectors = buffer.getvalue()
+    return bundle.describe(whole, {VECTORS: vectors})
+
+
+def test_word_pieces(whole):
+    """Pieces and their vectors are read together."""
+    vectors = np.array([[1, -2], [3, 4]], np.int8)
+    pieces, found = with_vectors(whole, vectors).word_pieces()
+    assert pieces == ["pan", "##s"]
+    assert found.tolist() == vectors.tolist()
+
+
+@pytest.mark.parametrize(
+    ("vectors", "match"),
+    [
+        (b"", "cannot be read"),
+        (b"\x93NUMPY", "cannot be read"),
+        (np.zeros((3, 2), np.int8), r"holds int8 \(3, 2\).*int8 \(2, dimensions\)"),
+        (np.zeros((2, 2), np.float32), "holds float32"),
+        (np.array([{}, {}]), "cannot be read"),
+    ],
+    ids=["empty", "truncated", "too many", "floats", "pickled"],
+)
+def test_vectors_that_do_not_fit(whole, vectors, match):
+    """Vectors that are no numbers of the right shape are refused, and nothing is unpickled."""
+    with pytest.raises(BundleError, match=match):
+        with_vectors(whole, vectors).word_pieces()

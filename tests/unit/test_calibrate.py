@@ -8,7 +8,7 @@ from scipy.special import log_softmax, softmax
 
 from aisle.product import path_from_names
 from aisle.taxonomy import Taxonomy
-from training.calibrate import NEVER, answer_thresholds, fit_level_weights
+from training.calibrate import NEVER, answer_thresholds, confidences, fit_level_weights
 
 CLASSES = [path_from_names(names) for names in (["A", "1"], ["A", "2"], ["B"])]
 TAXONOMY = Taxonomy(CLASSES, [])
@@ -68,9 +68,12 @@ def test_without_a_known_class_the_prior_stays(count):
 def thresholds(probabilities, paths, precision=0.9):
     """Return the thresholds of predictions on the taxonomy of this file."""
     probabilities = np.array(probabilities, np.float32).reshape(len(paths), len(CLASSES))
-    return answer_thresholds(
-        TAXONOMY, probabilities, probabilities.argmax(axis=1), paths, precision=precision
-    )
+    # In two parts: cross-fitting judges each fold by another model.
+    parts = [
+        confidences(TAXONOMY, probabilities[rows], paths[rows])
+        for rows in (slice(None, None, 2), slice(1, None, 2))
+    ]
+    return answer_thresholds(parts, precision=precision)
 
 
 def precision_above(found, probabilities, paths, depth):

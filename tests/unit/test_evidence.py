@@ -14,6 +14,7 @@ SPEC = FeatureSpec(
     char_ngram_max=3,
     price_bins_per_doubling=1,
     weights=dict.fromkeys("wcnmp", 1.0),
+    vector_weight=1.0,
 )
 PRODUCTS = [
     Product(row["name"], row["description"], row["manufacturer"], row["price"])
@@ -21,15 +22,18 @@ PRODUCTS = [
 ]
 
 
-def evidence(product, **contributions):
-    """Return the evidence of a model that knows these terms (`w_pan` for `w:pan`)."""
+def evidence(product, vector=None, **contributions):
+    """Return the evidence of a model that knows these terms (`w_pan` for `w:pan`).
+
+    `vector` is what each word of a field adds through the product's vector.
+    """
     known = {
         term.replace("_", ":", 1).replace("_", " "): at for at, term in enumerate(contributions)
     }
     counter = TermCounter(SPEC, lambda term: known.get(term, -1))
     _, terms, _ = counter.count([product])
     given = np.array(list(contributions.values()), np.float32)
-    return find_evidence(product, counter, terms, given[terms])
+    return find_evidence(product, counter, terms, given[terms], vector or {})
 
 
 def shares(found):
@@ -169,3 +173,16 @@ def test_weights_descend(explained):
 def test_the_decisive_word_comes_first(made_up_classifier, product, expected):
     """What a person would point at comes before colour, size and praise."""
     assert made_up_classifier.predict([product])[0].evidence[0].text == expected
+
+
+def test_vector_speaks_through_its_words():
+    """What a word adds through the vector counts where it stands, shared by all its places."""
+    product = Product(name="pan", description="red pan pan")
+    vector = {"name": {"pan": 2.0}, "description": {"red": 1.0, "pan": 4.0}}
+    found = evidence(product, vector, w_red=1.0)
+    assert sorted((one.field, one.text, one.weight) for one in found) == [
+        ("description", "pan", 0.25),
+        ("description", "pan", 0.25),
+        ("description", "red", 0.25),
+        ("name", "pan", 0.25),
+    ]

@@ -12,8 +12,15 @@ from tests.made_up import products
 
 WEIGHTS = {"w": 1.0, "c": 0.75, "n": 2.0, "m": 0.5, "p": 0.25}
 SPEC = FeatureSpec(
-    word_ngram_max=2, char_ngram_min=3, char_ngram_max=4, price_bins_per_doubling=2, weights=WEIGHTS
+    word_ngram_max=2,
+    char_ngram_min=3,
+    char_ngram_max=4,
+    price_bins_per_doubling=2,
+    weights=WEIGHTS,
+    vector_weight=0.5,
 )
+PIECES = ["pan", "##s", "red"]
+VECTORS = np.array([[0, 100], [0, 100], [100, 0]], np.int8)
 
 
 def made_up_products(count, seed=0):
@@ -44,6 +51,8 @@ def small(terms, **changes):
         terms,
         document_frequency=np.array(frequency),
         documents=changes.pop("documents", 4),
+        pieces=PIECES,
+        vectors=VECTORS,
     )
 
 

@@ -1,7 +1,10 @@
 """Where keys are kept, how long they are remembered, and who may change them."""
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from threading import Barrier, BrokenBarrierError, Event
 
 import boto3
 import pytest
@@ -19,17 +22,6 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def record(client="shop"):
     """Make what is kept of a new key."""
     return auth.new_key(client, ["predict"], now=NOW, lifetime=timedelta(days=1))[1]
-
-
-class Clock:
-    """A clock that stands still until it is told otherwise."""
-
-    def __init__(self):
-        self.seconds = 1000.0
-
-    def __call__(self):
-        """Tell the time."""
-        return self.seconds
 
 
 class Source:
@@ -52,12 +44,6 @@ class Source:
 def store(tmp_path):
     """Give an empty store."""
     return FolderStore(tmp_path)
-
-
-@pytest.fixture
-def clock():
-    """Give a clock."""
-    return Clock()
 
 
 @pytest.mark.parametrize(("passed", "reads"), [(0, 1), (59, 1), (60, 2), (3600, 2)])
@@ -112,6 +98,46 @@ def test_keys_that_were_never_read(clock):
         ring()
     source.error = None
     assert ring() == source.known
+
+
+def test_others_go_on_while_one_reads(clock):
+    """While one request reads the keys anew, the others are held against those known."""
+    old, new = record("old"), record("new")
+    reading, may_end = Event(), Event()
+    answers = [(old,), (new,)]
+
+    def read():
+        if len(answers) == 1:
+            reading.set()
+            assert may_end.wait(10)
+        return answers.pop(0)
+
+    ring = KeyRing(read, clock=clock)
+    ring()
+    clock.seconds += 60
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(ring)
+        assert reading.wait(10)
+        assert [ring() for _ in range(3)] == [(old,)] * 3
+        may_end.set()
+        assert first.result() == (new,)
+    assert ring() == (new,)
+
+
+def test_first_requests_read_once(clock):
+    """Requests that come before any key is known wait for the one that reads them."""
+    source = Source(record())
+    second = Barrier(2)
+
+    def read():
+        with suppress(BrokenBarrierError):  # nobody else came to read
+            second.wait(0.3)
+        return source()
+
+    ring = KeyRing(read, clock=clock)
+    with ThreadPoolExecutor(4) as pool:
+        assert {*pool.map(lambda _: ring(), range(4))} == {source.known}
+    assert source.reads == 1
 
 
 def test_the_variable_comes_before_the_store(store):

@@ -18,12 +18,17 @@ IDS: list[Callable[[str], str]] = [
     lambda part: keys.report_file(part, "report.json"),
     lambda part: keys.base_snapshot(part, "manifest.json"),
     lambda part: keys.prepared(part, "manifest.json"),
+    lambda part: keys.comparison_result(part, "linear-svm", "0.npz"),
+    lambda part: keys.comparison_result("3f9c", part, "0.npz"),
+    lambda part: keys.comparison_report(part, "RESULTS.md"),
 ]
 NAMES: list[Callable[[str], str]] = [
     lambda part: keys.bundle_file("v1", part),
     lambda part: keys.report_file("v1", part),
     lambda part: keys.base_snapshot("s1", part),
     lambda part: keys.prepared("p1", part),
+    lambda part: keys.comparison_result("3f9c", "linear-svm", part),
+    lambda part: keys.comparison_report("3f9c", part),
     lambda part: keys.feedback_event(date(2026, 11, 22), part),
 ]
 
@@ -49,6 +54,14 @@ NAMES: list[Callable[[str], str]] = [
         (keys.prepared("3f9c", "test.jsonl.gz"), "datasets/prepared/3f9c/test.jsonl.gz"),
         (keys.prepared("3f9c", "manifest.json"), "datasets/prepared/3f9c/manifest.json"),
         (keys.prepared("3f9c", "taxonomy.json"), "datasets/prepared/3f9c/taxonomy.json"),
+        (
+            keys.comparison_result("3f9c", "linear-svm", "100-text-0.npz"),
+            "comparisons/3f9c/results/linear-svm/100-text-0.npz",
+        ),
+        (
+            keys.comparison_report("3f9c", "RESULTS.md"),
+            "comparisons/3f9c/report/RESULTS.md",
+        ),
         (
             keys.feedback_event(date(2026, 1, 2), DIGEST),
             f"feedback/dt=2026-01-02/{DIGEST}.json",

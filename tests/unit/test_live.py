@@ -37,17 +37,6 @@ class CountingStore(FolderStore):
         return super().get(key)
 
 
-class Clock:
-    """A clock that stands still until it is told otherwise."""
-
-    def __init__(self):
-        self.seconds = 1e9
-
-    def __call__(self):
-        """Tell the time."""
-        return self.seconds
-
-
 class Counted:
     """Telemetry that remembers."""
 
@@ -75,12 +64,6 @@ def packaged():
 def store(tmp_path):
     """Give an empty store."""
     return CountingStore(tmp_path / "store")
-
-
-@pytest.fixture
-def clock():
-    """Give a clock."""
-    return Clock()
 
 
 @pytest.fixture

@@ -46,14 +46,22 @@ def make(answers, test="one test"):
     weights[np.arange(len(WORDS)), answers] = 100
     trained = Trained(
         spec=feature_spec(parameters.load().features),
-        vocabulary=Vocabulary([f"w:{word}" for word in WORDS], np.ones(len(WORDS), np.int64), 4),
+        vocabulary=Vocabulary(
+            [f"w:{word}" for word in WORDS],
+            np.ones(len(WORDS), np.int64),
+            4,
+            ["a"],
+            np.zeros((1, 2), np.int8),
+        ),
         taxonomy=Taxonomy(PATHS, [Entry(path, 1, at) for at, path in enumerate(PATHS)]),
         weights=csr_matrix(weights),
         scale=np.full(len(WORDS), 0.05, np.float32),
         slots=np.arange(len(PATHS))[:, None],
         slot_weights=np.ones((len(PATHS), 1), np.float32),
-        bias=np.zeros(len(PATHS), np.float32),
-        choice=Choice(1.0, 1, (1.0,), (0.9,), ()),
+        vector_weights=np.zeros((2, len(PATHS)), np.float32),
+        intercepts=np.zeros(len(PATHS), np.float32),
+        reranker=None,
+        choice=Choice(1.0, 1, (1.0,), (0.9,), None, None, ()),
     )
     prepared = Prepared("p", "s", "s" * 64, test, (), (), ())
     made = export(trained, prepared, parameters.load())

@@ -6,9 +6,10 @@ from scipy.sparse import csr_matrix
 from sklearn.svm import LinearSVC
 
 from aisle.product import path_from_names
+from aisle.structure import structure
 from aisle.taxonomy import Taxonomy
 from training.progress import steps
-from training.scorers import fit_scorers, structure
+from training.scorers import fit_scorers
 
 CLASSES = 6
 CLASS_SETS = [(0, 1), (2, 3, 4, 5), (2, 3), *[(label,) for label in range(CLASSES)]]

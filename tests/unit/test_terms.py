@@ -22,9 +22,10 @@ def terms(**changes):
 
 
 def test_matrix_has_the_vocabulary_as_columns():
-    """The matrix has a row for each product and a column for each term."""
+    """The matrix has a row for each product, a column for each term and each dimension."""
     vocabulary, features = terms()
-    assert features.shape == (len(PRODUCTS), len(vocabulary.terms))
+    width = len(vocabulary.terms) + vocabulary.vectors.shape[1]
+    assert features.shape == (len(PRODUCTS), width)
     assert vocabulary.terms == sorted(vocabulary.terms)
 
 

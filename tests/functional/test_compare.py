@@ -1,0 +1,305 @@
+"""`aisle compare` on a made-up shop: every candidate, the report, and going on where it stopped."""
+
+import io
+import json
+import random
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+
+from aisle.store import open_store
+from catalogue.columns import Columns
+from catalogue.labelled import read_labelled
+from cli.main import main
+from tests.made_up import products, write_catalogue
+from training.compare import protocol, results, worker
+from training.compare import run as running
+from training.compare.candidates import CANDIDATES, PEERS
+from training.compare.candidates.finetuned import bucketed
+from training.compare.measures import macro_auc
+from training.compare.research import SECTIONS
+from training.compare.run import make_plan, run
+from training.compare.worker import Job
+
+CHEAP = ("naive-bayes", "mlp")
+ROWS = list(products(330))
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """Write a shop's catalogue."""
+    return write_catalogue(tmp_path_factory.mktemp("shop") / "shop.jsonl.gz", ROWS)
+
+
+@pytest.fixture(scope="module")
+def catalogue(shop):
+    """Read it for the comparison."""
+    return protocol.make_catalogue(list(read_labelled(shop)))
+
+
+@pytest.fixture(scope="module")
+def desk(catalogue, tmp_path_factory):
+    """Give the function that runs one candidate on fold 0 in this process, and its results."""
+    folder = tmp_path_factory.mktemp("desk")
+    joblib.dump(catalogue, folder / worker.CATALOGUE)
+    store = open_store((folder / "store").as_uri())
+
+    def work(name, inputs="attributes"):
+        worker.run(Job(store.url, str(folder), name, inputs, 0, (9, 4)))
+        tables = [protocol.make_table(catalogue, minimum, inputs) for minimum in (9, 4)]
+        keys = [results.result_key(catalogue.id, CANDIDATES[name], table, 0) for table in tables]
+        return tables, [results.load(store, key) for key in keys]
+
+    return work
+
+
+@pytest.fixture
+def aisle(tmp_path, monkeypatch):
+    """Give the function that runs the command line, with the store in a folder of the test."""
+    for name, value in {"TERM": "dumb", "COLUMNS": "160", "NO_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+    def type_in(*arguments):
+        monkeypatch.setattr(sys, "argv", ["aisle", "--store", str(tmp_path / "store"), *arguments])
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            main()
+        return subprocess.CompletedProcess(
+            sys.argv, ended.value.code or 0, out.getvalue(), err.getvalue()
+        )
+
+    return type_in
+
+
+# The candidates.
+
+
+@pytest.mark.filterwarnings("ignore")  # as in the worker: of others' libraries
+@pytest.mark.parametrize("name", [name for name in PEERS if not CANDIDATES[name].members])
+def test_every_candidate_fits(desk, research, name, catalogue):
+    """Each candidate learns a small shop better than guessing, and tells all its costs."""
+    research(*CANDIDATES[name].packages)
+    tables, found = desk(name)
+    for table, result in zip(tables, found, strict=True):
+        true = table.targets([catalogue.labels[row] for row in result.rows])
+        assert result.probabilities.shape == (len(true), len(table.classes))
+        assert result.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-3)
+        assert macro_auc(true, result.probabilities) > 0.65
+        costs = result.costs
+        assert min(costs.fit_seconds, costs.p50_ms, costs.batch_per_second) > 0
+        assert costs.p99_ms >= costs.p50_ms
+        assert costs.size_bytes > 1000
+        assert costs.peak_bytes > 10_000_000
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_vote_is_of_its_members(desk):
+    """The vote's probabilities are the mean of what its members said."""
+    members = [desk(name, "text")[1][0] for name in CANDIDATES["voting"].members]
+    _, (vote, _) = desk("voting", "text")
+    expected = np.mean([one.probabilities for one in members], axis=0)
+    assert vote.probabilities == pytest.approx(expected)
+    assert vote.costs.fit_seconds == pytest.approx(sum(one.costs.fit_seconds for one in members))
+
+
+def test_fine_tuning_sees_every_product_once_an_epoch():
+    """Batches hold each row once, of like length, in another order each time."""
+    chance = random.Random(0)
+    lengths = [5 + (7 * at) % 60 for at in range(100)]
+    first, second = (list(bucketed(lengths, 8, chance)) for _ in range(2))
+    assert sorted(row for batch in first for row in batch) == list(range(100))
+    assert first != second
+    spread = [max(lengths[row] for row in one) - min(lengths[row] for row in one) for one in first]
+    assert max(spread) <= 12
+
+
+def test_shared_work_is_counted_for_everyone(catalogue, tmp_path):
+    """Whoever finds features made already has the time that they took in its training time."""
+    text = catalogue.products(np.arange(50), "text")
+    first, second = (worker.Shared(tmp_path, text) for _ in range(2))
+    first.tfidf()
+    second.tfidf()
+    assert second.seconds == first.seconds > 0
+    assert (first.borrowed, second.borrowed) == (0, second.seconds)
+
+
+# Running.
+
+
+def test_finished_results_are_kept(catalogue, tmp_path, monkeypatch):
+    """What is there is not run again; what is missing is, and nothing else."""
+    store = open_store((tmp_path / "store").as_uri())
+    plan = make_plan(catalogue, candidates=CHEAP, folds=(0,), minima=(4,))
+    run(plan, store, workers=2)
+    before = {key: store.get(key).etag for key in store.list("comparisons/")}
+    assert len(before) == 4
+    gone = next(key for key in before if "mlp/4-text" in key)
+    store.delete(gone)
+
+    started = []
+    popen = subprocess.Popen
+
+    def count(command, **options):
+        started.append(json.loads(Path(command[-1]).read_text(encoding="utf-8")))
+        return popen(command, **options)
+
+    monkeypatch.setattr(running.subprocess, "Popen", count)
+    run(plan, store, workers=2)
+    assert [(job["candidate"], job["inputs"]) for job in started] == [("mlp", "text")]
+    after = {key: store.get(key).etag for key in store.list("comparisons/")}
+    assert set(after) == set(before)
+    assert all(after[key] == before[key] for key in before if key != gone)
+
+
+def test_missing_package_leaves_a_candidate_out(catalogue, tmp_path, monkeypatch):
+    """A candidate that is not installed is left out, with how to have it; the others run."""
+    monkeypatch.setattr(type(CANDIDATES["mlp"]), "packages", {"no_such_module": "no-such-thing"})
+    plan = make_plan(catalogue, candidates=CHEAP, folds=(0,), minima=(4,))
+    outcome = run(plan, open_store((tmp_path / "store").as_uri()), workers=1)
+    assert outcome.failed == {}
+    assert "no-such-thing" in outcome.missing["mlp"]
+    assert "make research" in outcome.missing["mlp"]
+
+
+def test_members_join_the_plan(catalogue):
+    """To ask for a vote is to ask for its members."""
+    plan = make_plan(catalogue, candidates=("voting",), folds=(0,), minima=(4,))
+    assert plan.candidates == (*CANDIDATES["voting"].members, "voting")
+
+
+def test_table_of_one_class_is_left_out(catalogue, capsys):
+    """A threshold that leaves one class gives no table, and that is said."""
+    plan = make_plan(catalogue, candidates=CHEAP, folds=(0,), minima=(1000, 4))
+    assert {table.min_products for table in plan.tables} == {4}
+    assert "at least 1000" in capsys.readouterr().err
+
+
+# The command.
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    """Give the options of a cheap comparison."""
+    return (
+        *("--only", "naive-bayes", "--only", "aisle", "--folds", "0,1", "--min-count", "4,9"),
+        "--no-research",
+    )
+
+
+def test_report(shop, chosen, aisle, tmp_path):
+    """The report has the four tables with every figure, the intervals, and its pictures."""
+    result = aisle("compare", "--data", str(shop), *chosen, "--report", str(tmp_path / "report"))
+    assert result.returncode == 0, result.stderr
+    assert "naive-bayes" in result.stdout
+    text = (tmp_path / "report" / "RESULTS.md").read_text(encoding="utf-8")
+    assert text.count("| **Aisle**, the exported bundle |") == 8
+    for heading in ("macro-F1", "weighted F1", "log loss", "ECE", "p99, ms", "memory, MB"):
+        assert heading in text
+    assert text.count("Aisle minus each peer") == 4
+    assert "level by level" in text
+    assert "name only" in text
+    assert f"compare --data {shop}" in text
+    for line in text.splitlines():
+        if line.startswith("!["):
+            picture = tmp_path / "report" / line.partition("(")[2].rstrip(")")
+            assert picture.read_bytes().startswith(b"\x89PNG")
+    assert text.count("![") == 5
+
+    store = open_store((tmp_path / "store").as_uri())
+    kept = {key.rpartition("/")[2] for key in store.list("comparisons/") if "/report/" in key}
+    assert {"compare.json", "RESULTS.md", "thresholds.png"} <= kept
+    key = next(key for key in store.list("comparisons/") if key.endswith("compare.json"))
+    figures = json.loads(store.get(key).data)
+    assert len(figures["tables"]) == 4
+    assert {one["name"] for one in figures["tables"][0]["candidates"]} == {"naive-bayes", "aisle"}
+    assert figures["levels"]["text"][0]["level"] == 1
+
+
+def test_failing_candidate_fails_the_command(shop, aisle, tmp_path, monkeypatch):
+    """A candidate that breaks is named with its reason, exit 2; the others are in the report."""
+    broken = "raise SystemExit('the engine is on fire')"
+    monkeypatch.setattr(running, "WORKER", ["-c", broken])
+    result = aisle(
+        *("compare", "--data", str(shop), "--only", "naive-bayes", "--folds", "0"),
+        *("--min-count", "4", "--no-research"),
+    )
+    assert result.returncode == 2
+    assert "the engine is on fire" in result.stderr
+    assert "naive-bayes, text, fold 0" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--only", "bert"], "expected one of naive-bayes"),
+        (["--folds", "5"], "from 0 to 4"),
+        (["--folds", "0,0"], "each once"),
+        (["--min-count", "many"], "whole numbers"),
+        (["--workers", "0"], "--workers"),
+        (["--data", "no-such-file.csv"], "no-such-file.csv"),
+    ],
+)
+def test_bad_options(aisle, shop, arguments, message):
+    """What cannot be compared is refused with what was expected, exit 2."""
+    result = aisle("compare", "--data", str(shop), *arguments)
+    assert result.returncode == 2
+    assert message in " ".join(result.stderr.replace("│", " ").split())
+
+
+def test_list(aisle):
+    """Every candidate is listed."""
+    result = aisle("compare", "--list")
+    assert result.returncode == 0
+    assert all(name in result.stdout for name in CANDIDATES)
+
+
+def test_names_for_ids_and_own_columns(aisle, tmp_path):
+    """A shop without ids, with columns of its own, is compared on its paths of names."""
+    rows = [
+        f"{row['name'] or row['description']};{'/'.join(one['name'] for one in row['category'])}"
+        for row in products(240, ids=False)
+    ]
+    file = tmp_path / "shop.csv"
+    file.write_text("title;aisle\n" + "\n".join(row.replace("&amp;", "and") for row in rows))
+    result = aisle(
+        *("compare", "--data", str(file), "--columns", "name=title,category=aisle"),
+        *("--separator", "/", "--only", "naive-bayes", "--folds", "0", "--min-count", "5"),
+    )
+    assert result.returncode == 0, result.stderr
+    assert "naive-bayes" in result.stdout
+
+
+# Research.
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_type_is_measured_where_a_shop_has_it(catalogue, tmp_path):
+    """The column `type` is read beside the usable rows, and the section says what it brings."""
+    rows = [{**row, "type": "soft" if "Socks" in str(row["category"]) else None} for row in ROWS]
+    file = write_catalogue(tmp_path / "shop.jsonl", [*rows[:3], {"name": "no category"}, *rows[3:]])
+    types = protocol.read_types(file, Columns())
+    assert len(types) == len(catalogue.rows)
+    typed = protocol.make_catalogue(catalogue.rows, types)
+    count = sum(row.path[-1].name == "Socks" for row in typed.rows)
+    finding = SECTIONS["fields"].answer(typed)
+    assert f"The type, which {count} of 330 products have" in finding.sentence
+    assert "one field + type" in [row[0] for row in finding.rows]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", SECTIONS)
+def test_every_section_answers(catalogue, research, name, monkeypatch):
+    """Each section gives a full table and a sentence, on any shop."""
+    research(*(module for module, _ in SECTIONS[name].packages))
+    for module in (module for key, module in sys.modules.items() if "compare.research" in key):
+        monkeypatch.setattr(module, "MINIMA", (9, 4), raising=False)
+    finding = SECTIONS[name].answer(catalogue)
+    assert finding.rows
+    assert all(len(row) <= len(finding.columns) for row in finding.rows)
+    assert finding.sentence.endswith((".", "one."))

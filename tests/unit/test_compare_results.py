@@ -1,0 +1,96 @@
+"""Results of the comparison: kept and found again, under names that say what they depend on."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from aisle.store import open_store
+from training.compare import results
+from training.compare.candidates.base import Candidate
+from training.compare.protocol import Table
+from training.compare.research import learning
+from training.compare.results import Costs, FoldResult
+
+TABLE = Table(100, "text", ("a", "other"))
+COSTS = Costs(10.0, 1.0, 2.0, 500.0, 1000, 2000)
+
+
+@dataclass(frozen=True)
+class Guess(Candidate):
+    """A candidate with a parameter."""
+
+    name: ClassVar[str] = "guess"
+    title: ClassVar[str] = "a guess"
+    boldness: float = 1.0
+
+
+def result(*probabilities, costs=COSTS, **extras):
+    """Make a result of two products."""
+    return FoldResult(np.array([3, 8]), np.array(probabilities, np.float32), costs, extras)
+
+
+def test_round_trip(tmp_path):
+    """What is saved is loaded again, numbers, costs and extras."""
+    store = open_store(tmp_path.as_uri())
+    saved = result([0.2, 0.8], [0.6, 0.4], level_right=np.array([True, False]))
+    key = results.result_key("3f9c", Guess(), TABLE, 2)
+    results.save(store, key, saved)
+    found = results.load(store, key)
+    assert found.rows.tolist() == [3, 8]
+    assert found.probabilities.tolist() == saved.probabilities.tolist()
+    assert found.costs == COSTS
+    assert found.extras["level_right"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        results.result_key("3f9c", Guess(boldness=2), TABLE, 0),
+        results.result_key("3f9c", Guess(), replace(TABLE, min_products=20), 0),
+        results.result_key("3f9c", Guess(), replace(TABLE, inputs="attributes"), 0),
+        results.result_key("3f9c", Guess(), TABLE, 1),
+        results.result_key("aaaa", Guess(), TABLE, 0),
+    ],
+    ids=["parameter", "threshold", "inputs", "fold", "data"],
+)
+def test_what_a_result_depends_on_names_it(other):
+    """Another parameter, table, fold or file of data never finds this result."""
+    assert results.result_key("3f9c", Guess(), TABLE, 0) == results.result_key(
+        "3f9c", Guess(), TABLE, 0
+    )
+    assert other != results.result_key("3f9c", Guess(), TABLE, 0)
+
+
+def test_code_of_another_version_has_other_results(monkeypatch):
+    """Raising a candidate's version asks for its results anew."""
+    before = results.result_key("3f9c", Guess(), TABLE, 0)
+    monkeypatch.setattr(Guess, "version", 2)
+    assert results.result_key("3f9c", Guess(), TABLE, 0) != before
+
+
+def test_vote_is_the_mean_at_the_sum_of_the_costs():
+    """A vote averages probabilities; its times and sizes add up, its memory is the largest."""
+    cheap = replace(COSTS, fit_seconds=1.0, p50_ms=0.5, batch_per_second=500.0, peak_bytes=9)
+    found = results.combine([result([1, 0], [0.5, 0.5]), result([0, 1], [0.5, 0.5], costs=cheap)])
+    assert found.probabilities.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    assert found.costs == Costs(11.0, 1.5, 4.0, 250.0, 2000, 2000)
+
+
+def test_power_law_is_found_again():
+    """Errors that follow a power law are extrapolated to where it leads, surely."""
+    sizes = np.tile(np.array([500.0, 1000, 2000, 3000, 4000, 6000])[:, None], 3)
+    errors = 0.05 + 2 * sizes**-0.4
+    middle, low, high = learning.extrapolate(sizes, errors, 50_000)
+    assert middle == pytest.approx(0.05 + 2 * 50_000**-0.4, abs=0.003)
+    assert high - low < 0.005
+
+
+def test_scattered_errors_are_extrapolated_unsurely():
+    """Where folds differ much, the interval says so."""
+    chance = np.random.default_rng(1)
+    sizes = np.tile(np.array([500.0, 1000, 2000, 3000, 4000, 6000])[:, None], 3)
+    errors = 0.05 + 2 * sizes**-0.4
+    _, low, high = learning.extrapolate(sizes, errors + chance.normal(0, 0.02, (6, 3)), 50_000)
+    assert high - low > 0.01

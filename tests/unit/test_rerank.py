@@ -1,0 +1,166 @@
+"""The second stage: which candidates, what is said of them, and how they share the probability."""
+
+import lightgbm
+import numpy as np
+import onnxruntime
+import pytest
+
+from aisle.neighbours import Neighbours
+from aisle.product import Product, path_from_names
+from aisle.rerank import FEATURES, Shortlist
+from aisle.structure import structure
+from aisle.taxonomy import Taxonomy
+from tests.unit.test_neighbours import features
+from training import parameters
+from training.rerank import chances, fit_trees, to_text
+from training.trees_graph import build
+
+CLASSES = [
+    path_from_names(names) for names in (["A"], ["A", "B"], ["A", "C"], ["D", "E"], ["D", "F"])
+] + [path_from_names(["G", f"G{at}"]) for at in range(6)]
+TAXONOMY = Taxonomy(CLASSES, [])
+SIZE = len(CLASSES)
+AT = {name: at for at, name in enumerate(FEATURES)}
+
+
+@pytest.fixture(scope="module")
+def shortlist():
+    """Give a shortlist whose classes have one neighbour each, which has the class's own term."""
+    products = np.arange(1, SIZE + 1)
+    ones = np.ones(SIZE, np.int64)
+    rows = np.arange(SIZE, dtype=np.int32)
+    starts = np.arange(SIZE + 1)
+    neighbours = Neighbours(products, ones, starts, rows, np.full(SIZE, 255, np.uint8))
+    return Shortlist(TAXONOMY, neighbours)
+
+
+def described(shortlist, product, probabilities, terms):
+    """Return the candidates of one product and what is said of them."""
+    table = np.array([probabilities], np.float32)
+    scorers = len(structure(TAXONOMY).class_sets)
+    margins = np.arange(scorers, dtype=np.float32)[None]
+    candidates = shortlist.candidates(table)
+    found = shortlist.features(
+        [product], features(terms), candidates, probabilities=table, margins=margins
+    )
+    return candidates[0].tolist(), found[0]
+
+
+PROBABILITIES = [0.05, 0.3, 0.05, 0.1, 0.4, 0.02, 0.03, 0.01, 0.02, 0.02, 0.0]
+
+
+def test_candidates_are_the_most_probable(shortlist):
+    """The likeliest classes come first; of equals, the first by number."""
+    found = shortlist.candidates(np.array([PROBABILITIES], np.float32))
+    assert found.tolist() == [[4, 1, 3, 0, 2, 6, 5, 8]]
+
+
+def test_few_classes_are_all_candidates():
+    """Of fewer classes than candidates, all are."""
+    small = Taxonomy(CLASSES[:3], [])
+    ones = np.ones(3, np.int64)
+    index = Neighbours(ones, ones, np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, "u1"))
+    found = Shortlist(small, index).candidates(np.array([[0.2, 0.5, 0.3]], np.float32))
+    assert found.tolist() == [[1, 2, 0]]
+
+
+def test_what_is_said_of_a_candidate(shortlist):
+    """Probabilities, margins, sizes, neighbours and the product itself, on paper."""
+    candidates, found = described(
+        shortlist, Product("red pan", None, None, 6.389), PROBABILITIES, {1: 2.0}
+    )
+    one = dict(zip(FEATURES, found[candidates.index(1)].tolist(), strict=True))
+    slots = structure(TAXONOMY).slots[1]
+    expected = {
+        "log_probability": np.log(0.3),
+        "behind_best": np.log(0.3 / 0.4),
+        "ahead_of_next": np.log(0.3 / 0.1),
+        "rank": 1,
+        "probability_level_1": 0.4,
+        "probability_level_2": 0.3,
+        "probability_level_3": 0.3,
+        "probability_here_or_below": 0.3,
+        "margin_level_1": slots[0],
+        "margin_level_2": slots[1],
+        "margin_level_3": slots[1],
+        "margin_own": slots[-1],
+        "log_products": np.log(3),
+        "share_of_parent": 2 / 6,
+        "path_length": 2,
+        "words": 2,
+        "log_price": 2,
+        "vote": 1,
+        "vote_level_3": 1,
+        "nearest": 1,
+        "nearest_of_all": 1,
+    }
+    assert {name: one[name] for name in expected} == pytest.approx(expected, abs=1e-3)
+
+
+def test_fields_that_are_missing_are_not_told(shortlist):
+    """Which field a product's words are in says nothing of it."""
+    _, name = described(shortlist, Product(name="red pan"), PROBABILITIES, {1: 1.0})
+    _, description = described(shortlist, Product(description="red pan"), PROBABILITIES, {1: 1.0})
+    assert np.array_equal(name, description)
+
+
+def test_candidates_share_what_they_had(shortlist):
+    """The candidates share their probability by their chances; the others keep theirs."""
+    table = np.array([PROBABILITIES], np.float32)
+    candidates = shortlist.candidates(table)
+    given = np.array([[0, 0.5, 0, 0, 0, 0.25, 0.25, 0]], np.float32)
+    (found,) = shortlist.share_out(table, candidates, given)
+    assert found.sum() == pytest.approx(1)
+    assert found[[7, 9, 10]] == pytest.approx([0.01, 0.02, 0])
+    assert found[[1, 6, 5, 4]] == pytest.approx([0.485, 0.2425, 0.2425, 0], abs=1e-6)
+
+
+def test_without_a_chance_all_share_alike(shortlist):
+    """Where no candidate has a chance, none is left out: no division by zero."""
+    table = np.array([PROBABILITIES], np.float32)
+    candidates = shortlist.candidates(table)
+    (found,) = shortlist.share_out(table, candidates, np.zeros((1, 8), np.float32))
+    assert found[candidates[0]] == pytest.approx(np.full(8, 0.97 / 8), abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def trees():
+    """Give trees that learnt from made-up candidates, and what they learnt from."""
+    random = np.random.default_rng(0)
+    table = random.normal(size=(600, 8, len(FEATURES))).astype(np.float32).round(1)
+    right = np.zeros((600, 8), np.bool_)
+    right[np.arange(600), table[:, :, AT["vote"]].argmax(axis=1)] = True
+    right[:100] = False
+    return fit_trees(table, right, parameters.load().rerank), table, right
+
+
+def test_trees_learn_what_tells_candidates_apart(trees):
+    """The candidate with the best chance is mostly the right one."""
+    booster, table, right = trees
+    found = chances(booster, table[100:]).argmax(axis=1)
+    assert np.mean(found == right[100:].argmax(axis=1)) > 0.95
+
+
+def test_trees_are_the_same_in_onnx(trees):
+    """ONNX gives every candidate the chance that LightGBM gives it, at thresholds too."""
+    booster, table, _ = trees
+    text = to_text(booster)
+    lines = [line[10:] for line in text.splitlines() if line.startswith("threshold=")]
+    # The thresholds lie between values that occur: right beside them is where rounding shows.
+    near = np.array(" ".join(lines).split(), np.float32)
+    # What is next to zero is zero to LightGBM; no feature is.
+    near = near[np.abs(near) > 1e-30]
+    up, down = (np.nextafter(near, np.float32(end)) for end in (np.inf, -np.inf))
+    rows = np.repeat(np.concatenate([near, up, down])[:, None], len(FEATURES), axis=1)
+    rows = np.concatenate([rows, table.reshape(-1, len(FEATURES))])
+    session = onnxruntime.InferenceSession(build(text))
+    (found,) = session.run(["chances"], {"features": rows})
+    assert found == pytest.approx(lightgbm.Booster(model_str=text).predict(rows), abs=1e-5)
+
+
+def test_rounded_thresholds_decide_the_same(trees):
+    """Rounding the thresholds down to float32 changes no chance."""
+    booster, table, _ = trees
+    rows = table.reshape(-1, len(FEATURES))
+    rounded = lightgbm.Booster(model_str=to_text(booster))
+    assert np.array_equal(rounded.predict(rows), booster.predict(rows))

@@ -1,0 +1,78 @@
+"""Words -> pieces -> vectors: what is known of words that no training product has."""
+
+import numpy as np
+import pytest
+
+from aisle.product import Product
+from aisle.vectors import WordVectors
+
+PIECES = ["pan", "##s", "##cake", "red", "cafe"]
+VECTORS = np.array([[0, 100, 0], [0, 50, 0], [0, 0, 100], [100, 0, 0], [60, 80, 0]], np.int8)
+WEIGHTS = {"red": 3.0}
+PRODUCTS = [
+    Product("red pans", "pancake"),
+    Product(description="red red pan"),
+    Product(name="zzz"),
+    Product(),
+]
+
+
+@pytest.fixture
+def vectors():
+    """Give vectors of a few pieces; "red" weighs three times as much as other words."""
+    return WordVectors(PIECES, VECTORS, lambda word: WEIGHTS.get(word, 1.0))
+
+
+def test_vector_on_paper(vectors):
+    """A word weighs (1 + ln tf) * idf; here red 3 (1 + ln 2) = 5.0794, pan 1."""
+    (found,) = vectors.transform([Product(description="red red pan")])
+    assert found == pytest.approx(np.array([5.0794, 1, 0]) / np.hypot(5.0794, 1), abs=1e-4)
+
+
+def test_fields_count_the_same(vectors):
+    """A long description does not drown a short name."""
+    (found,) = vectors.transform([Product("red", "pan " * 50)])
+    assert found == pytest.approx([np.sqrt(0.5), np.sqrt(0.5), 0])
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("pan", [0, 1, 0]),
+        ("pancake", [0, np.sqrt(0.5), np.sqrt(0.5)]),
+        ("panzzz", [0, 1, 0]),
+        ("café", [0.6, 0.8, 0]),
+        ("zzz", [0, 0, 0]),
+        ("cake", [0, 0, 0]),
+    ],
+)
+def test_words_are_cut_into_pieces(vectors, word, expected):
+    """A word is made of the longest known pieces from its start; accents do not matter."""
+    assert vectors.transform([Product(name=word)])[0] == pytest.approx(expected, abs=1e-6)
+
+
+def test_length(vectors):
+    """Every vector has unit length; that of a product without a known piece is zero."""
+    lengths = np.linalg.norm(vectors.transform(PRODUCTS), axis=1)
+    assert lengths == pytest.approx([1, 1, 0, 0])
+
+
+def test_alone_or_together(vectors):
+    """A product's vector does not depend on the products beside it."""
+    together = vectors.transform(PRODUCTS)
+    alone = [vectors.transform([product])[0] for product in PRODUCTS]
+    assert np.allclose(together, alone, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_contributions_add_up(vectors, product):
+    """What the words add along a direction is the vector's length along it."""
+    direction = np.array([0.5, -1, 2], np.float32)
+    found = vectors.contributions(product, direction)
+    whole = sum(value for field in found.values() for value in field.values())
+    assert whole == pytest.approx(float(vectors.transform([product])[0] @ direction), abs=1e-5)
+
+
+def test_no_products(vectors):
+    """Of no products there are no vectors."""
+    assert vectors.transform([]).shape == (0, 3)

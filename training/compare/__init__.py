@@ -1,0 +1,1 @@
+"""What a user would pick instead, trained and scored on the same folds as the model that ships."""

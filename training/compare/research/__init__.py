@@ -1,0 +1,16 @@
+"""Research that decides: a question each, a table and a sentence for an answer."""
+
+from training.compare.research import cleaning, fields, folding, leak, learning, noise
+from training.compare.research.finding import Section
+
+SECTIONS: dict[str, Section] = {
+    one.name: one
+    for one in (
+        cleaning.SECTION,
+        fields.SECTION,
+        *folding.SECTIONS,
+        leak.SECTION,
+        learning.SECTION,
+        noise.SECTION,
+    )
+}

@@ -1,0 +1,192 @@
+"""What a model makes of products that it has not seen: each fold by scorers fitted on the others.
+
+The second stage has to learn from margins as they are in service, not from those of products that
+the scorers know by heart (stacked generalisation: Wolpert 1992). Thresholds and the decision for or
+against the second stage are made on the same products, each judged by trees of the other folds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from aisle.product import Path, Product
+from aisle.rerank import Shortlist
+from aisle.taxonomy import Taxonomy
+from training.calibrate import answer_thresholds, confidences
+from training.linear import Linear, fit_linear, for_depth
+from training.parameters import Parameters
+from training.prepare import Example
+from training.problem import make_problem, with_fields_dropped
+from training.progress import say
+from training.rerank import chances, fit_trees, index_neighbours, to_text
+from training.terms import feature_spec
+
+_CHUNK = 256
+_LEAST_PROBABILITY = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """Products that the fold's linear stage has not seen, and what it made of them.
+
+    `probabilities` float32 (products, classes), `candidates` int64 (products, size), `described`
+    float32 (products, size, features), `labels` int64 (products,), -1 for a class that the fold
+    does not know. The first products are the examples with these `paths`, the rest copies of them
+    with fields dropped.
+    """
+
+    taxonomy: Taxonomy
+    shortlist: Shortlist
+    paths: Sequence[Path]
+    labels: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    candidates: NDArray[np.int64]
+    described: NDArray[np.float32]
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Which candidates are the product's class: bool (products, size)."""
+        return np.equal(self.candidates, self.labels[:, None])
+
+    def log_loss(self, probabilities: NDArray[np.float32]) -> float:
+        """Return the summed log loss of probabilities over the examples of known classes."""
+        rows = np.flatnonzero(self.labels[: len(self.paths)] >= 0)
+        found = probabilities[rows, self.labels[rows]].astype(np.float64)
+        return float(-np.log(np.maximum(found, _LEAST_PROBABILITY)).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class SecondStage:
+    """What cross-fitting decided: LightGBM's trees, None where they do not help, and thresholds.
+
+    The log losses are means over the products of all folds, with and without the trees.
+    """
+
+    trees: str | None
+    thresholds: tuple[float, ...]
+    linear_log_loss: float
+    reranked_log_loss: float
+
+
+def cross_fit(
+    examples: Sequence[Example],
+    parameters: Parameters,
+    *,
+    inverse_regularization: float,
+    min_products: int,
+    level_weights: tuple[float, ...],
+) -> list[Fold]:
+    """Fit the linear stage on all folds but one, for each, and apply it to that one.
+
+    The folds are by the hash of the products' texts, as the splits are. Raises DataError where a
+    fold leaves too few categories to learn from.
+    """
+    count = parameters.rerank.folds
+    place = np.array([int(example.group[8:16], 16) % count for example in examples], np.int64)
+    folds = []
+    for number in range(count):
+        seen = [example for example, at in zip(examples, place, strict=True) if at != number]
+        held = [example for example, at in zip(examples, place, strict=True) if at == number]
+        problem = make_problem(
+            seen, min_products=min_products, field_dropout=parameters.fit.field_dropout
+        )
+        linear, features = fit_linear(
+            problem,
+            parameters,
+            inverse_regularization=inverse_regularization,
+            what=f"fold {number + 1} of {count}",
+        )
+        neighbours = index_neighbours(
+            features[: problem.distinct],
+            problem.labels[: problem.distinct],
+            linear.vocabulary.terms,
+            len(problem.taxonomy.classes),
+            parameters.rerank,
+        )
+        shortlist = Shortlist(problem.taxonomy, neighbours)
+        folds.append(_apply(linear, shortlist, held, parameters, level_weights))
+    return folds
+
+
+def choose_second_stage(folds: Sequence[Fold], parameters: Parameters) -> SecondStage:
+    """Fit the trees on all folds, if on folds that they have not seen they lower the log loss."""
+    described, right = [fold.described for fold in folds], [fold.right for fold in folds]
+    reranked = []
+    for number, fold in enumerate(folds):
+        others = [at for at in range(len(folds)) if at != number]
+        trees = fit_trees(
+            np.concatenate([described[at] for at in others]),
+            np.concatenate([right[at] for at in others]),
+            parameters.rerank,
+        )
+        shares = chances(trees, fold.described)
+        reranked.append(fold.shortlist.share_out(fold.probabilities, fold.candidates, shares))
+    products = sum(int((fold.labels[: len(fold.paths)] >= 0).sum()) for fold in folds) or 1
+    before = sum(fold.log_loss(fold.probabilities) for fold in folds) / products
+    after = (
+        sum(fold.log_loss(found) for fold, found in zip(folds, reranked, strict=True)) / products
+    )
+    helps = after < before
+    say(
+        f"The second stage {'lowers' if helps else 'does not lower'} the log loss of products not "
+        f"seen: {before:.3f} without it, {after:.3f} with it."
+    )
+    taken = reranked if helps else [fold.probabilities for fold in folds]
+    thresholds = answer_thresholds(
+        [
+            confidences(fold.taxonomy, found[: len(fold.paths)], fold.paths)
+            for fold, found in zip(folds, taken, strict=True)
+        ],
+        precision=parameters.answer.precision,
+    )
+    model = None
+    if helps:
+        whole = fit_trees(np.concatenate(described), np.concatenate(right), parameters.rerank)
+        model = to_text(whole)
+    return SecondStage(model, thresholds, before, after)
+
+
+def _apply(
+    linear: Linear,
+    shortlist: Shortlist,
+    held: Sequence[Example],
+    parameters: Parameters,
+    level_weights: tuple[float, ...],
+) -> Fold:
+    """Let a fold's linear stage look at the products held out of it, and at copies of them."""
+    problem = linear.problem
+    featurizer = linear.vocabulary.featurizer(feature_spec(parameters.features))
+    rows = [(example.product, problem.label(example.path)) for example in held]
+    rows += [
+        (copy, label)
+        for product, label in rows
+        for copy in with_fields_dropped(product, parameters.fit.field_dropout)
+    ]
+    weights = for_depth(level_weights, problem.taxonomy.depth)
+    products = [product for product, _ in rows]
+
+    def look(
+        part: Sequence[Product],
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
+        features = featurizer.transform(part)
+        margins = linear.margins(features)
+        probabilities = softmax(problem.structure.scores(margins, weights), axis=1)
+        candidates = shortlist.candidates(probabilities)
+        described = shortlist.features(
+            part, features, candidates, probabilities=probabilities, margins=margins
+        )
+        return probabilities, candidates, described
+
+    parts = [look(products[at : at + _CHUNK]) for at in range(0, len(products), _CHUNK)]
+    return Fold(
+        taxonomy=problem.taxonomy,
+        shortlist=shortlist,
+        paths=[example.path for example in held],
+        labels=np.array([label for _, label in rows], np.int64),
+        probabilities=np.concatenate([one for one, _, _ in parts]),
+        candidates=np.concatenate([one for _, one, _ in parts]),
+        described=np.concatenate([one for _, _, one in parts]),
+    )

@@ -1,0 +1,131 @@
+"""The second stage: LightGBM, fitted on candidates of products that their scorers had not seen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from aisle.neighbours import Neighbours
+from aisle.rerank import FEATURES
+from training import parameters
+
+_QUIET = {"verbosity": -1}
+# The blocks of words, of the name's words and of the manufacturer: what neighbours have in common.
+_COMPARED = ("w", "n", "m")
+
+
+@dataclass(frozen=True, slots=True)
+class Reranker:
+    """A second stage: LightGBM's own text form of the trees, and the neighbours they look at."""
+
+    trees: str
+    neighbours: Neighbours
+
+    def chances(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return how likely each candidate (candidates, features) is right, by LightGBM itself."""
+        return chances(lgb.Booster(model_str=self.trees), described)
+
+
+def chances(booster: lgb.Booster, described: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how likely each candidate (…, features) is right: float32 of the same shape."""
+    flat = described.reshape(-1, described.shape[-1])
+    found = np.asarray(booster.predict(flat, num_threads=1), np.float32)
+    return found.reshape(described.shape[:-1])
+
+
+def fit_trees(
+    described: NDArray[np.float32], right: NDArray[np.bool_], settings: parameters.Rerank
+) -> lgb.Booster:
+    """Learn from candidates (products, size, features) which are `right` (products, size).
+
+    Products without a right candidate teach nothing about telling candidates apart: left out.
+    """
+    known = right.any(axis=1)
+    rows = described[known].reshape(-1, described.shape[2])
+    data = lgb.Dataset(
+        rows, right[known].ravel().astype(np.float64), feature_name=list(FEATURES), params=_QUIET
+    )
+    options = {
+        "objective": "binary",
+        "num_leaves": settings.leaves,
+        "learning_rate": settings.learning_rate,
+        "min_data_in_leaf": settings.least_in_leaf,
+        "lambda_l2": settings.l2,
+        "feature_fraction": 0.7,
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "seed": 0,
+        "deterministic": True,
+        "force_row_wise": True,
+    }
+    return lgb.train({**options, **_QUIET}, data, num_boost_round=settings.trees)
+
+
+def to_text(booster: lgb.Booster) -> str:
+    """Return a model in LightGBM's own text form, with thresholds that ONNX can hold.
+
+    Each threshold is rounded down to float32: it decides the same for every float32, while the
+    nearest float32 might be the next value up.
+    """
+    lines = []
+    for line in booster.model_to_string().splitlines():
+        key, _, values = line.partition("=")
+        if key == "threshold":
+            exact = np.array(values.split(), np.float64)
+            rounded = exact.astype(np.float32)
+            above = rounded > exact
+            rounded[above] = np.nextafter(rounded[above], np.float32(-np.inf))
+            lines.append(f"{key}={' '.join(repr(float(value)) for value in rounded)}")
+        elif key != "tree_sizes":  # lengths of the texts of the trees, which have changed
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def index_neighbours(
+    features: csr_matrix,
+    labels: NDArray[np.int64],
+    terms: Sequence[str],
+    classes: int,
+    settings: parameters.Rerank,
+) -> Neighbours:
+    """Index training products by their rarer words.
+
+    `features` (products, terms or more) are TF-IDF weights, `labels` int64 (products,) the classes,
+    each of which has a product.
+    """
+    products = np.bincount(labels, minlength=classes)
+    rows = _spread(labels, products, settings.most_neighbours)
+    blocks = np.array([term[0] in _COMPARED for term in terms])
+    part = features[rows][:, : len(terms)].tocsc()
+    seen = np.diff(part.indptr)
+    used = blocks & (seen <= max(2, settings.most_frequent * len(rows)))
+    part = part[:, np.flatnonzero(used)]
+    norms = np.sqrt(np.asarray(part.multiply(part).sum(axis=1)).ravel())
+    norms[norms == 0] = 1
+    values = np.rint(255 * part.data / norms[part.indices]).astype(np.uint8)
+    lengths = np.zeros(len(terms), np.int64)
+    lengths[used] = np.diff(part.indptr)
+    return Neighbours(
+        products=products,
+        kept=np.bincount(labels[rows], minlength=classes),
+        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        rows=part.indices.astype(np.int32),
+        values=values,
+    )
+
+
+def _spread(labels: NDArray[np.int64], products: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return the rows kept, by class: all of them, or as many of each large class as there is room.
+
+    The larger classes are cut to one size, and keep the products that come first.
+    """
+    order = np.argsort(labels, kind="stable")
+    limit = int(products.max())
+    while np.minimum(products, limit).sum() > most and limit > 1:
+        limit = max(1, int(limit * 0.9))
+    starts = np.cumsum(products) - products
+    place = np.arange(len(labels)) - starts[labels[order]]
+    return order[place < limit]

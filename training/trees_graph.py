@@ -1,0 +1,30 @@
+"""LightGBM's trees as an ONNX graph: descriptions of candidates in, their chances out."""
+
+import lightgbm as lgb
+import onnx
+from onnx import TensorProto, helper
+from onnxmltools import convert_lightgbm
+from onnxmltools.convert.common.data_types import FloatTensorType
+
+_OPSET = 15
+
+
+def build(trees: str) -> bytes:
+    """Return the serialised graph of trees in LightGBM's own text form.
+
+    Input: `features` float32 (candidates, features). Output: `chances` float32 (candidates,).
+    """
+    booster = lgb.Booster(model_str=trees)
+    given = FloatTensorType([None, booster.num_feature()])
+    model = convert_lightgbm(
+        booster, initial_types=[("features", given)], zipmap=False, target_opset=_OPSET
+    )
+    graph = model.graph
+    # Of the two columns, the second is the chance of being right; the label is of no use.
+    graph.initializer.append(helper.make_tensor("second", TensorProto.INT64, [], [1]))
+    graph.node.append(helper.make_node("Gather", ["probabilities", "second"], ["chances"], axis=1))
+    del graph.output[:]
+    graph.output.append(helper.make_tensor_value_info("chances", TensorProto.FLOAT, ["candidates"]))
+    model.producer_name, model.producer_version = "aisle", ""
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString(deterministic=True))
