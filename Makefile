@@ -9,12 +9,14 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 SAM_VENV := .venv-sam
 SAM_INSTALLED := $(SAM_VENV)/.installed
+TEMPLATES_VENV := .venv-templates
+TEMPLATES_INSTALLED := $(TEMPLATES_VENV)/.installed
 # Without these, SAM looks for credentials for 8 seconds and for a region in vain; a set one stays.
 SAM := SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true \
 	AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),us-east-1) $(SAM_VENV)/bin/sam
 ENV_VARS := .aisle/env-vars.json
 RESEARCH := $(VENV)/.research
-PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback catalogue training cli)
+PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback catalogue training cli infra)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 
@@ -76,6 +78,27 @@ local: setup ## run the built functions behind SAM's API Gateway (PORT=8080)
 		"$(BIN)/aisle keys create --client me" >&2; exit 2; }
 	@$(SAM) local start-api --port $(PORT) $(ARGS)
 
+.PHONY: deploy
+deploy: setup $(SAM_INSTALLED) ## bring the service up on AWS (ARGS=--dry-run to see the plan, --help for more)
+	@SAM_CLI_TELEMETRY=0 $(BIN)/python -m infra.deploy up $(ARGS)
+
+.PHONY: destroy
+destroy: setup ## delete all of it from AWS, data too (ARGS=--dry-run to see the plan)
+	@$(BIN)/python -m infra.deploy down $(ARGS)
+
+.PHONY: templates
+templates: $(TEMPLATES_INSTALLED) ## check what would be deployed: cfn-lint, checkov
+	@$(TEMPLATES_VENV)/bin/cfn-lint template.yaml infra/*.yaml
+	@$(TEMPLATES_VENV)/bin/checkov --config-file .checkov.yaml
+
+# Checkov pins boto3, and what translates the template is behind with pydantic: they live apart, too.
+$(TEMPLATES_INSTALLED): requirements/templates.txt
+	@test -x $(TEMPLATES_VENV)/bin/python || $(PYTHON) -m venv $(TEMPLATES_VENV)
+	@echo "setup: $(TEMPLATES_VENV) with cfn-lint and checkov; new, it takes about a minute"
+	@$(TEMPLATES_VENV)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes \
+		-r requirements/templates.txt
+	@touch $@
+
 .PHONY: test
 test: setup ## run the tests, with Docker the images' too (ARGS='tests/unit -k text' for some of them)
 	@$(if $(ARGS),,command -v docker > /dev/null && echo "test: Docker is here, so the images are built" \
@@ -117,9 +140,11 @@ lock: setup ## lock the requirements anew (ARGS=--upgrade for the latest of ever
 	@for group in labs s3; do \
 		$(COMPILE) --group $$group --constraint requirements/dev.txt -o requirements/$$group.txt || exit 1; \
 	done
-	@$(COMPILE) --no-config --group sam -o requirements/sam.txt
+	@for group in sam templates; do \
+		$(COMPILE) --no-config --group $$group -o requirements/$$group.txt || exit 1; \
+	done
 
 .PHONY: clean
 clean: ## remove environments, caches and builds; your data in .aisle stays
-	@rm -rf $(VENV) $(SAM_VENV) .aws-sam build dist .coverage htmlcov .*_cache .hypothesis
+	@rm -rf $(VENV) $(SAM_VENV) $(TEMPLATES_VENV) .aws-sam build dist .coverage htmlcov .*_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,7 +12,19 @@ from cli.context import Context
 if TYPE_CHECKING:
     from aisle.auth import KeyRecord, Keys
 
+_SAM_STORE: Final = "file:///tmp/aisle"  # in each function's own container, gone when SAM stops
+
 app = typer.Typer(no_args_is_help=True, help="Make API keys, list them, and revoke them.")
+
+ApiOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="AISLE_API",
+        metavar="ID/STAGE",
+        help="The API Gateway in front, as `make deploy` prints it: it has a usage plan for each "
+        "client, and lets nobody else pass.",
+    ),
+]
 
 
 @app.command()
@@ -27,6 +39,16 @@ def create(
         typer.Option(help="What it opens, predict or feedback; may be repeated. Without it, both."),
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is good.")] = 365,
+    api: ApiOption = None,
+    rate: Annotated[
+        float | None, typer.Option(min=0.1, help="With --api: the client's requests a second.")
+    ] = None,
+    burst: Annotated[
+        int | None, typer.Option(min=1, help="With --api: how many of them at once.")
+    ] = None,
+    quota: Annotated[
+        int | None, typer.Option(min=1, help="With --api: the client's requests a month.")
+    ] = None,
 ) -> None:
     """Make a key and print it, this once: only its SHA-256 is kept.
 
@@ -35,6 +57,8 @@ def create(
       aisle keys create --client my-shop
 
       aisle --store s3://bucket keys create --client labels --scope feedback --days 30
+
+      aisle --store s3://bucket keys create --client big-shop --api a1b2c3d4e5/live --rate 50
     """
     from aisle import auth, keyring
 
@@ -43,7 +67,14 @@ def create(
     key, record = auth.new_key(
         client, scope or SCOPES, now=datetime.now(UTC), lifetime=timedelta(days=days)
     )
-    keyring.edit(store, lambda known: (*known, record))
+    if api:
+        from cli.usage_plans import Limits, UsagePlans
+
+        limits = Limits.of(client, rate=rate, burst=burst, quota=quota)
+        with UsagePlans(api).registered(record, limits):
+            keyring.edit(store, lambda known: (*known, record))
+    else:
+        keyring.edit(store, lambda known: (*known, record))
     typer.echo(key)
     typer.echo(
         f"Key {record.id} of {client} opens {' and '.join(record.scopes)} until "
@@ -74,7 +105,7 @@ def list_keys(
     records, _ = keyring.read(options.store())
     if as_json or env_vars:
         kept = [each.to_json() for each in records]
-        variables = {"Parameters": {keyring.VARIABLE: json.dumps(kept)}}
+        variables = {"Parameters": {keyring.VARIABLE: json.dumps(kept), "AISLE_STORE": _SAM_STORE}}
         typer.echo(json.dumps(variables if env_vars else kept, indent=2))
     else:
         _print(records)
@@ -84,6 +115,7 @@ def list_keys(
 def revoke(
     context: typer.Context,
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `keys list` shows.")],
+    api: ApiOption = None,
 ) -> None:
     """Make a key useless, within a minute or two; its record stays.
 
@@ -94,8 +126,14 @@ def revoke(
     from aisle import auth, keyring
 
     options: Context = context.obj
+    store = options.store()
     now = datetime.now(UTC)
-    keyring.edit(options.store(), lambda known: auth.revoke(known, key_id, now=now))
+    keyring.edit(store, lambda known: auth.revoke(known, key_id, now=now))
+    if api:
+        from cli.usage_plans import UsagePlans
+
+        known, _ = keyring.read(store)
+        UsagePlans(api).remove(next(each for each in known if each.id == key_id))
     typer.echo(f"Key {key_id} is revoked.")
 
 

@@ -36,6 +36,12 @@ ROUTES: Final[Mapping[Scope, tuple[str, ...]]] = MappingProxyType(
 )
 """What each scope opens; whatever is not here needs no key, or is not there."""
 
+DOCS: Final = ("GET /v1/docs", "GET /v1/docs/*", "GET /v1/openapi.json")
+"""What every key opens where all but the health of the API asks for one: behind API Gateway."""
+
+SITE: Final = "site"
+"""The client as which the demo page asks: whoever opens it, so its feedback is not trusted."""
+
 _PREFIX: Final = "aisle_"  # so that people and secret scanners know one when they see it
 _KEY: Final = re.compile(_PREFIX + "[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

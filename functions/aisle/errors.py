@@ -51,3 +51,7 @@ class PreconditionFailedError(StoreError):
 
 class PublicationRefusedError(AisleError):
     """The gate refused a model; the store is as it was."""
+
+
+class CloudError(AisleError):
+    """AWS could not be reached, or refused."""

@@ -22,6 +22,7 @@ class Kind:
     status: int
 
 
+BAD_REQUEST = Kind("/problems/bad-request", "The request cannot be understood", 400)
 INVALID_JSON = Kind("/problems/invalid-json", "The body is not JSON", 400)
 JSON_TOO_DEEP = Kind("/problems/json-too-deep", "The JSON is nested too deeply", 400)
 UNAUTHENTICATED = Kind("/problems/unauthenticated", "A valid API key is needed", 401)
@@ -31,10 +32,12 @@ METHOD_NOT_ALLOWED = Kind("/problems/method-not-allowed", "This address has othe
 BODY_TOO_LARGE = Kind("/problems/body-too-large", "The body is too large", 413)
 NOT_JSON = Kind("/problems/unsupported-media-type", "The body is not sent as JSON", 415)
 INVALID_INPUT = Kind("/problems/invalid-input", "The input cannot be used as it is", 422)
+TOO_MANY_REQUESTS = Kind("/problems/too-many-requests", "These are too many requests", 429)
 INTERNAL = Kind("/problems/internal", "Something went wrong here", 500)
 UNAVAILABLE = Kind("/problems/unavailable", "This is not available just now", 503)
 
 KINDS = (
+    BAD_REQUEST,
     INVALID_JSON,
     JSON_TOO_DEEP,
     UNAUTHENTICATED,
@@ -44,6 +47,7 @@ KINDS = (
     BODY_TOO_LARGE,
     NOT_JSON,
     INVALID_INPUT,
+    TOO_MANY_REQUESTS,
     INTERNAL,
     UNAVAILABLE,
 )
@@ -56,6 +60,7 @@ OF_A_JSON_BODY = (
     BODY_TOO_LARGE,
     NOT_JSON,
     INVALID_INPUT,
+    TOO_MANY_REQUESTS,
 )
 """The kinds that a route which takes JSON, and needs a key, may answer with."""
 

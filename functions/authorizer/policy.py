@@ -28,14 +28,15 @@ def presented_key(event: Mapping[str, Any]) -> str | None:
 
 
 def policy(record: KeyRecord, method_arn: str) -> dict[str, Any]:
-    """Allow every route of the key's scopes, whichever was asked for.
+    """Allow every route of the key's scopes and the docs, whichever was asked for.
 
     API Gateway remembers the policy for all requests with this key: one that named only the route
     asked for first would refuse the others.
     """
     # arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>
     api, stage, *_ = method_arn.split("/")
-    routes = [route.split(" ") for scope in record.scopes for route in auth.ROUTES[scope]]
+    opened = [route for scope in record.scopes for route in auth.ROUTES[scope]]
+    routes = [route.split(" ") for route in (*opened, *auth.DOCS)]
     return _answer(
         record.client, "Allow", [f"{api}/{stage}/{method}{path}" for method, path in routes]
     ) | {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from aisle import keys
+from aisle import auth, keys
 from aisle.errors import PreconditionFailedError
 from aisle.store import Store
 from feedback.schemas import FeedbackRequest
@@ -28,7 +28,8 @@ def record_feedback(
     """Keep an event, unless the same was kept already that day (UTC).
 
     The same is what the same client says of the same product, word for word: a retry finds its own
-    object and changes nothing. Nothing is read: the condition on the write does it all.
+    object and changes nothing. Nothing is read: the condition on the write does it all. What the
+    page's visitors say is held for a review: nobody knows who they are.
     """
     said = {"client": client, **_said(request)}
     digest = hashlib.sha256(_canonical(said)).hexdigest()
@@ -36,6 +37,7 @@ def record_feedback(
     event = {
         "version": EVENT_VERSION,
         "received": received.isoformat(timespec="milliseconds"),
+        "held_for_review": client == auth.SITE,
         **said,
     }
     try:

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query
 
 from api.access import Requires
-from api.problems import FORBIDDEN, INVALID_INPUT, UNAUTHENTICATED, documented
+from api.problems import FORBIDDEN, INVALID_INPUT, TOO_MANY_REQUESTS, UNAUTHENTICATED, documented
 from predict.dependencies import ClassifierDep
 from predict.schemas import (
     CategoriesQuery,
@@ -19,7 +19,7 @@ TAG: Final = "model"
 
 router = APIRouter(tags=[TAG])
 _GUARD = Depends(Requires("predict"))
-_REFUSALS = documented(UNAUTHENTICATED, FORBIDDEN)
+_REFUSALS = documented(UNAUTHENTICATED, FORBIDDEN, TOO_MANY_REQUESTS)
 
 
 @router.get(

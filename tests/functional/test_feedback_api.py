@@ -67,7 +67,12 @@ def test_feedback_is_kept_whole(feedback_client, store, said, event):
     (found,) = kept(store)
     received = datetime.fromisoformat(found.pop("received"))
     assert before - timedelta(seconds=1) < received < datetime.now(UTC) + timedelta(seconds=1)
-    assert found == event | {"version": 1, "client": "anonymous", "product": PRODUCT}
+    assert found == event | {
+        "version": 1,
+        "client": "anonymous",
+        "held_for_review": False,
+        "product": PRODUCT,
+    }
 
 
 @pytest.mark.parametrize(
@@ -124,6 +129,13 @@ def test_object_is_named_by_its_day_and_content(store):
             f"feedback/dt=2026-11-23/{first.feedback_id}.json",
         ]
     )
+
+
+@pytest.mark.parametrize(("client", "held"), [("site", True), ("shop", False), ("site.", False)])
+def test_what_visitors_of_the_page_say_is_held(store, client, held):
+    """Feedback of the page's own client waits for a review; a shop's does not."""
+    record_feedback(store, FeedbackRequest.model_validate(CORRECTION), client=client, now=NOW)
+    assert [event["held_for_review"] for event in kept(store)] == [held]
 
 
 def test_client_is_the_key_holder(store, checked_client):

@@ -104,12 +104,13 @@ def test_list_of_none(aisle):
 
 
 def test_list_as_the_variable_takes_it(aisle, known):
-    """The JSON is what AISLE_KEYS takes, and a file for SAM has it as that variable."""
+    """The JSON is what AISLE_KEYS takes; a file for SAM has it, and a store in the container."""
     aisle("keys", "create", "--client", "first")
     as_json = aisle("keys", "list", "--json").stdout
     env_vars = json.loads(aisle("keys", "list", "--env-vars").stdout)
     assert auth.parse(as_json) == known()
     assert auth.parse(env_vars["Parameters"]["AISLE_KEYS"]) == known()
+    assert env_vars["Parameters"]["AISLE_STORE"] == "file:///tmp/aisle"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.invalid"])  # noqa: S104

@@ -54,12 +54,13 @@ def test_header_in_any_case(header):
     ],
 )
 def test_policy_covers_the_scopes_and_no_more(scopes, opened, arn):
-    """The policy is the same whichever route was asked for, because it will be remembered."""
+    """The policy is the same whichever route was asked for; the docs are in every key's."""
     found = ask(*make(*scopes), arn=arn)
     (statement,) = found["policyDocument"]["Statement"]
     assert statement["Effect"] == "Allow"
     assert statement["Action"] == "execute-api:Invoke"
-    assert sorted(statement["Resource"]) == sorted(f"{API}/prod/{each}" for each in opened)
+    docs = ["GET/v1/docs", "GET/v1/docs/*", "GET/v1/openapi.json"]
+    assert sorted(statement["Resource"]) == sorted(f"{API}/prod/{each}" for each in opened + docs)
 
 
 def test_context_is_what_the_functions_read():

@@ -1,0 +1,1 @@
+"""The cloud: the stack's templates, what deploys them, and what they cost."""

@@ -1,0 +1,221 @@
+"""The service in the cloud: the steps that bring it up, and those that take it down."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from aisle import auth, keyring
+from aisle.auth import KeyRecord
+from aisle.store import open_store
+from cli.usage_plans import UsagePlans
+from infra.deploy.buckets import Buckets
+from infra.deploy.names import Names
+from infra.deploy.plan import Step
+from infra.deploy.session import ClientError, Session, calling, code
+from infra.deploy.smoke import Ask, ask_over_http, smoke_test
+from infra.deploy.stacks import Stacks
+from infra.deploy.tools import PACKAGED, ROOT, Images, Run, run
+
+STAGE: Final = "live"
+_SITE_KEY_DAYS: Final = 3650  # it never leaves AWS; who distrusts it revokes it and deploys again
+_LINKED_ROLES: Final = ("batch", "ecs", "spot")
+_RUNNING: Final = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is outside: programs, the network, time, and who listens."""
+
+    say: Callable[[str], None]
+    run: Run = run
+    ask: Ask = ask_over_http
+    pause: Callable[[float], None] = time.sleep
+    root: Path = ROOT
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class Service:
+    """One deployment of Aisle."""
+
+    def __init__(self, names: Names, session: Session, world: World) -> None:
+        self._names = names
+        self._session = session
+        self._world = world
+        self._stacks = Stacks(session, say=world.say, pause=world.pause)
+        self._buckets = Buckets(session)
+        self._images = Images(names, session, world.run)
+        self._site_key: tuple[str, KeyRecord] | None = None
+
+    def up(self) -> list[Step]:
+        """Return the steps from a bare account to a service that answers."""
+        names = self._names
+        return [
+            Step("AWS's own roles for Batch, ECS and spot instances", self._linked_roles),
+            Step(
+                f"stack {names.bootstrap}: repositories {names.stack}-predict, -feedback and "
+                f"-training, bucket {names.artifacts}",
+                self._bootstrap,
+            ),
+            Step(
+                "images of the functions: sam build, sam package (pushes them)",
+                self._images.build_and_push_functions,
+            ),
+            Step(f"stack {names.stack}: everything else", self._stack),
+            Step(
+                f"image of the training job, to {names.stack}-training:latest",
+                self._images.build_and_push_training,
+            ),
+            Step(f"key of the page, to {names.store}, and its usage plan", self._keep_site_key),
+            Step(f"page: static_site/ and config.json, to {names.site}", self._upload_site),
+            Step("invalidation of what CloudFront remembers of the page", self._invalidate),
+            Step(
+                "smoke test: a prediction with a fresh key, and one as the page", self._smoke_test
+            ),
+            Step("addresses", self._tell),
+        ]
+
+    def down(self) -> list[Step]:
+        """Return the steps after which nothing is left that costs."""
+        names = self._names
+        return [
+            Step(f"training jobs in the queue {names.training}: stop them", self._stop_jobs),
+            Step("usage plans and keys of the API: remove them", self._remove_plans),
+            Step(f"page: empty {names.site}", lambda: self._buckets.empty(names.site)),
+            Step(f"stack {names.stack}: delete it", lambda: self._stacks.delete(names.stack)),
+            Step(
+                f"store: delete {names.data} with every version of everything",
+                lambda: self._buckets.delete(names.data),
+            ),
+            Step(
+                f"templates: empty {names.artifacts}", lambda: self._buckets.empty(names.artifacts)
+            ),
+            Step(
+                f"stack {names.bootstrap}: delete it, with the images",
+                lambda: self._stacks.delete(names.bootstrap),
+            ),
+        ]
+
+    def _linked_roles(self) -> None:
+        for service in _LINKED_ROLES:
+            with calling(f"make AWS's own role for {service}"):
+                try:
+                    self._session.iam.create_service_linked_role(
+                        AWSServiceName=f"{service}.amazonaws.com"
+                    )
+                except ClientError as error:
+                    if code(error) != "InvalidInput":  # it is there already
+                        raise
+
+    def _bootstrap(self) -> None:
+        text = (self._world.root / "infra" / "bootstrap.yaml").read_text(encoding="utf-8")
+        parameters = {"Name": self._names.stack}
+        self._stacks.deploy(self._names.bootstrap, {"TemplateBody": text}, parameters)
+
+    def _stack(self) -> None:
+        packaged = (self._world.root / PACKAGED).read_bytes()
+        url = self._buckets.put(
+            self._names.artifacts, "template.yaml", packaged, kind="application/yaml"
+        )
+        parameters = dict(self._world.parameters)
+        if not self._has_site_key():
+            now = datetime.now(UTC)
+            self._site_key = auth.new_key(
+                auth.SITE, auth.SCOPES, now=now, lifetime=timedelta(days=_SITE_KEY_DAYS)
+            )
+            parameters["SiteKey"] = self._site_key[0]
+        self._stacks.deploy(self._names.stack, {"TemplateURL": url}, parameters)
+
+    def _has_site_key(self) -> bool:
+        """Tell whether CloudFront has a key that the authorizer knows."""
+        if self._stacks.outputs(self._names.stack) is None:
+            return False
+        known, _ = keyring.read(open_store(self._names.store))
+        return any(each.client == auth.SITE and each.usable(datetime.now(UTC)) for each in known)
+
+    def _keep_site_key(self) -> None:
+        if self._site_key is None:
+            self._world.say("  the page has its key already")
+        else:
+            self._keep(self._site_key[1])
+
+    def _keep(self, record: KeyRecord) -> None:
+        with self._plans().registered(record):
+            keyring.edit(open_store(self._names.store), lambda known: (*known, record))
+
+    def _forget(self, record: KeyRecord) -> None:
+        keyring.edit(
+            open_store(self._names.store),
+            lambda known: tuple(each for each in known if each.id != record.id),
+        )
+        self._plans().remove(record)
+
+    def _upload_site(self) -> None:
+        folder = self._world.root / "static_site"
+        if not folder.is_dir():
+            self._world.say("  there is no static_site/ yet: the API alone is behind CloudFront")
+        # Where the page finds the API: beside itself.
+        config = {"config.json": json.dumps({"api": ""}).encode() + b"\n"}
+        count = self._buckets.mirror(folder, self._names.site, further=config)
+        self._world.say(f"  {count} files")
+
+    def _invalidate(self) -> None:
+        distribution = self._site()["DistributionId"]
+        with calling("invalidate what CloudFront remembers"):
+            self._session.cloudfront.create_invalidation(
+                DistributionId=distribution,
+                InvalidationBatch={
+                    "Paths": {"Quantity": 1, "Items": ["/*"]},
+                    "CallerReference": f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}",
+                },
+            )
+
+    def _smoke_test(self) -> None:
+        now = datetime.now(UTC)
+        key, record = auth.new_key("smoke-test", ["predict"], now=now, lifetime=timedelta(hours=1))
+        self._keep(record)
+        try:
+            for url, sent in ((self._root()["ApiUrl"], key), (self._site()["SiteUrl"], None)):
+                found = smoke_test(url, key=sent, ask=self._world.ask, pause=self._world.pause)
+                self._world.say(f"  {url} answers: {found}")
+        finally:
+            self._forget(record)
+
+    def _tell(self) -> None:
+        root, region = self._root(), self._names.region
+        self._world.say(
+            f"\n  page  {self._site()['SiteUrl']}\n  API   {root['ApiUrl']}\n"
+            f"  store {root['Store']}\n\n"
+            "Make a key for a client, who then asks the API's own address:\n\n"
+            f"  export AWS_DEFAULT_REGION={region} AISLE_STORE={root['Store']} "
+            f"AISLE_API={root['ApiId']}/{STAGE}\n  .venv/bin/aisle keys create --client my-shop"
+        )
+
+    def _stop_jobs(self) -> None:
+        if self._stacks.outputs(self._names.stack) is None:
+            return
+        with calling("stop the training jobs"):
+            pages = self._session.batch.get_paginator("list_jobs")
+            for status in _RUNNING:
+                for page in pages.paginate(jobQueue=self._names.training, jobStatus=status):
+                    for job in page["jobSummaryList"]:
+                        self._session.batch.terminate_job(
+                            jobId=job["jobId"], reason="The stack is being deleted."
+                        )
+
+    def _remove_plans(self) -> None:
+        outputs = self._stacks.outputs(self._names.stack)
+        if outputs is not None:
+            UsagePlans(f"{outputs['ApiId']}/{STAGE}", self._session.apigateway).remove_all()
+
+    def _plans(self) -> UsagePlans:
+        return UsagePlans(f"{self._root()['ApiId']}/{STAGE}", self._session.apigateway)
+
+    def _root(self) -> dict[str, str]:
+        return self._stacks.outputs(self._names.stack) or {}
+
+    def _site(self) -> dict[str, str]:
+        return self._stacks.outputs(self._stacks.nested(self._names.stack, "Site")) or {}

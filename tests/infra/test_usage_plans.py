@@ -1,0 +1,179 @@
+"""API keys with API Gateway's usage plans, against a recorder of what it is asked."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from typer.testing import CliRunner
+
+from aisle import auth, keyring
+from aisle.errors import AisleError, CloudError, ConfigurationError, StoreError
+from aisle.store import FolderStore
+from cli.main import app
+from cli.usage_plans import Limits, UsagePlans
+
+API = "a1b2c3d4e5/live"
+SHOP = {"name": "aisle-a1b2c3d4e5-live-shop", "id": "plan"}
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def gateway(recorded):
+    """Give an API Gateway with another's plan and no key."""
+    recorded.answers |= {
+        "GetUsagePlans": {"items": [{"name": "another's", "id": "other"}]},
+        "GetApiKeys": {"items": []},
+        "GetUsagePlanKeys": {"items": []},
+        "CreateUsagePlan": {"id": "plan"},
+        "CreateApiKey": {"id": "key"},
+    }
+    return recorded
+
+
+@pytest.fixture
+def record():
+    """Give what is kept of a key."""
+    return auth.new_key("shop", auth.SCOPES, now=NOW, lifetime=timedelta(days=1))[1]
+
+
+@pytest.fixture
+def aisle(tmp_path, gateway):
+    """Give the function that runs a command on a store."""
+
+    def run(*arguments, **environment):
+        found = CliRunner().invoke(
+            app, ["--store", str(tmp_path / "store"), *arguments], env=environment
+        )
+        if isinstance(found.exception, AisleError):
+            raise found.exception
+        return found
+
+    return run
+
+
+@pytest.fixture
+def known(tmp_path):
+    """Give the function that reads what the store keeps of keys."""
+    return lambda: keyring.read(FolderStore(tmp_path / "store"))[0]
+
+
+def test_a_client_gets_a_plan(gateway, record):
+    """A new client gets a plan of its own on the stage, and its key's usage id is put into it."""
+    UsagePlans(API).register(record)
+    (plan,), (key,), (both,) = map(
+        gateway.asked, ["CreateUsagePlan", "CreateApiKey", "CreateUsagePlanKey"]
+    )
+    assert plan == {
+        "name": "aisle-a1b2c3d4e5-live-shop",
+        "apiStages": [{"apiId": "a1b2c3d4e5", "stage": "live"}],
+        "throttle": {"rateLimit": 20, "burstLimit": 40},
+        "quota": {"limit": 1_000_000, "period": "MONTH"},
+    }
+    assert (key["value"], key["enabled"]) == (record.usage_id, True)
+    assert both == {"usagePlanId": "plan", "keyId": "key", "keyType": "API_KEY"}
+
+
+def test_a_second_key_shares_the_plan(gateway, record):
+    """Another key of the same client goes into its plan, which stays as it is."""
+    gateway.answers["GetUsagePlans"] = {"items": [SHOP]}
+    UsagePlans(API).register(record)
+    assert not {"CreateUsagePlan", "UpdateUsagePlan"} & {*gateway.operations}
+    assert len(gateway.asked("CreateUsagePlanKey")) == 1
+
+
+def test_limits_change_a_plan(gateway, record):
+    """Limits that are given are those of the client's plan from then on."""
+    gateway.answers["GetUsagePlans"] = {"items": [SHOP]}
+    UsagePlans(API).register(record, Limits(rate=1.5, burst=3, quota=100))
+    (change,) = gateway.asked("UpdateUsagePlan")
+    assert {each["path"]: each["value"] for each in change["patchOperations"]} == {
+        "/throttle/rateLimit": "1.5",
+        "/throttle/burstLimit": "3",
+        "/quota/limit": "100",
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "limits"),
+    [
+        ({}, None),
+        ({"rate": 1}, Limits(1, 40, 1_000_000)),
+        ({"burst": 2}, Limits(20, 2, 1_000_000)),
+        ({"quota": 3}, Limits(20, 40, 3)),
+    ],
+)
+def test_limits_not_given_are_the_usual(given, limits):
+    """Where something is given, the rest is as usual; where nothing is, there are none."""
+    assert Limits.of("shop", **({"rate": None, "burst": None, "quota": None} | given)) == limits
+
+
+def test_a_key_outside_a_plan_does_not_stay(gateway, record):
+    """Where the key cannot be put into the plan, it is deleted, and the error tells."""
+    gateway.answers["CreateUsagePlanKey"] = ("LimitExceededException", "too many")
+    with pytest.raises(CloudError, match="too many"):
+        UsagePlans(API).register(record)
+    assert gateway.asked("DeleteApiKey") == [{"apiKey": "key"}]
+
+
+@pytest.mark.parametrize(("others", "gone"), [([], True), ([{"id": "another"}], False)])
+def test_the_last_key_takes_the_plan_along(gateway, record, others, gone):
+    """A removed key is gone; its client's plan too, once no key is in it."""
+    gateway.answers |= {
+        "GetUsagePlans": {"items": [SHOP]},
+        "GetApiKeys": {"items": [{"id": "key"}]},
+        "GetUsagePlanKeys": {"items": others},
+    }
+    UsagePlans(API).remove(record)
+    assert gateway.asked("GetApiKeys")[0]["nameQuery"] == f"aisle-a1b2c3d4e5-live-{record.id}"
+    assert gateway.asked("DeleteApiKey") == [{"apiKey": "key"}]
+    assert bool(gateway.asked("DeleteUsagePlan")) is gone
+
+
+@pytest.mark.parametrize("api", ["a1b2c3d4e5", "/live", "a1b2c3d4e5/", ""])
+def test_what_names_no_api_is_refused(api):
+    """An id without a stage, or the reverse, is refused before anything is asked."""
+    with pytest.raises(ConfigurationError, match="a1b2c3d4e5/live"):
+        UsagePlans(api)
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_create_registers_and_revoke_removes(aisle, gateway, known, way):
+    """Told the API, the commands keep API Gateway in step; only the usage id gets there."""
+    option = ["--api", API] if way == "option" else []
+    variable = {"AISLE_API": API} if way == "variable" else {}
+    made = aisle("keys", "create", "--client", "shop", "--rate", "3", *option, **variable)
+    (record,) = known()
+    assert gateway.asked("CreateApiKey")[0]["value"] == record.usage_id
+    assert gateway.asked("CreateUsagePlan")[0]["throttle"]["rateLimit"] == 3
+    assert made.stdout.split()[0] not in str(gateway.calls)
+
+    gateway.answers["GetApiKeys"] = {"items": [{"id": "key"}]}
+    aisle("keys", "revoke", record.id, *option, **variable)
+    assert known()[0].revoked is not None
+    assert gateway.asked("DeleteApiKey") == [{"apiKey": "key"}]
+
+
+def test_without_an_api_none_is_asked(aisle, gateway):
+    """Told of no API, the commands ask none."""
+    aisle("keys", "create", "--client", "shop")
+    assert gateway.calls == []
+
+
+def test_a_key_that_is_not_registered_is_not_kept(aisle, gateway, known):
+    """Where API Gateway refuses, no key is made."""
+    gateway.answers["CreateUsagePlan"] = ("AccessDeniedException", "no")
+    with pytest.raises(CloudError, match="AccessDenied"):
+        aisle("keys", "create", "--client", "shop", "--api", API)
+    assert known() == ()
+
+
+def test_a_key_that_is_not_kept_is_not_registered(aisle, gateway, monkeypatch):
+    """Where the store refuses, the key is removed from API Gateway again."""
+
+    def refuse(store, change):
+        raise StoreError("full")
+
+    monkeypatch.setattr(keyring, "edit", refuse)
+    gateway.answers["GetApiKeys"] = [{"items": [{"id": "key"}]}]
+    with pytest.raises(StoreError, match="full"):
+        aisle("keys", "create", "--client", "shop", "--api", API)
+    assert gateway.asked("DeleteApiKey") == [{"apiKey": "key"}]
