@@ -8,6 +8,7 @@ against the second stage are made on the same products, each judged by trees of 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
@@ -15,7 +16,7 @@ from scipy.special import softmax
 
 from aisle.neighbours import Neighbours
 from aisle.product import Path, Product
-from aisle.rerank import Shortlist
+from aisle.rerank import Outside, Shortlist
 from aisle.taxonomy import Taxonomy
 from training.calibrate import answer_thresholds, confidences
 from training.linear import Linear, fit_linear, for_depth
@@ -23,7 +24,7 @@ from training.parameters import Parameters
 from training.prepare import Example
 from training.problem import make_problem, with_fields_dropped
 from training.progress import say
-from training.rerank import chances, fit_trees, index_neighbours, to_text
+from training.rerank import chances, fit_outside, fit_trees, index_neighbours, to_text
 from training.terms import feature_spec
 
 _CHUNK = 256
@@ -53,6 +54,19 @@ class Fold:
         """Which candidates are the product's class: bool (products, size)."""
         return np.equal(self.candidates, self.labels[:, None])
 
+    @property
+    def rest(self) -> NDArray[np.float32]:
+        """The linear stage's probability outside the candidates: float32 (products,)."""
+        rows = np.arange(len(self.probabilities))[:, None]
+        left = self.probabilities.copy()
+        left[rows, self.candidates] = 0
+        return np.asarray(left.sum(axis=1))
+
+    def reranked(self, trees: lgb.Booster, outside: Outside) -> NDArray[np.float32]:
+        """Return the probabilities (products, classes) as a second stage shares them out."""
+        found = chances(trees, self.described)
+        return self.shortlist.share_out(self.probabilities, self.candidates, found, outside)
+
     def log_loss(self, probabilities: NDArray[np.float32]) -> float:
         """Return the summed log loss of probabilities over the examples of known classes."""
         rows = np.flatnonzero(self.labels[: len(self.paths)] >= 0)
@@ -64,10 +78,11 @@ class Fold:
 class SecondStage:
     """What cross-fitting decided: LightGBM's trees, None where they do not help, and thresholds.
 
-    The log losses are means over the products of all folds, with and without the trees.
+    `outside` belongs to the trees. The log losses are means over the products of all folds, with and without the trees.
     """
 
     trees: str | None
+    outside: Outside
     thresholds: tuple[float, ...]
     linear_log_loss: float
     reranked_log_loss: float
@@ -120,21 +135,14 @@ def neighbours_of(linear: Linear, features: csr_matrix, parameters: Parameters) 
 
 def choose_second_stage(folds: Sequence[Fold], parameters: Parameters) -> SecondStage:
     """Fit the trees on all folds, if on folds that they have not seen they lower the log loss."""
-    described, right = [fold.described for fold in folds], [fold.right for fold in folds]
-    known = [int(one.any(axis=1).sum()) for one in right]
+    known = [int(fold.right.any(axis=1).sum()) for fold in folds]
     reranked = []
     for number, fold in enumerate(folds):
         if sum(known) == known[number]:  # the other folds have nothing to learn from
             reranked.append(fold.probabilities)
             continue
         others = [at for at in range(len(folds)) if at != number]
-        trees = fit_trees(
-            np.concatenate([described[at] for at in others]),
-            np.concatenate([right[at] for at in others]),
-            parameters.rerank,
-        )
-        shares = chances(trees, fold.described)
-        reranked.append(fold.shortlist.share_out(fold.probabilities, fold.candidates, shares))
+        reranked.append(fold.reranked(*_fit([folds[at] for at in others], parameters)))
     products = sum(int((fold.labels[: len(fold.paths)] >= 0).sum()) for fold in folds) or 1
     before = sum(fold.log_loss(fold.probabilities) for fold in folds) / products
     after = (
@@ -153,11 +161,16 @@ def choose_second_stage(folds: Sequence[Fold], parameters: Parameters) -> Second
         ],
         precision=parameters.answer.precision,
     )
-    model = None
-    if helps:
-        whole = fit_trees(np.concatenate(described), np.concatenate(right), parameters.rerank)
-        model = to_text(whole)
-    return SecondStage(model, thresholds, before, after)
+    trees, outside = _fit(folds, parameters) if helps else (None, Outside(1, 0))
+    text = to_text(trees) if trees is not None else None
+    return SecondStage(text, outside, thresholds, before, after)
+
+
+def _fit(folds: Sequence[Fold], parameters: Parameters) -> tuple[lgb.Booster, Outside]:
+    right = np.concatenate([fold.right for fold in folds])
+    trees = fit_trees(np.concatenate([fold.described for fold in folds]), right, parameters.rerank)
+    rest = np.concatenate([fold.rest for fold in folds])
+    return trees, fit_outside(rest, ~right.any(axis=1))
 
 
 def _apply(

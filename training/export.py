@@ -52,6 +52,7 @@ def export(trained: Trained, prepared: Prepared, parameters: Parameters) -> Bund
         features=trained.spec,
         documents=vocabulary.documents,
         answer_thresholds=trained.choice.thresholds,
+        outside=trained.reranker.outside if trained.reranker is not None else None,
         dataset={
             "snapshot": prepared.snapshot_id,
             "sha256": prepared.snapshot_sha256,

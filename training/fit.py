@@ -112,7 +112,8 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
     )
     reranker = None
     if second is not None and second.trees is not None:
-        reranker = Reranker(second.trees, neighbours_of(linear, features, parameters))
+        neighbours = neighbours_of(linear, features, parameters)
+        reranker = Reranker(second.trees, second.outside, neighbours)
     terms = len(linear.vocabulary.terms)
     weights, scale = _quantize(linear.coefficients[:, :terms], parameters.export.prune_below)
     slot_weights = problem.structure.used * for_depth(choice.level_weights, problem.taxonomy.depth)

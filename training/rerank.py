@@ -7,21 +7,24 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from sklearn.linear_model import LogisticRegression
 
 from aisle.neighbours import Neighbours
-from aisle.rerank import FEATURES
+from aisle.rerank import FEATURES, Outside, log_odds
 from training import parameters
 
 _QUIET = {"verbosity": -1}
 # The blocks of words, of the name's words and of the manufacturer: what neighbours have in common.
 _COMPARED = ("w", "n", "m")
+_HARDLY_HELD = 1e4
 
 
 @dataclass(frozen=True, slots=True)
 class Reranker:
-    """A second stage: LightGBM's own text form of the trees, and the neighbours they look at."""
+    """A second stage: LightGBM's own text form of the trees, what lies outside, neighbours."""
 
     trees: str
+    outside: Outside
     neighbours: Neighbours
 
     def chances(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -62,6 +65,18 @@ def fit_trees(
         "force_row_wise": True,
     }
     return lgb.train({**options, **_QUIET}, data, num_boost_round=settings.trees)
+
+
+def fit_outside(rest: NDArray[np.float32], outside: NDArray[np.bool_]) -> Outside:
+    """Learn how likely a class is outside the candidates from the probability that is left there.
+
+    Both are (products,), of products that their scorers had not seen.
+    """
+    if outside.all() or not outside.any():
+        return Outside(1.0, 0.0)
+    model = LogisticRegression(C=_HARDLY_HELD).fit(log_odds(rest)[:, None], outside)
+    # Rounded, so that the last bits of the optimum make no other model.
+    return Outside(round(float(model.coef_[0, 0]), 4), round(float(model.intercept_[0]), 4))
 
 
 def to_text(booster: lgb.Booster) -> str:

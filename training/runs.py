@@ -20,6 +20,7 @@ from aisle.bundle import Bundle
 from aisle.errors import DataError, ObjectNotFoundError
 from aisle.features import FeatureSpec
 from aisle.neighbours import Neighbours
+from aisle.rerank import Outside
 from aisle.store import Store
 from aisle.taxonomy import Taxonomy
 from training.fit import Candidate, Choice, Trained
@@ -55,6 +56,7 @@ def save_trained(store: Store, run: str, trained: Trained, prepared_id: str) -> 
         "taxonomy": trained.taxonomy.to_json(),
         "choice": asdict(trained.choice),
         "shape": trained.weights.shape,
+        "outside": asdict(trained.reranker.outside) if trained.reranker else None,
     }
     arrays: dict[str, Any] = {
         "about": _bytes(json.dumps(about)),
@@ -111,7 +113,11 @@ def load_trained(store: Store, run: str) -> tuple[Trained, str]:
             vector_weights=arrays["vector_weights"],
             intercepts=arrays["intercepts"],
             reranker=(
-                Reranker(trees, Neighbours.from_bytes(arrays["neighbours"].tobytes()))
+                Reranker(
+                    trees,
+                    Outside(**about["outside"]),
+                    Neighbours.from_bytes(arrays["neighbours"].tobytes()),
+                )
                 if trees
                 else None
             ),

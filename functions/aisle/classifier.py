@@ -22,7 +22,7 @@ from aisle.evidence import find_evidence
 from aisle.features import Features, Featurizer
 from aisle.neighbours import Neighbours
 from aisle.product import Evidence, Prediction, Product, Scored
-from aisle.rerank import Shortlist
+from aisle.rerank import Outside, Shortlist
 from aisle.taxonomy import Taxonomy
 
 # Products looked at together, but for the scorer.
@@ -183,6 +183,7 @@ class Reranker:
     def __init__(self, bundle: Bundle, taxonomy: Taxonomy) -> None:
         self._session = _session(bundle, RERANKER)
         self.shortlist = Shortlist(taxonomy, Neighbours.from_bytes(bundle.files[NEIGHBOURS]))
+        self._outside = bundle.manifest.outside or Outside(1, 0)
 
     def rerank(
         self,
@@ -196,7 +197,8 @@ class Reranker:
         described = self.shortlist.features(
             products, features, candidates, probabilities=probabilities, margins=margins
         )
-        return self.shortlist.share_out(probabilities, candidates, self.chances(described))
+        chances = self.chances(described)
+        return self.shortlist.share_out(probabilities, candidates, chances, self._outside)
 
     def chances(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return how likely each candidate (products, size, features) is right."""

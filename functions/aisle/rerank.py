@@ -7,6 +7,7 @@ outputs share out the probability anew.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,29 @@ FEATURES = (
 )
 _LEVELS = 3
 _SMALL = 1e-9
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How likely a product's class is none of the candidates: log-odds' = slope * log-odds + shift.
+
+    The linear stage's many small probabilities add up to too much, or to too little (Platt 1999).
+    """
+
+    slope: float
+    shift: float
+
+    def calibrate(self, rest: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the calibrated share of what is outside; nothing stays nothing."""
+        odds = log_odds(rest) * np.float32(self.slope) + np.float32(self.shift)
+        return np.where(rest > 0, 1 / (1 + np.exp(-odds)), np.float32(0)).astype(np.float32)
+
+
+def log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the logarithms of the odds of probabilities, those near 0 and 1 held off them."""
+    held = np.clip(probabilities, np.float32(_LEAST), np.float32(1 - _LEAST))
+    return np.log(held) - np.log1p(-held)
 
 
 class Shortlist:
@@ -134,13 +158,20 @@ class Shortlist:
         probabilities: NDArray[np.float32],
         candidates: NDArray[np.int64],
         chances: NDArray[np.float32],
+        outside: Outside,
     ) -> NDArray[np.float32]:
-        """Return probabilities in which the candidates share theirs by their chances (0 to 1)."""
+        """Return probabilities in which the candidates share theirs by their chances (0 to 1).
+
+        How much is theirs, `outside` decides.
+        """
         rows = np.arange(len(probabilities))[:, None]
-        whole = probabilities[rows, candidates].sum(axis=1, keepdims=True)
-        shares = chances + np.float32(_SMALL)
         out = probabilities.copy()
-        out[rows, candidates] = whole * shares / shares.sum(axis=1, keepdims=True)
+        out[rows, candidates] = 0
+        rest = out.sum(axis=1, keepdims=True)
+        calibrated = outside.calibrate(rest)
+        out *= calibrated / np.maximum(rest, np.float32(_SMALL))
+        shares = chances + np.float32(_SMALL)
+        out[rows, candidates] = (1 - calibrated) * shares / shares.sum(axis=1, keepdims=True)
         return out
 
 

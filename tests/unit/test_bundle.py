@@ -25,6 +25,7 @@ from aisle.bundle import (
 )
 from aisle.errors import BundleError
 from aisle.features import FeatureSpec
+from aisle.rerank import Outside
 
 CONTENT = {
     MODEL: b"\x08\x09model",
@@ -42,6 +43,7 @@ FACTS = {
     "features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.5}, 1.0),
     "documents": 12,
     "answer_thresholds": (0.5, 0.75),
+    "outside": Outside(0.5, -1.0),
     "dataset": {"snapshot": "s1", "products": {"train": 12}},
     "libraries": {"numpy": "2.2.0"},
 }
@@ -161,6 +163,7 @@ def test_manifest_is_no_object(whole, data):
         "files",
         "libraries",
         "model_version",
+        "outside",
     ],
 )
 def test_manifest_lacks_a_field(whole, field):
@@ -186,6 +189,7 @@ def test_manifest_lacks_a_version(whole, field):
         {"features": None},
         {"features": {"word_ngram_max": 2}},
         {"answer_thresholds": None},
+        {"outside": {"slope": 1}},
         {"more": 1},
         {"files": None},
         {"files": []},
@@ -237,6 +241,7 @@ def test_version_does_not_depend_on_descriptions(whole, name):
     [
         {"documents": 13},
         {"answer_thresholds": (0.5, 0.76)},
+        {"outside": Outside(0.5, -1.5)},
         {"dataset": {"snapshot": "s2"}},
         {"features": FeatureSpec(2, 3, 5, 2, {"w": 1.0, "c": 0.25}, 1.0)},
         {"features": FeatureSpec(2, 3, 5, 3, {"w": 1.0, "c": 0.5}, 1.0)},

@@ -7,12 +7,12 @@ import pytest
 
 from aisle.neighbours import Neighbours
 from aisle.product import Product, path_from_names
-from aisle.rerank import FEATURES, Shortlist
+from aisle.rerank import FEATURES, Outside, Shortlist
 from aisle.structure import structure
 from aisle.taxonomy import Taxonomy
 from tests.unit.test_neighbours import features
 from training import parameters
-from training.rerank import chances, fit_trees, to_text
+from training.rerank import chances, fit_outside, fit_trees, to_text
 from training.trees_graph import build
 
 CLASSES = [
@@ -20,6 +20,7 @@ CLASSES = [
 ] + [path_from_names(["G", f"G{at}"]) for at in range(6)]
 TAXONOMY = Taxonomy(CLASSES, [])
 SIZE = len(CLASSES)
+AS_IT_IS = Outside(1.0, 0.0)
 AT = {name: at for at, name in enumerate(FEATURES)}
 
 
@@ -109,7 +110,7 @@ def test_candidates_share_what_they_had(shortlist):
     table = np.array([PROBABILITIES], np.float32)
     candidates = shortlist.candidates(table)
     given = np.array([[0, 0.5, 0, 0, 0, 0.25, 0.25, 0]], np.float32)
-    (found,) = shortlist.share_out(table, candidates, given)
+    (found,) = shortlist.share_out(table, candidates, given, AS_IT_IS)
     assert found.sum() == pytest.approx(1)
     assert found[[7, 9, 10]] == pytest.approx([0.01, 0.02, 0])
     assert found[[1, 6, 5, 4]] == pytest.approx([0.485, 0.2425, 0.2425, 0], abs=1e-6)
@@ -119,8 +120,48 @@ def test_without_a_chance_all_share_alike(shortlist):
     """Where no candidate has a chance, none is left out: no division by zero."""
     table = np.array([PROBABILITIES], np.float32)
     candidates = shortlist.candidates(table)
-    (found,) = shortlist.share_out(table, candidates, np.zeros((1, 8), np.float32))
+    (found,) = shortlist.share_out(table, candidates, np.zeros((1, 8), np.float32), AS_IT_IS)
     assert found[candidates[0]] == pytest.approx(np.full(8, 0.97 / 8), abs=1e-6)
+
+
+def test_what_is_outside_is_calibrated(shortlist):
+    """The others get what their odds are calibrated to; between them nothing changes."""
+    table = np.array([PROBABILITIES], np.float32)
+    candidates = shortlist.candidates(table)
+    given = np.full((1, 8), 0.5, np.float32)
+    # The odds of 0.03, squared, times e.
+    odds = (0.03 / 0.97) ** 2 * np.e
+    (found,) = shortlist.share_out(table, candidates, given, Outside(2, 1))
+    outside = odds / (1 + odds)
+    assert found[[7, 9, 10]] == pytest.approx([outside / 3, outside * 2 / 3, 0], rel=1e-4)
+    assert found[candidates[0]] == pytest.approx(np.full(8, (1 - outside) / 8), rel=1e-4)
+
+
+def test_where_nothing_is_outside_nothing_is_put_there():
+    """With few classes, all are candidates, and share everything."""
+    small = Taxonomy(CLASSES[:3], [])
+    ones = np.ones(3, np.int64)
+    index = Neighbours(ones, ones, np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, "u1"))
+    table = np.array([[0.2, 0.5, 0.3]], np.float32)
+    few = Shortlist(small, index)
+    (found,) = few.share_out(table, few.candidates(table), np.ones((1, 3), "f4"), Outside(2, 1))
+    assert found == pytest.approx([1 / 3] * 3)
+
+
+def test_the_calibration_of_what_is_outside_is_learnt():
+    """From rests that are outside half as often as they say, the odds learnt are about right."""
+    random = np.random.default_rng(0)
+    rest = random.uniform(0.01, 0.9, 20_000).astype(np.float32)
+    outside = random.uniform(size=len(rest)) < rest / 2
+    found = fit_outside(rest, outside).calibrate(rest)
+    near = np.abs(rest - 0.4) < 0.05
+    assert found[near].mean() == pytest.approx(0.2, abs=0.03)
+
+
+@pytest.mark.parametrize("outside", [True, False])
+def test_a_calibration_needs_both_cases(outside):
+    """Where all or none are outside, probabilities stay as they are."""
+    assert fit_outside(np.full(3, 0.2, np.float32), np.full(3, outside)) == AS_IT_IS
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,15 @@ class Encoder:
             out[rows] = embedded
         return out
 
+    def pieces(self) -> tuple[list[str], Array]:
+        """Return the pieces that texts are cut into, and what each alone is: float32 (n, 384)."""
+        numbers = self._tokenizer.get_vocab()
+        begin, end = numbers["[CLS]"], numbers["[SEP]"]
+        vocabulary = sorted(numbers, key=numbers.__getitem__)
+        tokens = [[begin, numbers[piece], end] for piece in vocabulary]
+        parts = [self._embed(tokens[at : at + _BATCH]) for at in range(0, len(tokens), _BATCH)]
+        return vocabulary, np.concatenate(parts)
+
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Array]]:
         """Yield the rows of a batch and their embeddings; texts of like length go together."""
         tokens = [one.ids for one in self._tokenizer.encode_batch(list(texts))]
