@@ -16,7 +16,6 @@ from training import parameters
 _QUIET = {"verbosity": -1}
 # The blocks of words, of the name's words and of the manufacturer: what neighbours have in common.
 _COMPARED = ("w", "n", "m")
-_HARDLY_HELD = 1e4
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,12 @@ def fit_trees(
 def fit_outside(rest: NDArray[np.float32], outside: NDArray[np.bool_]) -> Outside:
     """Learn how likely a class is outside the candidates from the probability that is left there.
 
-    Both are (products,), of products that their scorers had not seen.
+    Both are (products,), of products that their scorers had not seen. A few products
+    are not believed: the penalty keeps the slope from running away.
     """
     if outside.all() or not outside.any():
         return Outside(1.0, 0.0)
-    model = LogisticRegression(C=_HARDLY_HELD).fit(log_odds(rest)[:, None], outside)
+    model = LogisticRegression().fit(log_odds(rest)[:, None], outside)
     # Rounded, so that the last bits of the optimum make no other model.
     return Outside(round(float(model.coef_[0, 0]), 4), round(float(model.intercept_[0]), 4))
 

@@ -78,7 +78,8 @@ def _vocabulary(
 ) -> Vocabulary:
     numbers: dict[str, int] = {}
     counter = TermCounter(
-        feature_spec(settings), lambda term: numbers.setdefault(term, len(numbers))
+        feature_spec(settings),
+        lambda terms: (numbers.setdefault(term, len(numbers)) for term in terms),
     )
     frequency = np.zeros(0, np.int64)
     for start in track(range(0, len(products), _PART), "collecting terms"):

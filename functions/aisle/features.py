@@ -8,7 +8,7 @@ long description does not drown a short name.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,14 +68,16 @@ class Features:
 class TermCounter:
     """Count a product's terms, by their number in a vocabulary.
 
-    `lookup` gives a term's number, or -1 where the vocabulary does not have it: a frozen
-    vocabulary's `get` when serving, one that grows when training collects its terms. A term is its
+    `lookup` gives the numbers of terms, -1 where the vocabulary does not have one: a vocabulary
+    that is frozen when serving, one that grows when training collects its terms. A term is its
     block's letter, a colon, and the text: `w:` words and word pairs, `c:` character n-grams,
     `n:` words and word pairs of the name where there is a description beside it, which they would
     drown in, `m:` the manufacturer's name and words, `p:` the price.
     """
 
-    def __init__(self, spec: FeatureSpec, lookup: Callable[[str], int]) -> None:
+    def __init__(
+        self, spec: FeatureSpec, lookup: Callable[[Iterable[str]], Iterable[int]]
+    ) -> None:
         self._spec = spec
         self._lookup = lookup
         self._cache: dict[str, NDArray[np.int64]] = {}
@@ -97,27 +99,41 @@ class TermCounter:
     def _count_part(
         self, products: Sequence[Product]
     ) -> tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        parts: list[NDArray[np.int64]] = []
-        sizes: list[int] = []
+        of_words: list[NDArray[np.int64]] = []
+        words_ends: list[int] = []
+        others: list[str] = []
+        others_ends: list[int] = []
         for product in products:
-            mine = list(self._parts(product))
-            parts += mine
-            sizes.append(sum(map(len, mine)))
-        ids = np.concatenate(parts)
-        rows = np.repeat(np.arange(len(sizes)), sizes)
-        keys, counts = np.unique((rows << 32 | ids)[ids >= 0], return_counts=True)
-        return len(sizes), keys >> 32, keys & 0xFFFFFFFF, counts
+            name, description = words(product.name), words(product.description)
+            of_words += map(self.word, name)
+            of_words += map(self.word, description)
+            words_ends.append(len(of_words))
+            others += self._others(product, name, description)
+            others_ends.append(len(others))
+        rows = np.arange(len(words_ends))
+        occurrences = np.concatenate(
+            [
+                np.repeat(np.repeat(rows, _lengths(words_ends)), [len(one) for one in of_words]),
+                np.repeat(rows, _lengths(others_ends)),
+            ]
+        )
+        ids = np.concatenate([*of_words, self.numbers(others)])
+        keys, counts = np.unique((occurrences << 32 | ids)[ids >= 0], return_counts=True)
+        return len(rows), keys >> 32, keys & 0xFFFFFFFF, counts
 
-    def _parts(self, product: Product) -> Iterator[NDArray[np.int64]]:
-        """Yield the numbers of a product's terms, a part at a time, -1 for unknown ones."""
-        name, description = words(product.name), words(product.description)
+    def _others(
+        self, product: Product, name: Sequence[str], description: Sequence[str]
+    ) -> Iterator[str]:
+        """Yield a product's terms but those of single words."""
         for field_words in (name, description):
-            yield from map(self.word, field_words)
-            yield self.numbers(f"w:{phrase}" for _, phrase in self.phrases(field_words))
+            for _, phrase in self.phrases(field_words):
+                yield f"w:{phrase}"
         if name and description:
-            yield self.numbers(f"n:{word}" for word in name)
-            yield self.numbers(f"n:{phrase}" for _, phrase in self.phrases(name))
-        yield self.numbers(self._attributes(product))
+            for word in name:
+                yield f"n:{word}"
+            for _, phrase in self.phrases(name):
+                yield f"n:{phrase}"
+        yield from self._attributes(product)
 
     def word(self, word: str) -> NDArray[np.int64]:
         """Return the numbers of a word and of its character n-grams."""
@@ -131,12 +147,13 @@ class TermCounter:
     def phrases(self, field_words: Sequence[str]) -> Iterator[tuple[range, str]]:
         """Yield the word n-grams of two words and more, each with its words' positions."""
         for size in range(2, self._spec.word_ngram_max + 1):
-            for at in range(len(field_words) - size + 1):
-                yield range(at, at + size), " ".join(field_words[at : at + size])
+            shifted = (field_words[at:] for at in range(size))
+            for at, phrase in enumerate(map(" ".join, zip(*shifted, strict=False))):
+                yield range(at, at + size), phrase
 
     def numbers(self, terms: Iterable[str]) -> NDArray[np.int64]:
         """Return the terms' numbers, -1 for unknown ones: int64 (terms,)."""
-        return np.fromiter(map(self._lookup, terms), np.int64)
+        return np.fromiter(self._lookup(terms), np.int64)
 
     def _attributes(self, product: Product) -> Iterator[str]:
         """Yield the terms of the manufacturer and the price."""
@@ -154,6 +171,11 @@ class TermCounter:
         for size in range(self._spec.char_ngram_min, self._spec.char_ngram_max + 1):
             for at in range(len(padded) - size + 1):
                 yield f"c:{padded[at : at + size]}"
+
+
+def _lengths(ends: Sequence[int]) -> NDArray[np.int64]:
+    """Return how long the runs are that end where `ends` says."""
+    return np.diff(ends, prepend=0)
 
 
 def _in_parts(products: Iterable[Product]) -> Iterator[list[Product]]:
@@ -182,7 +204,8 @@ class Featurizer:
         vectors: NDArray[np.int8],
     ) -> None:
         self._numbers = {term: number for number, term in enumerate(terms)}
-        self.counter = TermCounter(spec, lambda term: self._numbers.get(term, -1))
+        number = self._numbers.get
+        self.counter = TermCounter(spec, lambda terms: map(number, terms, repeat(-1)))
         # The last one, at -1, is that of terms which are not in the vocabulary.
         frequency = np.append(document_frequency, 0)
         self._idf = np.log((1 + documents) / (1 + frequency)) + 1

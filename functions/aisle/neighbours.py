@@ -50,8 +50,9 @@ class Neighbours:
         found = self.values[at] * np.repeat(weights, lengths)
         places = np.repeat(owners * many, lengths) + self.rows[at]
         dots = np.bincount(places, found, minlength=size * many).reshape(size, many)
-        scaled = dots / (255 * np.maximum(norms, _SMALL))[:, None]
-        return np.asarray(np.minimum(scaled, 1), np.float32)
+        scaled = dots.astype(np.float32)
+        scaled /= (255 * np.maximum(norms, _SMALL)).astype(np.float32)[:, None]
+        return np.minimum(scaled, 1, out=scaled)
 
     def nearest_and_votes(
         self, features: Features

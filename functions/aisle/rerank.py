@@ -47,6 +47,7 @@ FEATURES = (
 _LEVELS = 3
 _SMALL = 1e-9
 _LEAST = 1e-6
+_MOST_LOG_ODDS = np.float32(30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Outside:
     def calibrate(self, rest: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the calibrated share of what is outside; nothing stays nothing."""
         odds = log_odds(rest) * np.float32(self.slope) + np.float32(self.shift)
+        odds = np.clip(odds, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
         return np.where(rest > 0, 1 / (1 + np.exp(-odds)), np.float32(0)).astype(np.float32)
 
 

@@ -30,7 +30,7 @@ def evidence(product, vector=None, **contributions):
     known = {
         term.replace("_", ":", 1).replace("_", " "): at for at, term in enumerate(contributions)
     }
-    counter = TermCounter(SPEC, lambda term: known.get(term, -1))
+    counter = TermCounter(SPEC, lambda terms: [known.get(term, -1) for term in terms])
     _, terms, _ = counter.count([product])
     given = np.array(list(contributions.values()), np.float32)
     return find_evidence(product, counter, terms, given[terms], vector or {})

@@ -32,7 +32,9 @@ def made_up_products(count, seed=0):
 def counted(product, spec=SPEC):
     """Return all terms of a product, each with its count."""
     numbers = {}
-    counter = TermCounter(spec, lambda term: numbers.setdefault(term, len(numbers)))
+    counter = TermCounter(
+        spec, lambda terms: [numbers.setdefault(term, len(numbers)) for term in terms]
+    )
     _, terms, counts = counter.count([product])
     names = list(numbers)
     return {names[term]: int(count) for term, count in zip(terms, counts, strict=True)}
@@ -68,7 +70,9 @@ def rows(found):
 def whole():
     """Give a featurizer that knows every third term of 200 made-up products."""
     numbers = {}
-    counter = TermCounter(SPEC, lambda term: numbers.setdefault(term, len(numbers)))
+    counter = TermCounter(
+        SPEC, lambda terms: [numbers.setdefault(term, len(numbers)) for term in terms]
+    )
     _, terms, _ = counter.count(made_up_products(200))
     frequency = np.bincount(terms)
     return small(list(numbers)[::3], document_frequency=frequency[::3], documents=200)
