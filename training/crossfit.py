@@ -78,7 +78,8 @@ class Fold:
 class SecondStage:
     """What cross-fitting decided: LightGBM's trees, None where they do not help, and thresholds.
 
-    `outside` belongs to the trees. The log losses are means over the products of all folds, with and without the trees.
+    `outside` belongs to the trees. The log losses are means over the products of all folds, with
+    and without the trees.
     """
 
     trees: str | None

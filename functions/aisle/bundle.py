@@ -49,9 +49,10 @@ class Manifest:
 
     `documents` is the number of products the vocabulary was counted over; `answer_thresholds` the
     confidence above which each level of the path, root first, is shown as the answer; `outside`
-    belongs to the second stage, None where a model has none; `dataset` the snapshot it was trained on; `libraries` the versions it was trained with; `files` the
-    SHA-256 of each file. When, where and from which commit it was trained is in the run's report,
-    not here: the same snapshot and parameters must give the same bundle.
+    belongs to the second stage, None where a model has none; `dataset` the snapshot it was trained
+    on; `libraries` the versions it was trained with; `files` the SHA-256 of each file. When, where
+    and from which commit it was trained is in the run's report, not here: the same snapshot and
+    parameters must give the same bundle.
     """
 
     format_version: int
