@@ -12,6 +12,7 @@ from cli import (
     compare,
     data,
     evaluate,
+    feedback,
     keys,
     model,
     openapi,
@@ -47,6 +48,7 @@ app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(openapi.openapi)
 app.add_typer(data.app, name="data")
+app.add_typer(feedback.app, name="feedback")
 app.add_typer(keys.app, name="keys")
 app.add_typer(model.app, name="model")
 app.add_typer(stage.app, name="stage")
