@@ -17,6 +17,7 @@ from cli import (
     model,
     openapi,
     predict,
+    retrain,
     serve,
     stage,
     train,
@@ -42,6 +43,7 @@ app.command()(serve.serve)
 app.command()(predict.predict)
 app.command()(classify.classify)
 app.command()(train.train)
+app.command()(retrain.retrain)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(openapi.openapi)
