@@ -1,4 +1,4 @@
-"""`aisle serve`: the API on this machine."""
+"""`aisle serve`: the API and the demo page on this machine."""
 
 import ipaddress
 import logging
@@ -31,7 +31,7 @@ def serve(
         ),
     ] = False,
 ) -> None:
-    """Serve the API on this machine, with the store's model or the packaged one.
+    """Serve the API and the demo page on this machine, with the store's model or the packaged one.
 
     Who asks needs an API key (`aisle keys create`), in the store or in AISLE_KEYS. On 127.0.0.1,
     with no key anywhere, everyone may ask. Stop it with Ctrl-C.
@@ -43,10 +43,10 @@ def serve(
       aisle serve --host 0.0.0.0
     """
     import uvicorn
-    from starlette.responses import RedirectResponse
 
     from aisle.keyring import VARIABLE, keyring
     from api.access import KeyAccess
+    from cli.site import add_site
     from cli.whole import whole_api
     from predict.live import LiveModel
     from predict.settings import Settings
@@ -62,14 +62,12 @@ def serve(
     logging.getLogger("predict").setLevel(logging.INFO)  # when another model takes over
     api = whole_api(model, lambda: store, settings, access=access)
 
-    @api.get("/", include_in_schema=False)
-    def home() -> RedirectResponse:
-        return RedirectResponse("v1/docs")
+    add_site(api)
 
     _check_free(host, port)
     where = f"http://{_shown(host)}:{port}"
     typer.echo(
-        f"Model {version} answers at {where}/v1/predict; try it at {where}/v1/docs. Ctrl-C stops.",
+        f"Model {version} answers at {where}/v1/predict; try it at {where}. Ctrl-C stops.",
         err=True,
     )
     uvicorn.run(api, host=host, port=port, log_level="warning", server_header=False)
