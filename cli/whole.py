@@ -27,6 +27,6 @@ def whole_api(
         settings=settings or ApiSettings(),
         access=access,
     )
-    predict.app.add_routes(api, classifier)
+    predict.app.add_routes(api, classifier, store)
     feedback.app.add_routes(api, store)
     return api

@@ -71,7 +71,7 @@ def allowed(role):
 @pytest.mark.parametrize(
     ("role", "may"),
     [
-        ("PredictRole", {("s3:GetObject", f"{DATA}/models/*")}),
+        ("PredictRole", {("s3:GetObject", f"{DATA}/models/*"), ("s3:ListBucket", DATA)}),
         ("FeedbackRole", {("s3:PutObject", f"{DATA}/feedback/*")}),
         ("AuthorizerRole", {("s3:GetObject", f"{DATA}/keys/keys.json")}),
         (
@@ -102,6 +102,19 @@ def allowed(role):
 def test_a_role_may_do_its_work_and_no_more(roles, role, may):
     """What a role may do is what its part of the work needs."""
     assert allowed(roles[role]) == may
+
+
+@pytest.mark.parametrize(
+    ("role", "condition"),
+    [
+        ("PredictRole", {"StringEquals": {"s3:prefix": "models/audit/"}}),
+        ("RetrainRole", {"StringLike": {"s3:prefix": "feedback/*"}}),
+    ],
+)
+def test_a_role_lists_only_what_it_reads(roles, role, condition):
+    """Who may list the bucket, but for training, may list one part of it."""
+    (found,) = [each for each in statements(roles[role]) if each["Action"] == "s3:ListBucket"]
+    assert found["Condition"] == condition
 
 
 def test_training_may_not_see_keys(roles):
