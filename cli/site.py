@@ -1,4 +1,4 @@
-"""The demo page, served from beside the API: the files of `static_site/`, as CloudFront has them."""
+"""The demo page beside the API: the files of `static_site/`, as CloudFront has them."""
 
 from mimetypes import guess_type
 from pathlib import Path

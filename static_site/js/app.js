@@ -95,6 +95,11 @@ live.addEventListener("change", () => {
   document.getElementById("serving").textContent = state.version ? `Model ${state.version} serves` : "";
 });
 
+// The address after the # is the view's: going there would leave it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
 addEventListener("hashchange", route);
 showTheme();
 await configure();

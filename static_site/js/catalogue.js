@@ -153,6 +153,7 @@ class Job {
       this.seconds = (performance.now() - this.began) / 1000;
       this.sorted = null;
       this.draw();
+      if (document.activeElement === document.body) this.body.querySelector("h2")?.focus();
     }
   }
 
@@ -205,7 +206,7 @@ class Job {
       h("section", { class: "card stack" },
         h("div", { class: "row between" },
           h("div", { class: "tight" },
-            h("h2", { tabindex: "-1", class: "any", role: "status" }, state === "stopped" ? `Stopped at ${whole(this.done)} of ${plural(this.rows.length, "row")}` : `${plural(this.rows.length, "row")} in ${duration(this.seconds)}`),
+            h("h2", { tabindex: "-1", class: "any" }, state === "stopped" ? `Stopped at ${whole(this.done)} of ${plural(this.rows.length, "row")}` : `${plural(this.rows.length, "row")} in ${duration(this.seconds)}`),
             this.problem && h("p", { class: "note bad any" }, this.problem),
             h("p", { class: "soft any" }, `${this.name}: ${whole(counts.sure)} sure, ${whole(counts.review)} to review, ${whole(counts.failed)} failed, ${whole(counts.corrected)} corrected`)),
           h("div", { class: "row" },

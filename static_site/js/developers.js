@@ -41,6 +41,7 @@ const ROUTES = [
   ["GET", "/v1/categories", "the categories that have these words"],
   ["GET", "/v1/model", "the model's version, data and figures"],
   ["POST", "/v1/feedback", "keeps what a person says of a prediction"],
+  ["GET", "/v1/models", "the models that were published, and what became of them"],
 ];
 
 export function view() {
@@ -77,7 +78,7 @@ export function view() {
         h("div", { class: "row between" }, h("div", { class: "tabs", role: "tablist", "aria-label": "Language" }, tabs),
           h("button", { type: "button", class: "button slim", onclick: () => copy(SAMPLES[shown](), "Code") }, "Copy")),
         code,
-        h("p", { class: "soft small" }, "Errors are problem details (RFC 9457) with a sentence that says what to do. On this machine alone no key is needed until there is one.")),
+        h("p", { class: "soft small" }, "Errors are problem details (RFC 9457) with a sentence that says what to do. Where a key is asked for, it goes into the header X-Api-Key.")),
       h("section", { class: "card stack" },
         h("h2", null, "What there is"),
         h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Addresses" }, h("table", null,

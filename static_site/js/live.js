@@ -57,7 +57,7 @@ export function progress() {
       h("progress", { max: "1", value: training.progress ?? 0, "aria-label": "Training" }),
       stages(training.stages));
   }
-  if (!stats) return null;
+  if (!stats?.needed) return null;
   const { new: counted = 0, needed = 0, due, held, last } = stats;
   const left = Math.max(0, needed - counted);
   return h("div", { class: "tight" },

@@ -34,7 +34,7 @@ async function show(body, signal) {
       comparison(signal),
     ]);
     if (signal.aborted) return;
-    put(body, tiles(model), learning(signal), figures(model), pictures({ ...model.metrics, ...report }), competition(peers), categories(report?.categories ?? model.metrics.categories), history(models), facts(model));
+    put(body, tiles(model), learning(signal), figures(model), pictures({ ...model.metrics, ...report?.metrics, ...report }), competition(peers), categories(report?.categories ?? report?.metrics?.categories), history(models), facts(model));
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;

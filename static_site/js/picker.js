@@ -35,7 +35,7 @@ class Picker {
     const keys = h("p", { class: "soft small keys" }, h("kbd", null, "↑"), " ", h("kbd", null, "↓"), " to move, ", h("kbd", null, "Enter"), " to choose, ", h("kbd", null, "Esc"), " to leave");
     this.dialog = h("dialog", { "aria-labelledby": this.heading.id, onclose: () => this.closed(), oncancel: (event) => this.back(event), onclick: (event) => { if (event.target === this.dialog) this.dialog.close(); } },
       h("div", { class: "dialog" },
-        h("div", { class: "tight" }, h("div", { class: "row between" }, this.heading, h("button", { type: "button", class: "button slim", onclick: () => this.dialog.close() }, "Cancel")), this.about),
+        h("div", { class: "tight" }, h("div", { class: "row between fixed" }, this.heading, h("button", { type: "button", class: "button slim", onclick: () => this.dialog.close() }, "Cancel")), this.about),
         h("div", { class: "field" }, this.label, this.input),
         this.list, this.status, keys));
   }
@@ -43,6 +43,7 @@ class Picker {
   open() {
     document.body.append(this.dialog);
     this.dialog.showModal();
+    addEventListener("hashchange", () => this.dialog.close(), { once: true });
     this.mode("");
   }
 

@@ -198,7 +198,7 @@ class Try {
       h("h2", { id: "news", tabindex: "-1" }, said.right ? "Kept as right" : "Correction kept"),
       said.category ? h("p", { class: "any" }, said.category.path.join(" › ")) : null,
       h("p", { class: "soft" }, "The next training reads it, once a person has reviewed what strangers sent. A new model serves only if it is at least as good on a test that never changes. When one arrives, this page shows the same input before and after."),
-      progress() ?? h("p", { class: "soft small" }, "This API does not tell how far the next training is.")));
+      progress() ?? h("p", { class: "soft small" }, "How far the next training is stands here once the corrections have been counted.")));
     if (focused) this.news.querySelector("h2").focus();
   }
 }
