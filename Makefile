@@ -16,7 +16,7 @@ SAM := SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true \
 	AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),us-east-1) $(SAM_VENV)/bin/sam
 ENV_VARS := .aisle/env-vars.json
 RESEARCH := $(VENV)/.research
-PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback catalogue training cli infra)
+PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback functions/retrain catalogue training cli infra)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 

@@ -15,6 +15,7 @@
 ``comparisons/<data>/results/<candidate>/<file>``        what a candidate came to on a fold
 ``comparisons/<data>/report/<file>``                    the tables and pictures made of them
 ``feedback/dt=YYYY-MM-DD/<hash>.json``                  one event, named after its content
+``reviews/<hash>.json``                                  what a person decided of a held event
 ``keys/keys.json``                                      what is kept of the API keys
 ======================================================  ========================================
 
@@ -40,9 +41,18 @@ _BESIDE: Final = frozenset({_POINTER, _AUDIT, _TRAINING, _LOCK, _PROCESSED, _STA
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{16,64}")
-_BASE_FILES: Final = frozenset({"products.jsonl.gz", "manifest.json", "rejects.jsonl.gz"})
+_BASE_FILES: Final = frozenset(
+    {"products.jsonl.gz", "manifest.json", "rejects.jsonl.gz", "feedback.json"}
+)
 _PREPARED_FILES: Final = frozenset(
-    {"train.jsonl.gz", "validation.jsonl.gz", "test.jsonl.gz", "manifest.json", "taxonomy.json"}
+    {
+        "train.jsonl.gz",
+        "validation.jsonl.gz",
+        "test.jsonl.gz",
+        "heldout.jsonl.gz",
+        "manifest.json",
+        "taxonomy.json",
+    }
 )
 
 
@@ -234,6 +244,25 @@ def feedback_prefix() -> str:
     'feedback/'
     """
     return "feedback/"
+
+
+def review(digest: str) -> str:
+    """Name what a person decided of the feedback event with this hash.
+
+    >>> review("00112233445566778899aabbccddeeff")
+    'reviews/00112233445566778899aabbccddeeff.json'
+    """
+    _match("feedback digest", digest, pattern=_DIGEST)
+    return f"{reviews_prefix()}{digest}.json"
+
+
+def reviews_prefix() -> str:
+    """Name the prefix under which every review lies.
+
+    >>> reviews_prefix()
+    'reviews/'
+    """
+    return "reviews/"
 
 
 def api_keys() -> str:

@@ -54,7 +54,7 @@ def count_feedback(records: RecordsDep) -> FeedbackStatsResponse:
 )
 def follow_training(records: RecordsDep) -> TrainingResponse:
     """Tell how the latest training run is getting on, stage by stage."""
-    return records.read(keys.training_status(), TrainingResponse)
+    return records.training()
 
 
 @router.get("/models", summary="List the models", response_description="The models there are.")

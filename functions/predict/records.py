@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from aisle import bundle, keys, registry
+from aisle import bundle, keys, lease, registry
 from aisle.errors import AisleError, ObjectNotFoundError, StoreError
 from aisle.store import Store
 from predict.learning_schemas import (
@@ -17,6 +18,7 @@ from predict.learning_schemas import (
     ModelsResponse,
     ModelState,
     ModelSummary,
+    TrainingResponse,
 )
 
 REPORT: Final = "report.json"
@@ -43,6 +45,23 @@ class Records:
         """Return an object of the store; where there is none, what the model says without."""
         found = self._get(key)
         return model() if found is None else _parse(key, found, model)
+
+    def training(self) -> TrainingResponse:
+        """Return how the latest run is getting on; who trains has a lease, or has died."""
+        status = self.read(keys.training_status(), TrainingResponse)
+        held = lease.read(self.open())[0] if self.open else None
+        live = held if held and held.holds(datetime.now(UTC)) else None
+        if live is not None and status.run != live.run:
+            return TrainingResponse(
+                run=live.run,
+                state="running",
+                started_at=live.taken_at.isoformat(timespec="seconds"),
+                message="The run was started; it has not begun to work yet.",
+            )
+        if live is None and status.state == "running":
+            why = "It was interrupted; the next run goes on with what it has finished."
+            return status.model_copy(update={"state": "failed", "message": why})
+        return status
 
     def report(self, version: str) -> dict[str, Any] | None:
         """Return what was measured of a model, or None where there is no such."""

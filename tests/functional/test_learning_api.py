@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import bundle, keys, registry
+from aisle import bundle, keys, lease, registry
 from aisle.errors import StoreError
 from aisle.registry import Pointer
 from aisle.store import FolderStore
@@ -94,7 +94,32 @@ def test_training_is_followed(learning, store):
         "version": None,
     }
     write(store, keys.training_status(), status)
+    lease.take(store, "r1", "me", now=datetime.now(UTC))
     assert learning.get("/v1/training").json() == status
+
+
+@pytest.mark.parametrize("state", ["published", "refused", "failed"])
+def test_training_that_ended_is_told(learning, store, state):
+    """How a run ended stays known, with the model that it came to."""
+    ended = {"run": "r1", "state": state, "message": "So.", "version": "v1", "progress": 1.0}
+    write(store, keys.training_status(), ended)
+    assert ended.items() <= learning.get("/v1/training").json().items()
+
+
+def test_training_that_died_is_not_running(learning, store):
+    """A run that says it goes on, but whose lease ended, has failed."""
+    write(store, keys.training_status(), {"run": "r1", "state": "running", "progress": 0.5})
+    lease.take(store, "r1", "me", now=NOON - timedelta(days=9))
+    found = learning.get("/v1/training").json()
+    assert (found["run"], found["state"], found["progress"]) == ("r1", "failed", 0.5)
+
+
+def test_training_that_was_only_started_is_running(learning, store):
+    """Between the decision and the first word of who trains, the lease tells of the run."""
+    write(store, keys.training_status(), {"run": "r1", "state": "published", "version": "v1"})
+    lease.take(store, "r2", "me", now=datetime.now(UTC))
+    found = learning.get("/v1/training").json()
+    assert (found["run"], found["state"], found["version"]) == ("r2", "running", None)
 
 
 def test_models_have_their_states(learning, store):

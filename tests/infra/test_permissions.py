@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from aisle import keys
 from tests.infra.templates import resources
 
 DATA = "arn:aws:s3:::aisle-data-123456789012-eu-west-1"
@@ -16,7 +17,6 @@ WILDCARDS = {
     ("PredictRole", "ReadModels", f"{DATA}/models/*"): "versions have no names beforehand",
     ("FeedbackRole", "AddFeedback", f"{DATA}/feedback/*"): "each event has a key of its own",
     ("RetrainRole", "ReadWhatItCounts", f"{DATA}/feedback/*"): "as above",
-    ("RetrainRole", "ReadWhatItCounts", f"{DATA}/models/*"): "the champion, whichever it is",
     ("RetrainRole", "SubmitTheJob", f"{BATCH}:job-definition/aisle-training:*"): "its revisions",
     ("JobRole", "UseTheStore", f"{DATA}/*"): "training has the store",
     ("JobRole", "ButNoKeys", "s3:*"): "a refusal",
@@ -78,7 +78,18 @@ def allowed(role):
             "RetrainRole",
             {
                 ("s3:GetObject", f"{DATA}/feedback/*"),
-                ("s3:GetObject", f"{DATA}/models/*"),
+                *(
+                    ("s3:GetObject", f"{DATA}/{key}")
+                    for key in (
+                        keys.current_model(),
+                        keys.feedback_state(),
+                        keys.processed_feedback(),
+                        keys.training_lock(),
+                        keys.training_status(),
+                    )
+                ),
+                ("s3:PutObject", f"{DATA}/{keys.feedback_state()}"),
+                ("s3:PutObject", f"{DATA}/{keys.training_lock()}"),
                 ("s3:ListBucket", DATA),
                 ("batch:SubmitJob", f"{BATCH}:job-queue/aisle-training"),
                 ("batch:SubmitJob", f"{BATCH}:job-definition/aisle-training"),
@@ -107,8 +118,8 @@ def test_a_role_may_do_its_work_and_no_more(roles, role, may):
 @pytest.mark.parametrize(
     ("role", "condition"),
     [
-        ("PredictRole", {"StringEquals": {"s3:prefix": "models/audit/"}}),
-        ("RetrainRole", {"StringLike": {"s3:prefix": "feedback/*"}}),
+        ("PredictRole", {"StringEquals": {"s3:prefix": keys.audit_prefix()}}),
+        ("RetrainRole", {"StringLike": {"s3:prefix": f"{keys.feedback_prefix()}*"}}),
     ],
 )
 def test_a_role_lists_only_what_it_reads(roles, role, condition):
@@ -156,6 +167,7 @@ def test_no_function_has_a_role_of_sams(root):
         "PredictFunction": "<PredictRole.Arn>",
         "FeedbackFunction": "<FeedbackRole.Arn>",
         "AuthorizerFunction": "<AuthorizerRole.Arn>",
+        "RetrainFunction": "<RetrainRole.Arn>",
     }
 
 
