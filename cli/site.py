@@ -7,7 +7,10 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.responses import FileResponse
 
-FOLDER: Final = Path(__file__).parents[1] / "static_site"
+_ROOT: Final = Path(__file__).parents[1]
+FOLDER: Final = _ROOT / "static_site"
+COMPARISON: Final = _ROOT / "training" / "comparison.json"
+"""What `aisle compare --report training` measured; the page shows it where it is."""
 _HOME: Final = "index.html"
 # The same as CloudFront sends (infra/site.yaml), but for the API, which is on the same origin here.
 HEADERS: Final = {
@@ -23,8 +26,8 @@ HEADERS: Final = {
 }
 
 
-def add_site(api: FastAPI, folder: Path = FOLDER) -> bool:
-    """Add the page's files to an application; tell whether there are any.
+def add_site(api: FastAPI, folder: Path = FOLDER, comparison: Path = COMPARISON) -> None:
+    """Add the page's files to an application.
 
     Each is a route of its own, so every other address stays the API's, with its problems.
     """
@@ -34,7 +37,8 @@ def add_site(api: FastAPI, folder: Path = FOLDER) -> bool:
         _add(api, f"/{name}", path)
         if name == _HOME:
             _add(api, "/", path)
-    return (folder / _HOME) in files
+    if comparison.is_file():
+        _add(api, f"/{comparison.name}", comparison)
 
 
 def _add(api: FastAPI, url: str, path: Path) -> None:

@@ -259,7 +259,7 @@ class Job {
     const text = product.name ?? product.description ?? "";
     const place = row.corrected ? { name: row.corrected.path.at(-1), above: row.corrected.path.slice(0, -1).join(" › ") } : said && { name: said.category.name, above: pathText(said.category.path.slice(0, -1)) };
     const line = h("tr", null,
-      h("td", { class: "num soft" }, whole(row.number)),
+      h("td", { class: "num soft" }, h("span", { class: "only-cards" }, "Row "), whole(row.number)),
       h("td", { class: "any" }, text.length > 140 ? `${text.slice(0, 140)}…` : text || h("span", { class: "soft" }, "(empty)")),
       h("td", { class: "any" }, place ? [place.name, place.above && h("span", { class: "path" }, place.above), said.review && !row.corrected && said.answer && h("span", { class: "path" }, `Sure of ${said.answer.name}`)] : h("span", { class: "tag bad" }, "Failed"), row.error && h("span", { class: "path" }, row.error)),
       h("td", null, row.corrected ? h("span", { class: "tag good" }, "Corrected") : said && h("span", { class: `tag ${said.review ? "warn" : "good"}` }, `${percent(said.confidence)}${said.review ? " review" : ""}`)),

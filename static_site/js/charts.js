@@ -5,6 +5,7 @@ import { exact } from "./format.js";
 
 const WIDTH = 420;
 const HEIGHT = 300;
+const STEPS = [0, 0.2, 0.4, 0.6, 0.8, 1];
 const EDGE = { left: 40, right: 10, top: 10, bottom: 38 };
 
 /** A picture and its table. `columns` are [label, key]; `x` and `y` keys of shares from 0 to 1. */
@@ -13,13 +14,13 @@ export function chart({ title, about, points, x, y, columns, ideal = false, line
   const px = (value) => EDGE.left + value * (WIDTH - EDGE.left - EDGE.right);
   const py = (value) => HEIGHT - EDGE.bottom - ((value - low) / (1 - low)) * (HEIGHT - EDGE.top - EDGE.bottom);
   const places = points.map((each) => [px(each[x[1]]), py(each[y[1]])]);
-  const rows = [0, 0.25, 0.5, 0.75, 1].map((share) => low + share * (1 - low));
+  const rows = STEPS.map((share) => low + share * (1 - low));
   const picture = s("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}. ${about}` },
     rows.map((value) => [
       s("line", { class: "axis", x1: px(0), x2: px(1), y1: py(value), y2: py(value) }),
       s("text", { x: EDGE.left - 8, y: py(value) + 4, "text-anchor": "end" }, `${Math.round(value * 100)}%`),
     ]),
-    [0, 0.25, 0.5, 0.75, 1].map((value) => s("text", { x: px(value), y: HEIGHT - EDGE.bottom + 17, "text-anchor": value === 1 ? "end" : "middle" }, `${value * 100}%`)),
+    STEPS.map((value) => s("text", { x: px(value), y: HEIGHT - EDGE.bottom + 17, "text-anchor": value === 1 ? "end" : "middle" }, `${Math.round(value * 100)}%`)),
     s("text", { x: px(0.5), y: HEIGHT - 4, "text-anchor": "middle" }, `${x[0]} →`),
     ideal && s("line", { class: "ideal", x1: px(0), y1: py(0), x2: px(1), y2: py(1) }),
     line && places.length > 1 && s("path", { class: "curve", d: `M${places.map((each) => each.map((one) => one.toFixed(1)).join(" ")).join("L")}` }),

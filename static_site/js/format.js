@@ -2,10 +2,10 @@
 
 const WHOLE = new Intl.NumberFormat("en");
 
-/** 0.8669 -> "87%"; what is not quite certain is not called 100%. */
+/** 0.8669 -> "87%"; nothing is called certain, nor impossible. */
 export function percent(share) {
-  if (share < 1 && share >= 0.995) return ">99%";
-  if (share > 0 && share < 0.005) return "<1%";
+  if (share >= 0.995) return ">99%";
+  if (share < 0.005) return "<1%";
   return `${Math.round(share * 100)}%`;
 }
 

@@ -7,8 +7,10 @@ import { bones } from "./result.js";
 import { decimal, exact, moment, percent, plural, whole } from "./format.js";
 import { live, progress } from "./live.js";
 
-const SOME = 50;
+const ENOUGH = 50;
+const AT_ONCE = 12;
 const as = (text) => text ?? "–";
+const named = (path) => [path.at(-1), path.length > 1 ? h("span", { class: "path soft small" }, path.slice(0, -1).join(" › ")) : ""];
 
 export const title = "The model";
 
@@ -34,7 +36,7 @@ async function show(body, signal) {
       comparison(signal),
     ]);
     if (signal.aborted) return;
-    put(body, tiles(model), learning(signal), figures(model), pictures({ ...model.metrics, ...report?.metrics, ...report }), competition(peers), categories(report?.categories ?? report?.metrics?.categories), history(models), facts(model));
+    put(body, tiles(model), learning(signal), figures(model), pictures({ ...model.metrics, ...report?.metrics, ...report }), competition(peers), history(models), categories(report?.categories ?? report?.metrics?.categories), facts(model));
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;
@@ -90,7 +92,7 @@ function learning(signal) {
 function figures(model) {
   const test = tested(model);
   if (!test.levels?.length) return null;
-  const rows = test.levels.filter((each) => each.rows >= SOME);
+  const rows = test.levels.filter((each) => each.rows >= ENOUGH);
   const rest = test.levels.length - rows.length;
   return h("section", { class: "card stack" },
     h("div", { class: "tight" }, h("h2", null, "How often it is right"),
@@ -99,7 +101,7 @@ function figures(model) {
       h("li", null, h("span", null, `Level ${level.level}`, h("span", { class: "path" }, `${plural(level.labels, "category", "categories")}, ${plural(level.rows, "product")}, macro-F1 ${decimal(level.macro_f1)}`)),
         h("span", { class: "num" }, exact(level.accuracy)),
         h("span", { class: "meter", "aria-hidden": "true" }, h("i", { vars: { share: level.accuracy } }))))),
-    rest > 0 && h("p", { class: "soft small" }, `${plural(rest, "deeper level")} with fewer than ${SOME} products each ${rest === 1 ? "is" : "are"} left out here.`));
+    rest > 0 && h("p", { class: "soft small" }, `${plural(rest, "deeper level")} with fewer than ${ENOUGH} products each ${rest === 1 ? "is" : "are"} left out here.`));
 }
 
 function pictures({ reliability, coverage }) {
@@ -140,8 +142,8 @@ function categories(list) {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     const found = list.filter((each) => words.every((word) => each.path.join(" ").toLowerCase().includes(word)));
     put(place,
-      h("p", { class: "soft small", role: "status" }, found.length > SOME ? `The first ${SOME} of ${whole(found.length)}` : `${whole(found.length)} found`),
-      found.length ? table([["Category", (row) => row.path.join(" › "), as], ["In the test", "products", whole], ["Precision", "precision"], ["Found", "recall"], ["F1", "f1", decimal]], found.slice(0, SOME), { caption: "Quality by category" }) : null);
+      h("p", { class: "soft small", role: "status" }, found.length > AT_ONCE ? `The first ${AT_ONCE} of ${whole(found.length)}` : `${whole(found.length)} found`),
+      found.length ? table([["Category", (row) => row.path, named], ["In the test", "products", whole], ["Precision", "precision"], ["Found", "recall"], ["F1", "f1", decimal]], found.slice(0, AT_ONCE), { caption: "Quality by category" }) : null);
   };
   input.addEventListener("input", debounce(draw, 100));
   draw();

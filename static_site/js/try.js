@@ -42,7 +42,7 @@ class Try {
     this.element = h("div", null,
       h("div", { class: "lead" },
         h("h1", null, "Which aisle does this product belong in?"),
-        h("p", null, "Type a product as a shop would. Aisle finds its category, says how sure it is at every level, shows the words that decided, and asks for a person where it should.")),
+        h("p", null, "Type a product as a shop would. Aisle finds its category, says how sure it is and why, and asks for a person where it should.")),
       h("div", { class: "cols" },
         h("div", { class: "stack" },
           h("form", { class: "card stack", onsubmit: (event) => { event.preventDefault(); this.run(); }, oninput: () => this.typed() },
@@ -207,7 +207,7 @@ function side(name, prediction) {
   const shown = prediction.answer ?? { ...prediction.category, confidence: prediction.confidence };
   return h("div", null,
     h("h3", null, `${name} · model ${prediction.model_version}`),
-    h("p", { class: "row between" }, h("strong", { class: "any" }, prediction.category.name), h("span", { class: "num" }, percent(prediction.confidence))),
+    h("p", { class: "row between fixed" }, h("strong", { class: "any" }, prediction.category.name), h("span", { class: "num" }, percent(prediction.confidence))),
     h("p", { class: "small any" }, pathText(prediction.category.path)),
     h("p", { class: "small" }, shown.id === prediction.category.id ? "Sure." : sentence(prediction)));
 }
