@@ -9,6 +9,7 @@ import { live, progress } from "./live.js";
 
 const ENOUGH = 50;
 const AT_ONCE = 12;
+const CHECKED = { true: "good", false: "bad" };
 const as = (text) => text ?? "–";
 const named = (path) => [path.at(-1), path.length > 1 ? h("span", { class: "path soft small" }, path.slice(0, -1).join(" › ")) : ""];
 
@@ -194,7 +195,7 @@ function summary(report) {
   return [
     report.why && h("p", { class: "small any" }, report.why),
     rows.length && table([["On the frozen test", "name", as], ...(before ? [["The one before", "was"]] : []), ["This one", "is"]], rows, { caption: "Figures" }),
-    report.checks?.length && h("ul", { class: "tight small" }, report.checks.map((each) => h("li", { class: "row" }, h("span", { class: `tag ${each.passed ? "good" : "bad"}` }, each.passed ? "passed" : "failed"), h("span", { class: "any" }, `${each.name}${each.detail ? `: ${each.detail}` : ""}`)))),
+    report.checks?.length && h("ul", { class: "tight small" }, report.checks.map((each) => h("li", { class: "row" }, h("span", { class: `tag ${CHECKED[each.passed] ?? ""}` }, each.passed === null ? "not asked" : each.passed ? "passed" : "failed"), h("span", { class: "any" }, `${each.name}${each.detail ? `: ${each.detail}` : ""}`)))),
     !rows.length && !report.why && h("p", { class: "soft small" }, "The report has no figures that this page knows."),
   ].filter(Boolean);
 }
