@@ -16,7 +16,7 @@ SAM := SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true \
 	AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),us-east-1) $(SAM_VENV)/bin/sam
 ENV_VARS := .aisle/env-vars.json
 RESEARCH := $(VENV)/.research
-PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback functions/retrain catalogue training cli infra)
+PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback functions/retrain catalogue training cli infra demo)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 
@@ -116,6 +116,10 @@ browser: setup ## a Chromium for the end-to-end tests, where there is none
 .PHONY: screenshots
 screenshots: setup ## make the pictures in docs/ anew, from the real page
 	@$(BIN)/python -m tests.e2e.screenshots docs
+
+.PHONY: demo-loop
+demo-loop: setup ## show the loop: corrections in, a better model out, and back (ARGS='--shop made-up')
+	@$(BIN)/python -m demo.loop $(ARGS)
 
 .PHONY: lint
 lint: setup ## check style, types and the direction of imports

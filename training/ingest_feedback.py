@@ -48,7 +48,7 @@ def find_base(store: Store) -> Snapshot | None:
 
     Raises DataError where there are several to choose from.
     """
-    snapshot = _serving_snapshot(store)
+    snapshot = serving_snapshot(store)
     if snapshot is None:
         bases = [one for one in list_snapshots(store) if one.base is None]
         if len(bases) > 1:
@@ -82,7 +82,7 @@ def ingest_feedback(
     for own, reason in (broken | unusable).items():
         settled.states[own] = ("unusable", reason)
     folded = _fold_new_categories(settled, shelves, settings.feedback)
-    before = _learnt_before(store)
+    before = learnt(serving_snapshot(store))
     # What nobody has looked at yet, and waits for that alone, is not processed.
     waiting = {event.id for event in events if event.anonymous and event.review is None}
     ids = sorted(({event.id for event in events} | set(broken)) - waiting)
@@ -121,7 +121,8 @@ def ingest_feedback(
     return snapshot
 
 
-def _serving_snapshot(store: Store) -> Snapshot | None:
+def serving_snapshot(store: Store) -> Snapshot | None:
+    """Return the snapshot that the published model was trained on, None where that is unknown."""
     try:
         found = registry.read_pointer(store)
         if found is None:
@@ -133,9 +134,8 @@ def _serving_snapshot(store: Store) -> Snapshot | None:
         return None
 
 
-def _learnt_before(store: Store) -> set[str]:
-    """Return the events that the model that serves has learnt from."""
-    snapshot = _serving_snapshot(store)
+def learnt(snapshot: Snapshot | None) -> set[str]:
+    """Return the events that are learnt from with a snapshot."""
     return set(snapshot.feedback["accepted"]) if snapshot and snapshot.feedback else set()
 
 
