@@ -146,7 +146,6 @@ def _packaged() -> bundle.Bundle:
     return bundle.read(bundle.PACKAGED)
 
 
-@cache
 def _facts_of_packaged(packaged: bundle.Bundle) -> dict[str, Any]:
     """Return the report that lies beside the packaged bundle, else what the bundle itself knows."""
     beside = bundle.PACKAGED / REPORT
