@@ -11,6 +11,7 @@ COPY functions functions
 COPY catalogue catalogue
 COPY training training
 COPY cli cli
+COPY static_site static_site
 COPY LICENSE ./
 # Under a umask of 077 a checkout is its owner's alone; in the images somebody else has to read it.
 RUN chmod -R a+rX .

@@ -105,6 +105,18 @@ test: setup ## run the tests, with Docker the images' too (ARGS='tests/unit -k t
 		"and tried too; make test ARGS=\"-m 'not containers'\" does without" || true)
 	@$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: browser
+browser: setup ## a Chromium for the end-to-end tests, where there is none
+	@$(BIN)/python -m tests.e2e.browser 2>/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq \
+			&& apt-get install -y -qq --no-install-recommends chromium fonts-liberation > /dev/null; } \
+		|| $(BIN)/playwright install chromium
+	@$(BIN)/python -m tests.e2e.browser
+
+.PHONY: screenshots
+screenshots: setup ## make the pictures in docs/ anew, from the real page
+	@$(BIN)/python -m tests.e2e.screenshots docs
+
 .PHONY: demo-loop
 demo-loop: setup ## show the loop: corrections in, a better model out, and back (ARGS='--shop made-up')
 	@$(BIN)/python -m demo.loop $(ARGS)

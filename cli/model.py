@@ -1,6 +1,7 @@
 """`aisle model …`: which models there are, how good they are, and which one serves."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -199,16 +200,21 @@ def save(
     to: Annotated[Path, typer.Argument(help="The folder to write the bundle to.")],
     version: VersionArgument = None,
 ) -> None:
-    """Write a model's bundle to a folder.
+    """Write a model's bundle to a folder, with the report of it where one is kept.
 
     **Example**
 
       aisle model save functions/aisle/packaged
     """
-    from aisle import bundle
+    from aisle import bundle, keys
+    from aisle.errors import ObjectNotFoundError
 
     found = _bundle(context, version, None)
     bundle.write(to, found)
+    options: Context = context.obj
+    key = keys.report_file(found.manifest.model_version, "report.json")
+    with suppress(ObjectNotFoundError):
+        (to / "report.json").write_bytes(options.store().get(key).data)
     typer.echo(f"Model {found.manifest.model_version} was written to {to}.")
 
 

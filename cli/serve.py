@@ -1,4 +1,4 @@
-"""`aisle serve`: the API on this machine."""
+"""`aisle serve`: the API and the demo page on this machine."""
 
 import ipaddress
 import logging
@@ -38,7 +38,7 @@ def serve(
         typer.Option(help="Train on the feedback, in a process of its own, where it is enough."),
     ] = True,
 ) -> None:
-    """Serve the API on this machine, with the store's model or the packaged one.
+    """Serve the API and the demo page on this machine, with the store's model or the packaged one.
 
     Where enough products were corrected (AISLE_RETRAIN_NEEDED, 50), or some and long ago, a model
     is trained on what was said, and serves once it has passed the gate (`aisle retrain` says more).
@@ -55,10 +55,10 @@ def serve(
     from contextlib import nullcontext
 
     import uvicorn
-    from starlette.responses import RedirectResponse
 
     from aisle.keyring import VARIABLE, keyring
     from api.access import KeyAccess
+    from cli.site import add_site
     from cli.whole import whole_api
     from predict.live import LiveModel
     from predict.settings import Settings
@@ -75,14 +75,12 @@ def serve(
     learner = _learner(store, model) if learn else None
     api = whole_api(model, lambda: store, settings, access=access, telemetry=learner)
 
-    @api.get("/", include_in_schema=False)
-    def home() -> RedirectResponse:
-        return RedirectResponse("v1/docs")
+    add_site(api)
 
     _check_free(host, port)
     where = f"http://{_shown(host)}:{port}"
     typer.echo(
-        f"Model {version} answers at {where}/v1/predict; try it at {where}/v1/docs. Ctrl-C stops.",
+        f"Model {version} answers at {where}/v1/predict; try it at {where}. Ctrl-C stops.",
         err=True,
     )
     with learner.working() if learner else nullcontext():

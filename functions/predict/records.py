@@ -147,6 +147,12 @@ def _packaged() -> bundle.Bundle:
 
 
 def _facts_of_packaged(packaged: bundle.Bundle) -> dict[str, Any]:
+    """Return the report that lies beside the packaged bundle, else what the bundle itself knows."""
+    beside = bundle.PACKAGED / REPORT
+    if beside.is_file():
+        found = _object(REPORT, beside.read_bytes())
+        if found.get("version") == packaged.manifest.model_version:
+            return found
     metrics = packaged.json(bundle.METRICS)
     return {
         "version": packaged.manifest.model_version,

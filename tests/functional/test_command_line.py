@@ -273,6 +273,8 @@ def test_model_card(trained, aisle, store):
 def test_saved_model_verifies_until_it_is_changed(trained, aisle, folder):
     """A model written to a folder is whole there, and no longer once a byte is different."""
     assert aisle("model", "save", "saved").returncode == 0
+    report = json.loads((folder / "saved" / "report.json").read_text(encoding="utf-8"))
+    assert report["version"] == trained.stdout.strip()
     result = aisle("model", "verify", "--folder", "saved", store="empty")
     assert (result.returncode, result.stderr) == (0, "")
     assert trained.stdout.strip() in result.stdout

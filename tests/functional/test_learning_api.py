@@ -191,6 +191,15 @@ def test_report_of_the_packaged_model(learning, name):
     assert 0 < found["metrics"]["leaf"]["accuracy"] < 1
 
 
+def test_the_report_beside_the_packaged_model_is_its_own(learning):
+    """What lies beside the bundle was measured of this very model, on this very test."""
+    found = learning.get("/v1/models/packaged/report").json()
+    assert found["metrics"] == bundle.read(bundle.PACKAGED).json(bundle.METRICS)["test"]
+    assert sum(each["products"] for each in found["reliability"]) == found["metrics"]["rows"]
+    assert found["categories"]
+    assert found["coverage"]
+
+
 @pytest.mark.parametrize("name", ["v9", "..", "current.json", "Ä", "x" * 300, "audit"])
 def test_report_of_no_model(learning, name):
     """A version that is not there, or cannot be, is a 404 in the problem format."""
