@@ -18,7 +18,7 @@ from aisle import audit, keys, registry
 from aisle.classifier import Classifier
 from aisle.errors import DataError, PublicationRefusedError
 from aisle.product import Product
-from aisle.store import FolderStore
+from aisle.store import FolderStore, open_store
 from tests.commands import AISLE, environment
 from tests.events_of import say, visitor
 from tests.made_up import products, write_catalogue
@@ -224,6 +224,16 @@ def test_store_without_a_catalogue_ingests_one_first(tmp_path, quick):
     data = write_catalogue(tmp_path / "shop.jsonl", ROWS)
     retrain(empty, load(quick), why="a test", data=str(data))
     assert ask(empty) == DRONES
+
+
+def test_bucket_learns_as_a_folder_does(store, again, quick, s3_url):
+    """In a bucket, the same feedback gives the same model; moto does not prove permissions."""
+    family(store, DRONES)
+    bucket = open_store(s3_url)
+    for key in store.list(""):
+        bucket.put(key, store.get(key).data)
+    assert retrain(bucket, load(quick), why="a test").version == again().version
+    assert ask(bucket) == DRONES
 
 
 # Poison.
