@@ -141,6 +141,20 @@ def test_gate_asks_what_was_held_out(store, again):
     assert found["drift"]["products"] == 40
 
 
+def test_contradictions_are_reported(store, again):
+    """Where clients contradict each other, the report counts it, and the ingest names them."""
+    family(store, DRONES)
+    say(store, "Quadcopter Omega drone pro", DRONES, client="one", at=100)
+    say(store, "Quadcopter Omega drone pro", TENTS, client="two", at=101)
+    say(store, "Quadcopter Omega drone pro", DRONES, client="three", at=102)
+    found = report(store, again().version)
+    assert found["feedback"]["contradictions"] == 1
+    assert found["feedback"]["states"] == {"accepted": 42, "outvoted": 1}
+    ingested = store.get(keys.base_snapshot(found["snapshot"], "feedback.json")).data
+    (contradiction,) = json.loads(ingested)["contradictions"]
+    assert contradiction["votes"] == {"Toys > Flying > Drones": 2, "Sport > Camping > Tents": 1}
+
+
 def test_frozen_test_does_not_move(store, again):
     """With feedback on products of the test among it, the test is the same, row by row."""
     before, _ = registry.read_pointer(store)
