@@ -53,12 +53,12 @@ def learner(store, code, *arguments, commands=None):
     return Learner(store, model, Policy(needed=3), command)
 
 
-def step(it, *, until, now=0.0, seconds=30):
+def step(it, *, until, seconds=60):
     """Let the learner work until something is true."""
     deadline = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < deadline
-        it._step(now)
+        it._step(time.monotonic())
         time.sleep(0.01)
 
 
