@@ -11,6 +11,7 @@ import argparse
 import itertools
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -51,17 +52,32 @@ def main() -> None:
         store = open_store(str(Path(folder, "store")))
         Trainer(store, load()).train(early)
         wrong = correct(store, list(read_labelled(late)), options.corrections)
-        began = time.perf_counter()
+        began, before = time.perf_counter(), _processor()
         done = subprocess.run(
             [sys.executable, "-c", _TRAIN, "--store", store.url, "train", "--feedback"],
             check=False,
         )
-        seconds = time.perf_counter() - began
+        seconds, processor = time.perf_counter() - began, _processor() - before
     outcome = {0: "published", 3: "refused"}.get(done.returncode, "failed")
-    print("| products | corrections | of them wrong before | cores | retrained in, s | outcome |")
-    print("| ---: | ---: | ---: | ---: | ---: | --- |")
+    head = (
+        "products",
+        "corrections",
+        "wrong before",
+        "cores",
+        "wall, s",
+        "processor, s",
+        "outcome",
+    )
+    print(f"| {' | '.join(head)} |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | --- |")
     counts = f"| {len(rows) - len(rows[::8]):,} | {options.corrections} | {wrong} "
-    print(f"{counts}| {os.cpu_count()} | {seconds:.0f} | {outcome} |")
+    print(f"{counts}| {os.cpu_count()} | {seconds:.0f} | {processor:.0f} | {outcome} |")
+
+
+def _processor() -> float:
+    """Return the processor time of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def correct(store: Store, rows: list[LabelledProduct], count: int) -> int:

@@ -82,7 +82,15 @@ def test_only_distinct_disagreeing_new_ones_count(store):
     found = due(store).count
     assert found.new == 2
     assert (found.events, found.right, found.corrections) == (7, 1, 6)
-    assert (found.processed.held, found.processed.quarantined) == (4, 5)
+    assert (found.held, found.processed.quarantined) == (4, 5)
+
+
+def test_what_was_held_since_waits_too(store):
+    """What waits for a person is what the last run has held, and what has come in held since."""
+    say(store, "held before", held=True, at=NOON - DAY)
+    processed(store, held=4)
+    say(store, "held after", held=True, at=NOON + DAY)
+    assert due(store).count.held == 5
 
 
 @pytest.mark.parametrize(("days", "expected"), [(6.9, False), (7, True)])
@@ -213,6 +221,20 @@ def test_what_is_not_due_is_told_once(store, caplog):
     assert state(store)["counted_at"] == NOON.isoformat()
     assert state(store)["last"]["started"] is False
     assert caplog.text.count("not started") == 1
+
+
+def test_an_empty_store_stays_empty(store):
+    """Where nothing was said, there is nothing to store."""
+    assert not start(store, []).started
+    assert [*store.list("")] == []
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"last": 5}'])
+def test_a_spoilt_state_is_written_anew(store, data):
+    """What was stored of a decision, and cannot be read, is replaced by the next one."""
+    store.put(keys.feedback_state(), data)
+    start(store, [])
+    assert state(store)["events"] == 0
 
 
 def test_never_two_at_once(store):
