@@ -31,8 +31,9 @@ class Try {
     };
     const given = NAMES.some((name) => parameters.get(name));
     const start = given ? Object.fromEntries(NAMES.map((name) => [name, parameters.get(name) ?? ""])) : EXAMPLES[0];
+    this.priceHint = h("p", { class: "small", role: "status", hidden: true }, "This is no price, so it is left out.");
     this.more = h("details", null, h("summary", null, "Manufacturer and price"),
-      h("div", { class: "pair" }, field("Manufacturer", this.inputs.manufacturer), field("Price", this.inputs.price)));
+      h("div", { class: "pair" }, field("Manufacturer", this.inputs.manufacturer), h("div", null, field("Price", this.inputs.price), this.priceHint)));
     this.result = h("section", { class: "card result", "aria-label": "Result", "aria-busy": "true" }, bones());
     this.spoken = h("p", { class: "vh", role: "status" });
     this.news = h("div", { class: "stack" });
@@ -98,7 +99,8 @@ class Try {
     const values = this.typedValues();
     this.remember(values);
     const price = values.price.trim() && priceOf(values.price) === null;
-    this.inputs.price.toggleAttribute("aria-invalid", Boolean(price));
+    this.inputs.price.setAttribute("aria-invalid", String(Boolean(price)));
+    this.priceHint.hidden = !price;
     const product = this.product();
     if (!product.name && !product.description) {
       this.current = null;

@@ -66,8 +66,8 @@ def take(folder):
         expect(opened.get_by_role("heading", name="12 rows in")).to_be_visible()
         keep(opened, "catalogue")
 
-        opened = page("model")
-        expect(opened.get_by_role("heading", name="How often it is right")).to_be_visible()
+        opened = page("model", {"width": 1200, "height": 1440})
+        expect(opened.get_by_role("heading", name="Does the confidence mean")).to_be_visible()
         keep(opened, "model")
 
 

@@ -68,6 +68,18 @@ def test_a_category_that_is_not_there_can_be_added(page, shop, tmp_path, keep):
     assert event["category"] == {"path": ["Appliances", "Smart Toothbrushes"]}
 
 
+def test_a_correction_shows_how_far_the_next_training_is(open_page, shop):
+    """Once the service has counted it, the page tells how many corrections are missing."""
+    page = open_page()
+    begin(page, shop)
+    page.get_by_role("button", name="Not right?").click()
+    page.keyboard.type("camera lenses")
+    expect(page.get_by_role("option").first).to_contain_text("Camera Lenses")
+    page.keyboard.press("Enter")
+    told = page.get_by_text("49 more corrections until the next training (1 of 50).")
+    expect(told).to_be_visible(timeout=60_000)
+
+
 def test_a_right_answer_is_confirmed(open_page, shop, tmp_path):
     """One click says that the prediction is right, and which one that was."""
     page = open_page()
