@@ -11,8 +11,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,9 @@ _PRODUCTS: Final = 3_000
 _FAMILY: Final = 90
 _CORRECTED: Final = 60
 _SEED: Final = 7
+_START_SECONDS: Final = 90.0
+_SWAP_SECONDS: Final = 60.0
+_VERDICT: Final = {True: "passed", False: "failed", None: "not asked"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,83 +72,93 @@ def main() -> None:
     try:
         for story in stories:
             with tempfile.TemporaryDirectory(prefix="aisle-demo-") as folder:
-                _Told(time.monotonic()).tell(story(), Path(folder))
+                tell(story(), Path(folder))
     except DemoError as error:
         print(f"\nFAILED: {error}")
         sys.exit(1)
 
 
-@dataclass(slots=True)
-class _Told:
-    """A story as it is told, with the seconds since it began."""
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """The story as it is told of a service: its API, and the commands on its store."""
 
-    began: float
+    api: Api
+    command: Callable[..., str]
+    say: Callable[[str], None]
 
-    def say(self, text: str) -> None:
-        """Say what happens."""
-        print(f"[{time.monotonic() - self.began:5.0f} s] {text}", flush=True)
+    def go(self, story: Story, first: str) -> None:
+        """Go all the way from the first model to a better one, and back."""
+        corrected, witness = self._ask(story)
+        second = self._learn(corrected, first)
+        (answer,) = self.api.classify([witness])
+        _expect(answer == _id(witness), f"the new model calls {witness['name']!r} {answer!r}")
+        self.say(f"{witness['name']!r}, which nobody has corrected, is now {_shown(witness)}.")
+        self._go_back(witness, first, second)
 
-    def tell(self, story: Story, folder: Path) -> None:
-        """Go all the way, and back."""
-        store, catalogue = folder / "store", folder / "catalogue.jsonl.gz"
-        self.say(f"{story.shop}: {len(story.catalogue)} products. A model is trained on them.")
-        shop.write_catalogue(catalogue, story.catalogue)
-        first = aisle(store, "train", "--data", str(catalogue))
-        with serving(store) as api:
-            self.say(f"Model {first} serves at {api.address}.")
-            corrected, witness = self._ask(api, story)
-            second = self._learn(api, corrected, first)
-            (answer,) = api.classify([witness])
-            _expect(answer == _id(witness), f"the new model calls it {answer!r}")
-            self.say(f"{witness['name']!r}, which nobody has corrected, is now {_shown(witness)}.")
-            self._go_back(api, store, witness, first, second)
-        self.say(f"{story.shop}: everything has happened.\n")
-
-    def _ask(self, api: Api, story: Story) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    def _ask(self, story: Story) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """Ask about the family; return what to correct, and one that nobody will."""
-        said = api.classify(story.newcomers)
-        wrong = [row for row, one in zip(story.newcomers, said, strict=True) if one != _id(row)]
+        rows = story.newcomers
+        said = self.api.classify(rows)
+        wrong = [row for row, one in zip(rows, said, strict=True) if one != _id(row)]
+        commonest = ", ".join(f"{n} x {one}" for one, n in Counter(said).most_common(3))
         self.say(
-            f"The shop begins to sell {story.family}. Of {len(said)} of them, {len(wrong)} are "
-            f"wrong: " + ", ".join(f"{n} × {one}" for one, n in Counter(said).most_common(3)) + "."
+            f"The shop begins to sell {story.family}. Of {len(said)} asked about, {len(wrong)} "
+            f"are put in the wrong place: {commonest}."
         )
         named = [row for row in wrong if row["name"]]
         _expect(len(wrong) > _CORRECTED and named, "too few are wrong to tell a story of")
         witness = named[-1]
         return [row for row in wrong if row is not witness][:_CORRECTED], witness
 
-    def _learn(self, api: Api, corrected: list[dict[str, Any]], first: str) -> str:
+    def _learn(self, corrected: list[dict[str, Any]], first: str) -> str:
         """Correct products, and watch what comes of it; return the version of the new model."""
-        recorded = api.correct(corrected)
+        recorded = self.api.correct(corrected)
         _expect(recorded == len(corrected), f"only {recorded} corrections were recorded")
         self.say(f"{recorded} are corrected: they are {_shown(corrected[0])}.")
-        until(lambda: _started(api), "a training run starts by itself", 60)
-        self.say(f"A training run started by itself. {api.get('/v1/feedback/stats')['why']}")
-        for state in _states(api):
+        until(lambda: _started(self.api), "a training run starts by itself", _START_SECONDS)
+        why = self.api.get("/v1/feedback/stats")["why"]
+        self.say(f"A training run started by itself. {why}")
+        for state in _states(self.api):
             self.say(f"  {state}")
-        ended = api.get("/v1/training")
+        ended = self.api.get("/v1/training")
         _expect(ended["state"] == "published", f"it was {ended['state']}: {ended['message']}")
         second = str(ended["version"])
-        report = api.get(f"/v1/models/{second}/report")
-        for check in report.get("checks", []):
-            self.say(f"  {'passed' if check['passed'] else 'not asked'}: {check['name']}")
-        until(lambda: _serves(api) == second, f"model {second} serves", 30)
         _expect(second != first, "the model is the same")
+        checks = self.api.get(f"/v1/models/{second}/report").get("checks", [])
+        _expect(checks, "the gate has checked nothing")
+        for check in checks:
+            self.say(f"  gate: {check['name']}: {_VERDICT[check['passed']]}")
+        until(lambda: _serves(self.api) == second, f"model {second} serves", _SWAP_SECONDS)
         self.say(f"Model {second} serves instead of {first}.")
         return second
 
-    def _go_back(
-        self, api: Api, store: Path, witness: dict[str, Any], first: str, second: str
-    ) -> None:
+    def _go_back(self, witness: dict[str, Any], first: str, second: str) -> None:
         """Take the new model back."""
-        aisle(store, "model", "rollback", "--why", "The demo goes back.")
-        until(lambda: _serves(api) == first, f"model {first} serves again", 60)
-        (answer,) = api.classify([witness])
+        self.command("model", "rollback", "--why", "The demo goes back.")
+        until(lambda: _serves(self.api) == first, f"model {first} serves again", _SWAP_SECONDS)
+        (answer,) = self.api.classify([witness])
         _expect(answer != _id(witness), "the answer stayed")
-        current = api.get("/v1/models")
-        last = current["history"][0]
-        _expect((current["current"], last["event"]) == (first, "rolled back"), "no record of it")
+        models = self.api.get("/v1/models")
+        last = models["history"][0]
+        _expect((models["current"], last["event"]) == (first, "rolled back"), "no record of it")
         self.say(f"`aisle model rollback`: {first} serves again, not {second}; so does its answer.")
+
+
+def tell(story: Story, folder: Path) -> None:
+    """Tell a story in a folder, from the catalogue on."""
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - began:4.0f} s] {text}", flush=True)
+
+    store, catalogue = folder / "store", folder / "catalogue.jsonl.gz"
+    say(f"{story.shop}: {len(story.catalogue)} products. A model is trained on them.")
+    shop.write_catalogue(catalogue, story.catalogue)
+    first = aisle(store, "train", "--data", str(catalogue))
+    with serving(store) as api:
+        say(f"Model {first} serves at {api.address}.")
+        Loop(api, partial(aisle, store), say).go(story, first)
+    say(f"{story.shop}: everything has happened.")
 
 
 def _states(api: Api) -> Iterator[str]:

@@ -85,7 +85,7 @@ class Api:
         recorded = 0
         for at in range(0, len(rows), _BATCH):
             said = [
-                {"product": product(row), "category": {"path": names(row)}}
+                {"product": product(row), "category": category(row)}
                 for row in rows[at : at + _BATCH]
             ]
             results = self.post("/v1/feedback/batch", {"feedback": said})["results"]
@@ -101,6 +101,12 @@ def product(row: dict[str, Any]) -> dict[str, Any]:
     """Return what is asked about a row of a catalogue."""
     fields = ("name", "description", "manufacturer", "price")
     return {field: row[field] for field in fields if row.get(field) is not None}
+
+
+def category(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row's category as feedback has it: by its path, and by the shop's id of it."""
+    own = row["category"][-1]["id"]
+    return {"path": names(row)} | ({"id": own} if own else {})
 
 
 def names(row: dict[str, Any]) -> list[str]:

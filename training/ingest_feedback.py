@@ -168,12 +168,16 @@ def _answers(store: Store, said: Sequence[Said]) -> dict[Key, Path]:
 
 
 def _improbable(asked: Sequence[Said], base: _Base, settings: Parameters) -> list[bool]:
-    """Judge what was said beside a sample of the base, without what it is to replace."""
+    """Judge what was said beside a sample of the base, without what it is to replace.
+
+    By the first level of the path: where a model is wrong, it is by products that are alike, and
+    those are on shelves nearby. By the last category, most true corrections would look wrong.
+    """
     if not asked:
         return []
     replaced = {one.key for one in asked}
     beside = [
-        (" ".join(key), row.labelled.path[-1].id)
+        (" ".join(key), row.labelled.path[0].id)
         for key, row in zip(base.keys, base.rows, strict=True)
         if key not in replaced and any(key) and _learnt(row, settings.prepare)
     ]
@@ -181,7 +185,7 @@ def _improbable(asked: Sequence[Said], base: _Base, settings: Parameters) -> lis
     beside = beside[::step]
     return improbable(
         [text for text, _ in beside] + [" ".join(one.key) for one in asked],
-        [own for _, own in beside] + [one.path[-1].id for one in asked],
+        [own for _, own in beside] + [one.path[0].id for one in asked],
         asked=[False] * len(beside) + [True] * len(asked),
         neighbours=settings.feedback.neighbours,
     )

@@ -41,12 +41,16 @@ class Processed:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The feedback of a store in numbers; `new` are the products that were newly corrected."""
+    """The feedback of a store in numbers; `new` are the products that were newly corrected.
+
+    `held` wait for a person: those of the last training run, and those that came in since.
+    """
 
     events: int = 0
     right: int = 0
     corrections: int = 0
     new: int = 0
+    held: int = 0
     oldest: datetime | None = None
     processed: Processed = Processed()
 
@@ -66,7 +70,8 @@ class Counter:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             self._known.update(zip(unread, pool.map(self._read, unread), strict=True))
         events = {name: event for name in names if (event := self._known[name])}
-        unseen = (event for name, event in events.items() if _hash(name) not in processed.events)
+        unseen = [event for name, event in events.items() if _hash(name) not in processed.events]
+        since = [each for each in unseen if not processed.at or each.received > processed.at]
         new = [event for event in unseen if not event.right and not event.held]
         right = sum(event.right for event in events.values())
         return Count(
@@ -74,6 +79,7 @@ class Counter:
             right=right,
             corrections=len(events) - right,
             new=len({event.product for event in new}),
+            held=processed.held + sum(event.held for event in since),
             oldest=min((event.received for event in new), default=None),
             processed=processed,
         )

@@ -171,7 +171,7 @@ def _tell(store: Store, policy: Policy, at: datetime, outcome: Outcome) -> None:
         "needed": policy.needed,
         "due": outcome.decision.due,
         "why": outcome.decision.why,
-        "held": count.processed.held,
+        "held": count.held,
         "quarantined": count.processed.quarantined,
         "last": {"at": now, "started": outcome.started, "why": outcome.why, "run": outcome.run},
     }

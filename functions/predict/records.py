@@ -25,6 +25,7 @@ REPORT: Final = "report.json"
 PACKAGED: Final = "packaged"
 """What the packaged model may be called instead of by its version."""
 
+_LISTED: Final = ("created_at", "accuracy", "metrics", "classes", "products")
 _RECORDS: Final = 100
 _AT_ONCE: Final = 8
 
@@ -35,11 +36,13 @@ M = TypeVar("M", bound=BaseModel)
 class Records:
     """Read what training and its trigger have written; without a store there is nothing.
 
-    Audit records never change, so each is fetched once.
+    Audit records never change, so each is fetched once; so is what a list says of a model, as long
+    as nothing more has become of it.
     """
 
     open: Callable[[], Store] | None
     _known: dict[str, AuditRecord] = field(default_factory=dict)
+    _listed: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
     def read(self, key: str, model: type[M]) -> M:
         """Return an object of the store; where there is none, what the model says without."""
@@ -81,10 +84,21 @@ class Records:
         current = self._current()
         versions = dict.fromkeys([current, *(record.version for record in history)])
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            facts = dict(zip(versions, pool.map(self.report, versions), strict=True))
-        models = [_summary(version, current, facts[version] or {}, history) for version in versions]
+            reports = pool.map(lambda version: self._facts(version, history), versions)
+            facts = dict(zip(versions, reports, strict=True))
+        models = [_summary(version, current, facts[version], history) for version in versions]
         models.sort(key=lambda each: each.created_at or "", reverse=True)
         return ModelsResponse(current=current, models=models, history=history)
+
+    def _facts(self, version: str, history: Iterable[AuditRecord]) -> dict[str, Any]:
+        """Return what a list says of a model, by its report."""
+        last = next((record.at for record in history if record.version == version), "")
+        if (version, last) not in self._listed:
+            report = self.report(version)
+            if report is None:
+                return {}
+            self._listed[version, last] = {name: report.get(name) for name in _LISTED}
+        return self._listed[version, last]
 
     def _current(self) -> str:
         found = registry.read_pointer(self.open()) if self.open else None
@@ -119,7 +133,7 @@ def _summary(
     created = report.get("created_at") or (own[-1].at if own else None)
     accuracy = report.get("accuracy")
     if accuracy is None:
-        accuracy = report.get("metrics", {}).get("leaf", {}).get("accuracy")
+        accuracy = (report.get("metrics") or {}).get("leaf", {}).get("accuracy")
     return ModelSummary(
         version=version,
         created_at=created,

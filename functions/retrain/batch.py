@@ -19,11 +19,10 @@ def job_on_batch(
 
     The job's only argument are the two: what runs, and where, says the definition.
     """
-    batch = client or boto3.client("batch")
 
     def submit(run: str, why: str) -> None:
         try:
-            batch.submit_job(
+            (client or boto3.client("batch")).submit_job(
                 jobName=f"retrain-{run}",
                 jobQueue=queue,
                 jobDefinition=definition,

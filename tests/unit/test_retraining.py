@@ -82,7 +82,15 @@ def test_only_distinct_disagreeing_new_ones_count(store):
     found = due(store).count
     assert found.new == 2
     assert (found.events, found.right, found.corrections) == (7, 1, 6)
-    assert (found.processed.held, found.processed.quarantined) == (4, 5)
+    assert (found.held, found.processed.quarantined) == (4, 5)
+
+
+def test_what_was_held_since_waits_too(store):
+    """What waits for a person is what the last run has held, and what has come in held since."""
+    say(store, "held before", held=True, at=NOON - DAY)
+    processed(store, held=4)
+    say(store, "held after", held=True, at=NOON + DAY)
+    assert due(store).count.held == 5
 
 
 @pytest.mark.parametrize(("days", "expected"), [(6.9, False), (7, True)])
