@@ -173,7 +173,6 @@ class Try {
     }
     corrected.set(JSON.stringify(product), { before: prediction, said });
     this.result.querySelector(".ask")?.remove();
-    toast(said.right ? "Thank you. It is kept as right." : "Thank you. The correction is kept.");
     this.refresh();
     this.news.querySelector("h2")?.focus();
     await lookOften();
@@ -197,7 +196,7 @@ class Try {
     }
     const focused = this.news.contains(document.activeElement);
     put(this.news, h("section", { class: "card stack", "aria-labelledby": "news" },
-      h("h2", { id: "news", tabindex: "-1" }, said.right ? "Kept as right" : "Correction kept"),
+      h("h2", { id: "news", tabindex: "-1" }, said.right ? "Thank you: kept as right" : "Thank you: correction kept"),
       said.category ? h("p", { class: "any" }, said.category.path.join(" › ")) : null,
       h("p", { class: "soft" }, "The next training reads it, once a person has reviewed what strangers sent. A new model serves only if it is at least as good on a test that never changes. When one arrives, this page shows the same input before and after."),
       progress() ?? h("p", { class: "soft small" }, "How far the next training is stands here once the corrections have been counted.")));

@@ -31,8 +31,8 @@ def test_a_correction_needs_no_mouse(open_page, site):
     expect(page.get_by_role("option").first).to_contain_text("Headphones")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Correction kept")).to_be_visible()
-    expect(page.get_by_role("heading", name="Correction kept")).to_be_focused()
+    expect(page.get_by_role("heading", name="correction kept")).to_be_visible()
+    expect(page.get_by_role("heading", name="correction kept")).to_be_focused()
 
 
 def test_a_catalogue_needs_no_mouse(open_page, site):
