@@ -15,6 +15,7 @@ from threading import Event, Thread
 from typing import Final
 
 from aisle import lease
+from aisle.errors import AisleError
 from aisle.feedback_events import Counter
 from aisle.retraining import Policy, start_if_due
 from aisle.store import FolderStore, Store
@@ -77,6 +78,9 @@ class Learner(Silence):
         while not self._done.wait(_TICK_SECONDS):
             try:
                 self._step(time.monotonic())
+            except AisleError as error:
+                _log.warning("The feedback cannot be learnt from just now. %s", error)
+                self._count_at = time.monotonic() + _COUNT_SECONDS
             except Exception:  # noqa: BLE001  # whatever it is, the service goes on
                 _log.exception("The feedback cannot be learnt from just now.")
                 self._count_at = time.monotonic() + _COUNT_SECONDS

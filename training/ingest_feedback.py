@@ -97,6 +97,7 @@ def ingest_feedback(
             "accepted": accepted,
             "states": counts,
             "products": len(settled.labels),
+            "contradictions": len(settled.contradictions),
         },
         report={
             "events": _told(said, settled),
@@ -118,6 +119,8 @@ def ingest_feedback(
     told = json.dumps(processed, indent=2, sort_keys=True).encode() + b"\n"
     store.put(keys.processed_feedback(), told)
     say(f"{len(settled.states)} feedback events: {_listed(counts)}.")
+    if settled.contradictions:
+        say(f"Of {len(settled.contradictions)} products, clients said different things.")
     return snapshot
 
 

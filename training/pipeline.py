@@ -29,7 +29,7 @@ from training.evaluate import evaluate
 from training.export import check_parity, export
 from training.fit import fit
 from training.gate import Check, Evidence, Judgement
-from training.ingest import ingest, rejects_address, snapshot_facts
+from training.ingest import Snapshot, ingest, rejects_address, snapshot_facts
 from training.parameters import Parameters
 from training.prepare import Example, new_feedback, prepare, read_prepared
 from training.progress import say
@@ -273,7 +273,7 @@ class Trainer:
             "products": dataset["products"]["train"] + dataset["products"]["validation"],
             "snapshot": snapshot.id,
             "test_sha256": dataset["test_sha256"],
-            "feedback": {"states": snapshot.feedback["states"]} if snapshot.feedback else None,
+            "feedback": _feedback(snapshot),
             "drift": drift(asked, Classifier(asked), sample, new),
             "git_commit": runs.git_commit(),
             "parameters": asdict(self.parameters),
@@ -281,6 +281,12 @@ class Trainer:
             "champion": champion.json(METRICS).get("test") if champion else None,
             **report.quality(measure.answers(classifier, prepared.test), prepared.test),
         }
+
+
+def _feedback(snapshot: Snapshot) -> dict[str, Any] | None:
+    """Return what became of the feedback of a snapshot, in numbers."""
+    told = snapshot.feedback
+    return {name: told[name] for name in ("states", "contradictions", "products")} if told else None
 
 
 def _told(checks: Sequence[Check]) -> str:

@@ -113,7 +113,8 @@ Trained on {facts["products"]} products of {facts["classes"]} classes.
 
 ## Feedback
 
-{states or "None."}
+{states or "None."} Products of which clients said different things:
+{feedback.get("contradictions", 0)}.
 
 {_drift(facts.get("drift") or {})}
 

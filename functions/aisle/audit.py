@@ -41,11 +41,16 @@ class Occasion:
 def write(
     store: Store, event: Event, version: str, occasion: Occasion, *, previous: str | None
 ) -> str:
-    """Write a record and return its key; the same of the same run is there once."""
-    if occasion.run is not None:
-        for key, known in _all(store):
-            if (known.run, known.event, known.version) == (occasion.run, event, version):
-                return key
+    """Write a record and return its key; the same of the same run is there once.
+
+    So is a promotion that was recorded last, and never came true: whoever made it was killed.
+    """
+    records = list(_all(store))
+    for key, known in records:
+        same = (known.event, known.version, known.previous) == (event, version, previous)
+        mine = occasion.run is not None and known.run == occasion.run
+        if same and (mine or (event == "promoted" and key == records[-1][0])):
+            return key
     now = datetime.now(UTC)
     record = Record(now.isoformat(), event, version, previous, **asdict(occasion))
     key = keys.audit_record(now, version)

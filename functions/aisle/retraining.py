@@ -183,11 +183,13 @@ def _tell(store: Store, policy: Policy, at: datetime, outcome: Outcome) -> None:
 
 
 def _differ(store: Store, facts: dict[str, Any]) -> bool:
-    """Tell whether there is more to say than that it is later."""
+    """Tell whether there is more to say than that it is later, or that nothing was ever said."""
     try:
         known = json.loads(store.get(keys.feedback_state()).data)
         return bool(_timeless(known) != _timeless(facts))
-    except (AttributeError, KeyError, TypeError, ValueError, ObjectNotFoundError):
+    except ObjectNotFoundError:
+        return bool(facts["events"])
+    except (AttributeError, KeyError, TypeError, ValueError):
         return True
 
 

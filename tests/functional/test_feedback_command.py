@@ -115,6 +115,13 @@ def test_ids_or_all(aisle, arguments):
     assert "one of the two" in aisle("feedback", "review", "accept", *arguments, code=2)
 
 
+@pytest.mark.parametrize("option", ["--test-data", "--columns", "--mapping", "--separator"])
+def test_options_of_a_catalogue_do_not_go_with_feedback(aisle, store, option):
+    """What says how to read a catalogue is refused beside `train --feedback`; nothing begins."""
+    assert "--feedback takes" in aisle("train", "--feedback", option, "x=y", code=2)
+    assert list(store.list("")) == []
+
+
 # Models.
 
 

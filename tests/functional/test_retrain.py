@@ -18,7 +18,7 @@ from aisle import audit, keys, registry
 from aisle.classifier import Classifier
 from aisle.errors import DataError, PublicationRefusedError
 from aisle.product import Product
-from aisle.store import FolderStore
+from aisle.store import FolderStore, open_store
 from tests.commands import AISLE, environment
 from tests.events_of import say, visitor
 from tests.made_up import products, write_catalogue
@@ -141,6 +141,20 @@ def test_gate_asks_what_was_held_out(store, again):
     assert found["drift"]["products"] == 40
 
 
+def test_contradictions_are_reported(store, again):
+    """Where clients contradict each other, the report counts it, and the ingest names them."""
+    family(store, DRONES)
+    say(store, "Quadcopter Omega drone pro", DRONES, client="one", at=100)
+    say(store, "Quadcopter Omega drone pro", TENTS, client="two", at=101)
+    say(store, "Quadcopter Omega drone pro", DRONES, client="three", at=102)
+    found = report(store, again().version)
+    assert found["feedback"]["contradictions"] == 1
+    assert found["feedback"]["states"] == {"accepted": 42, "outvoted": 1}
+    ingested = store.get(keys.base_snapshot(found["snapshot"], "feedback.json")).data
+    (contradiction,) = json.loads(ingested)["contradictions"]
+    assert contradiction["votes"] == {"Toys > Flying > Drones": 2, "Sport > Camping > Tents": 1}
+
+
 def test_frozen_test_does_not_move(store, again):
     """With feedback on products of the test among it, the test is the same, row by row."""
     before, _ = registry.read_pointer(store)
@@ -224,6 +238,16 @@ def test_store_without_a_catalogue_ingests_one_first(tmp_path, quick):
     data = write_catalogue(tmp_path / "shop.jsonl", ROWS)
     retrain(empty, load(quick), why="a test", data=str(data))
     assert ask(empty) == DRONES
+
+
+def test_bucket_learns_as_a_folder_does(store, again, quick, s3_url):
+    """In a bucket, the same feedback gives the same model; moto does not prove permissions."""
+    family(store, DRONES)
+    bucket = open_store(s3_url)
+    for key in store.list(""):
+        bucket.put(key, store.get(key).data)
+    assert retrain(bucket, load(quick), why="a test").version == again().version
+    assert ask(bucket) == DRONES
 
 
 # Poison.

@@ -181,3 +181,18 @@ def test_same_record_of_a_run_is_there_once(store):
     )
     audit.write(store, "refused", "v1", Occasion("somebody", "a test", "r2"), previous=None)
     assert len(audit.history(store)) == 2
+
+
+def test_promotion_that_never_came_true_is_recorded_once(store, keep):
+    """Whoever was killed between the record and the pointer leaves one record, not two."""
+    one = keep("one")
+    audit.write(store, "promoted", one, Occasion("killed", "a test", "r1"), previous=None)
+    promote(store, one, ME)
+    assert events(store) == [("promoted", one, None)]
+
+
+def test_refusals_are_all_recorded(store):
+    """A model that is refused in two runs has two records."""
+    for run in ("r1", "r2"):
+        audit.write(store, "refused", "v1", Occasion("me", "a test", run), previous=None)
+    assert len(audit.history(store)) == 2

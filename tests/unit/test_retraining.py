@@ -223,6 +223,20 @@ def test_what_is_not_due_is_told_once(store, caplog):
     assert caplog.text.count("not started") == 1
 
 
+def test_an_empty_store_stays_empty(store):
+    """Where nothing was said, there is nothing to store."""
+    assert not start(store, []).started
+    assert [*store.list("")] == []
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"last": 5}'])
+def test_a_spoilt_state_is_written_anew(store, data):
+    """What was stored of a decision, and cannot be read, is replaced by the next one."""
+    store.put(keys.feedback_state(), data)
+    start(store, [])
+    assert state(store)["events"] == 0
+
+
 def test_never_two_at_once(store):
     """Of many decisions at the same time one starts a run; the others say who was faster."""
     for at in range(5):
