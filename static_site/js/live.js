@@ -58,7 +58,7 @@ export function progress() {
       stages(training.stages));
   }
   if (!stats?.needed) return null;
-  const { new: counted = 0, needed = 0, due, held, last } = stats;
+  const { new: counted = 0, needed = 0, due, held } = stats;
   const left = Math.max(0, needed - counted);
   return h("div", { class: "tight" },
     h("p", null, due || !left
@@ -66,17 +66,16 @@ export function progress() {
       : `${plural(left, "more correction")} until the next training (${counted} of ${needed}).`),
     h("progress", { max: String(Math.max(1, needed)), value: Math.min(counted, needed), "aria-label": "Corrections until the next training" }),
     held ? h("p", { class: "soft small" }, `${plural(held, "correction")} waiting for a person's review.`) : null,
-    outcome(training, last));
+    outcome(training));
 }
 
-function outcome(training, last) {
+function outcome(training) {
   const said = {
     published: "The last training published a new model.",
     refused: "The last training's model was not better, so it was refused.",
     failed: "The last training failed; the model that serves goes on.",
   }[training?.state];
-  const text = said ?? (last && !last.started && last.why ? last.why : "");
-  return text ? h("p", { class: "soft small any" }, text, training?.message ? ` ${training.message}` : "") : null;
+  return said ? h("p", { class: "soft small any" }, said, training.message ? ` ${training.message}` : "") : null;
 }
 
 export function stages(list) {

@@ -31,8 +31,9 @@ class Try {
     };
     const given = NAMES.some((name) => parameters.get(name));
     const start = given ? Object.fromEntries(NAMES.map((name) => [name, parameters.get(name) ?? ""])) : EXAMPLES[0];
+    this.priceHint = h("p", { class: "small", role: "status", hidden: true }, "This is no price, so it is left out.");
     this.more = h("details", null, h("summary", null, "Manufacturer and price"),
-      h("div", { class: "pair" }, field("Manufacturer", this.inputs.manufacturer), field("Price", this.inputs.price)));
+      h("div", { class: "pair" }, field("Manufacturer", this.inputs.manufacturer), h("div", null, field("Price", this.inputs.price), this.priceHint)));
     this.result = h("section", { class: "card result", "aria-label": "Result", "aria-busy": "true" }, bones());
     this.spoken = h("p", { class: "vh", role: "status" });
     this.news = h("div", { class: "stack" });
@@ -98,7 +99,8 @@ class Try {
     const values = this.typedValues();
     this.remember(values);
     const price = values.price.trim() && priceOf(values.price) === null;
-    this.inputs.price.toggleAttribute("aria-invalid", Boolean(price));
+    this.inputs.price.setAttribute("aria-invalid", String(Boolean(price)));
+    this.priceHint.hidden = !price;
     const product = this.product();
     if (!product.name && !product.description) {
       this.current = null;
@@ -171,7 +173,6 @@ class Try {
     }
     corrected.set(JSON.stringify(product), { before: prediction, said });
     this.result.querySelector(".ask")?.remove();
-    toast(said.right ? "Thank you. It is kept as right." : "Thank you. The correction is kept.");
     this.refresh();
     this.news.querySelector("h2")?.focus();
     await lookOften();
@@ -195,7 +196,7 @@ class Try {
     }
     const focused = this.news.contains(document.activeElement);
     put(this.news, h("section", { class: "card stack", "aria-labelledby": "news" },
-      h("h2", { id: "news", tabindex: "-1" }, said.right ? "Kept as right" : "Correction kept"),
+      h("h2", { id: "news", tabindex: "-1" }, said.right ? "Thank you: kept as right" : "Thank you: correction kept"),
       said.category ? h("p", { class: "any" }, said.category.path.join(" › ")) : null,
       h("p", { class: "soft" }, "The next training reads it, once a person has reviewed what strangers sent. A new model serves only if it is at least as good on a test that never changes. When one arrives, this page shows the same input before and after."),
       progress() ?? h("p", { class: "soft small" }, "How far the next training is stands here once the corrections have been counted.")));

@@ -15,6 +15,7 @@ from tests.e2e.browser import chromium
 LARGEST = 200_000
 """So many bytes a picture may have."""
 _DESKTOP = {"width": 1200, "height": 860}
+_TALL = {"width": 1200, "height": 1000}
 _PHONE = {"width": 390, "height": 844}
 
 
@@ -46,8 +47,8 @@ def take(folder):
                 sys.exit(f"{path} is too large to be kept: {size:,} bytes, {LARGEST:,} at most.")
 
         for name, size, colours in (
-            ("try", _DESKTOP, "light"),
-            ("try-dark", _DESKTOP, "dark"),
+            ("try", _TALL, "light"),
+            ("try-dark", _TALL, "dark"),
             ("try-phone", _PHONE, "light"),
         ):
             opened = page("try", size, colours)
@@ -66,8 +67,8 @@ def take(folder):
         expect(opened.get_by_role("heading", name="12 rows in")).to_be_visible()
         keep(opened, "catalogue")
 
-        opened = page("model")
-        expect(opened.get_by_role("heading", name="How often it is right")).to_be_visible()
+        opened = page("model", {"width": 1200, "height": 1500})
+        expect(opened.get_by_role("heading", name="Does the confidence mean")).to_be_visible()
         keep(opened, "model")
 
 

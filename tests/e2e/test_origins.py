@@ -73,7 +73,7 @@ def test_every_flow_works_across_origins(page, apart, keep):
     page.get_by_role("button", name="Not right?").click()
     expect(page.get_by_role("option").first).to_be_visible()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Correction kept")).to_be_visible()
+    expect(page.get_by_role("heading", name="correction kept")).to_be_visible()
     page.locator("[data-view=catalogue]").click()
     page.get_by_role("button", name="Take a sample").click()
     page.get_by_role("button", name="Classify 12 rows").click()

@@ -2,10 +2,11 @@
 
 import json
 import subprocess
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 pytestmark = pytest.mark.e2e
 
@@ -53,8 +54,10 @@ def test_an_old_answer_never_replaces_a_newer_one(open_page, site):
     page.get_by_role("button", name="hdmi cbl 6ft").click()
     page.get_by_role("button", name="bluetooth speaker waterproof").click()
     expect(page.get_by_role("heading", name="Bluetooth & Wireless Speakers")).to_be_visible()
-    assert len(held) == 1
-    page.wait_for_timeout(300)
+    (late,) = held
+    with suppress(Error):  # who has given a request up cannot be answered
+        late.continue_()
+    page.wait_for_timeout(1_000)
     expect(page.get_by_role("heading", name="Bluetooth & Wireless Speakers")).to_be_visible()
 
 

@@ -74,6 +74,29 @@ def test_the_model_shows_the_figures_of_its_own_api(open_page, site, server):
     expect(page.get_by_role("heading", name="Promotions and refusals")).to_be_visible()
 
 
+def test_the_peers_stand_beside_the_model_where_they_were_measured(open_page, site, keep):
+    """What `aisle compare` wrote is a table, the shipped model marked; the numbers are invented."""
+    page = open_page()
+    ours = {"name": "aisle", "title": "Aisle", "accuracy": 0.9, "macro_f1": 0.8}
+    peer = {"name": "linear-svm", "title": "A linear SVM", "accuracy": 0.7, "macro_f1": 0.6}
+    costs = {"calibration_error": 0.01, "costs": {"p50_ms": 1.5, "size_bytes": 2_000_000}}
+    table = {"min_products": 100, "inputs": "attributes", "classes": 13}
+    about = {"date": "2026-11-22", "machine": "two cores"}
+    measured = {
+        "shipped": "aisle",
+        "about": about,
+        "data": {"products": 8998},
+        "tables": [table | {"candidates": [ours | costs, peer | costs]}],
+    }
+    page.route("**/comparison.json", lambda route: route.fulfill(json=measured))
+    page.goto(f"{site}#/model")
+    expect(page.get_by_role("row", name="Aisle")).to_contain_text("90.0%")
+    expect(page.locator("tr.ours")).to_have_count(1)
+    expect(page.get_by_role("row", name="A linear SVM")).to_contain_text("1.50 ms")
+    keep(page)
+    assert violations(page) == []
+
+
 def test_views_are_reached_with_the_keyboard(open_page, site):
     """Tab and Enter lead through the navigation, and the focus goes to what has changed."""
     page = open_page()
