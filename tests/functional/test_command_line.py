@@ -157,6 +157,7 @@ def test_train_prints_the_version_alone(trained, folder):
         "fit",
         "export",
         "evaluate",
+        "gate",
         "publish",
     ]
 
