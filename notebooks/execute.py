@@ -22,7 +22,6 @@ def execute(path: Path, folder: Path = FOLDER) -> NotebookNode:
         notebook,
         timeout=_SECONDS,
         kernel_name="python3",
-        coalesce_streams=True,
         record_timing=False,  # no times in the metadata
         resources={"metadata": {"path": str(folder)}},
     ).execute()
