@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aisle.errors import DataError
 from aisle.store import Store, open_store
 from catalogue.labelled import read_labelled
 from training.compare import protocol
@@ -67,8 +68,17 @@ class Table:
 
 
 def data_file() -> str:
-    """Return the catalogue that the notebooks look at."""
-    return os.environ.get(DATA) or _DATA
+    """Return the catalogue that the notebooks look at; raise DataError where none is named."""
+    given = os.environ.get(DATA)
+    if given:
+        return given
+    if Path(_DATA).is_file():
+        return _DATA
+    raise DataError(
+        f"There is no catalogue to look at. {DATA} is not set, and {_DATA} is not there. Expected "
+        "was a labelled catalogue, as `aisle train` reads it. Set the variable to its path or "
+        "address."
+    )
 
 
 def notebook_store() -> Store:

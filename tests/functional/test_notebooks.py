@@ -55,11 +55,13 @@ def test_all_are_tested():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NOTEBOOKS[:2])
-def test_runs_on_another_catalogue(run, name, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("01-explore", "400"), ("02-prepare", "344 products to learn from")],
+)
+def test_runs_on_another_catalogue(run, name, said, tmp_path):
     """A notebook of the data runs headless on a catalogue of 400 products, from nothing else."""
-    notebook = run(name, (tmp_path / "empty").as_uri())
-    assert "400" in "".join(texts(notebook))
+    assert said in "".join(texts(run(name, (tmp_path / "empty").as_uri())))
 
 
 @pytest.mark.slow

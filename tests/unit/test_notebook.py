@@ -1,9 +1,11 @@
 """What the notebooks share: tables, and the comparison they read."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from aisle.errors import DataError
 from aisle.store import open_store
 from training.notebook import DATA, STORE, Table, data_file, last_comparison, notebook_store
 
@@ -25,7 +27,6 @@ def test_places_come_from_the_environment(monkeypatch, tmp_path):
     """The variables of the notebooks come first, then the store of the command line."""
     for name in (DATA, STORE, "AISLE_STORE"):
         monkeypatch.delenv(name, raising=False)
-    assert data_file().endswith("bestbuy/products.jsonl.gz")
     assert notebook_store().url.endswith("/.aisle")
     monkeypatch.setenv("AISLE_STORE", str(tmp_path / "one"))
     assert notebook_store().url.endswith("/one")
@@ -33,6 +34,21 @@ def test_places_come_from_the_environment(monkeypatch, tmp_path):
     assert notebook_store().url.endswith("/two")
     monkeypatch.setenv(DATA, "shop.csv")
     assert data_file() == "shop.csv"
+
+
+def test_data_beside_the_project(monkeypatch, tmp_path):
+    """Without the variable, the shared data is looked at; without that, it says what to set."""
+    monkeypatch.delenv(DATA, raising=False)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=f"{DATA} is not set"):
+        data_file()
+    beside = tmp_path / "shared" / "data" / "bestbuy" / "products.jsonl.gz"
+    notebooks = tmp_path / "project" / "notebooks"
+    for folder in (beside.parent, notebooks):
+        folder.mkdir(parents=True)
+    beside.write_bytes(b"")
+    monkeypatch.chdir(notebooks)
+    assert Path(data_file()).samefile(beside)
 
 
 @pytest.mark.parametrize("order", [("small", "large"), ("large", "small")])
