@@ -11,7 +11,7 @@ from training.notebook import DATA, STORE
 
 NOTEBOOKS = ("01-explore", "02-prepare", "03-compare", "04-errors")
 MOST_BYTES = 1_000_000
-A_PATH = re.compile(r"(?<![\w.])/(?:home|root|tmp|work|app|usr|opt|var|private|Users)/|[A-Z]:\\\\")
+A_PATH = re.compile(r"(?<![\w.])/(?:home|root|tmp|work|app|usr|opt|var|private|Users)/|[A-Z]:\\")
 
 
 def outputs(notebook):
