@@ -142,6 +142,10 @@ train: setup ## train a model (ARGS='--help' for how)
 bench: setup ## measure speed, memory and cold start
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
 
+.PHONY: notebooks
+notebooks: setup ## execute the notebooks in place (ARGS=notebooks/03-compare.ipynb for one of them)
+	@$(BIN)/python -m notebooks.execute $(ARGS)
+
 .PHONY: openapi
 openapi: setup ## write infra/openapi.json anew from the code
 	@$(BIN)/aisle openapi > infra/openapi.json
