@@ -11,6 +11,7 @@ COPY functions functions
 COPY catalogue catalogue
 COPY training training
 COPY cli cli
+COPY static_site static_site
 COPY LICENSE ./
 # Under a umask of 077 a checkout is its owner's alone; in the images somebody else has to read it.
 RUN chmod -R a+rX .
@@ -28,7 +29,7 @@ RUN python -m compileall -q aisle api predict \
  && python -c "import predict.handler"
 CMD ["predict.handler.handler"]
 
-# ---- feedback: also the authorizer's image, with another command ----------------------------------
+# ---- feedback: also the image of authorizer and retrain, with other commands ----------------------
 FROM public.ecr.aws/lambda/python:3.12 AS feedback
 WORKDIR /var/task
 COPY requirements/feedback.txt requirements/
@@ -39,8 +40,9 @@ COPY --from=source /source/functions/aisle/store aisle/store
 COPY --from=source /source/functions/api api
 COPY --from=source /source/functions/authorizer authorizer
 COPY --from=source /source/functions/feedback feedback
-RUN python -m compileall -q aisle api authorizer feedback \
- && python -c "import authorizer.handler, feedback.handler"
+COPY --from=source /source/functions/retrain retrain
+RUN python -m compileall -q aisle api authorizer feedback retrain \
+ && python -c "import authorizer.handler, feedback.handler, retrain.handler"
 CMD ["feedback.handler.handler"]
 
 # ---- s3: stands in for S3 on a laptop, in memory ---------------------------------------------------

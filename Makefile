@@ -16,7 +16,7 @@ SAM := SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true \
 	AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),us-east-1) $(SAM_VENV)/bin/sam
 ENV_VARS := .aisle/env-vars.json
 RESEARCH := $(VENV)/.research
-PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback catalogue training cli infra)
+PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback functions/retrain catalogue training cli infra demo)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 
@@ -105,6 +105,22 @@ test: setup ## run the tests, with Docker the images' too (ARGS='tests/unit -k t
 		"and tried too; make test ARGS=\"-m 'not containers'\" does without" || true)
 	@$(BIN)/python -m pytest $(ARGS)
 
+.PHONY: browser
+browser: setup ## a Chromium for the end-to-end tests, where there is none
+	@$(BIN)/python -m tests.e2e.browser 2>/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq \
+			&& apt-get install -y -qq --no-install-recommends chromium fonts-liberation > /dev/null; } \
+		|| $(BIN)/playwright install chromium
+	@$(BIN)/python -m tests.e2e.browser
+
+.PHONY: screenshots
+screenshots: setup ## make the pictures in docs/ anew, from the real page
+	@$(BIN)/python -m tests.e2e.screenshots docs
+
+.PHONY: demo-loop
+demo-loop: setup ## show the loop: corrections in, a better model out, and back (ARGS='--shop made-up')
+	@$(BIN)/python -m demo.loop $(ARGS)
+
 .PHONY: lint
 lint: setup ## check style, types and the direction of imports
 	@$(BIN)/ruff check
@@ -125,6 +141,10 @@ train: setup ## train a model (ARGS='--help' for how)
 .PHONY: bench
 bench: setup ## measure speed, memory and cold start
 	@$(BIN)/python -m tests.benchmarks.run $(ARGS)
+
+.PHONY: notebooks
+notebooks: setup ## execute the notebooks in place (ARGS=notebooks/03-compare.ipynb for one of them)
+	@$(BIN)/python -m notebooks.execute $(ARGS)
 
 .PHONY: openapi
 openapi: setup ## write infra/openapi.json anew from the code

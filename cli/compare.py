@@ -70,7 +70,8 @@ def compare(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write RESULTS.md and its pictures to a folder too, not only to the store.",
+            help="Write RESULTS.md, its pictures and comparison.json to a folder too; the demo "
+            "page shows the one in training/.",
         ),
     ] = None,
     columns: ColumnsOption = None,

@@ -12,10 +12,12 @@ from cli import (
     compare,
     data,
     evaluate,
+    feedback,
     keys,
     model,
     openapi,
     predict,
+    retrain,
     serve,
     stage,
     train,
@@ -41,10 +43,12 @@ app.command()(serve.serve)
 app.command()(predict.predict)
 app.command()(classify.classify)
 app.command()(train.train)
+app.command()(retrain.retrain)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.command()(openapi.openapi)
 app.add_typer(data.app, name="data")
+app.add_typer(feedback.app, name="feedback")
 app.add_typer(keys.app, name="keys")
 app.add_typer(model.app, name="model")
 app.add_typer(stage.app, name="stage")

@@ -1,4 +1,4 @@
-"""`aisle serve`: the API on this machine."""
+"""`aisle serve`: the API and the demo page on this machine."""
 
 import ipaddress
 import logging
@@ -14,6 +14,9 @@ from cli.context import Context
 
 if TYPE_CHECKING:
     from aisle.keyring import KeyRing
+    from aisle.store import Store
+    from cli.learner import Learner
+    from predict.live import LiveModel
 
 
 def serve(
@@ -30,8 +33,15 @@ def serve(
             help="Where a key is needed, start without one; nobody may ask until there is one.",
         ),
     ] = False,
+    learn: Annotated[
+        bool,
+        typer.Option(help="Train on the feedback, in a process of its own, where it is enough."),
+    ] = True,
 ) -> None:
-    """Serve the API on this machine, with the store's model or the packaged one.
+    """Serve the API and the demo page on this machine, with the store's model or the packaged one.
+
+    Where enough products were corrected (AISLE_RETRAIN_NEEDED, 50), or some and long ago, a model
+    is trained on what was said, and serves once it has passed the gate (`aisle retrain` says more).
 
     Who asks needs an API key (`aisle keys create`), in the store or in AISLE_KEYS. On 127.0.0.1,
     with no key anywhere, everyone may ask. Stop it with Ctrl-C.
@@ -42,11 +52,13 @@ def serve(
 
       aisle serve --host 0.0.0.0
     """
+    from contextlib import nullcontext
+
     import uvicorn
-    from starlette.responses import RedirectResponse
 
     from aisle.keyring import VARIABLE, keyring
     from api.access import KeyAccess
+    from cli.site import add_site
     from cli.whole import whole_api
     from predict.live import LiveModel
     from predict.settings import Settings
@@ -60,19 +72,36 @@ def serve(
     model = LiveModel(lambda: store, poll_seconds=settings.poll_seconds)
     version = model().model_version
     logging.getLogger("predict").setLevel(logging.INFO)  # when another model takes over
-    api = whole_api(model, lambda: store, settings, access=access)
+    learner = _learner(store, model) if learn else None
+    api = whole_api(model, lambda: store, settings, access=access, telemetry=learner)
 
-    @api.get("/", include_in_schema=False)
-    def home() -> RedirectResponse:
-        return RedirectResponse("v1/docs")
+    add_site(api)
 
     _check_free(host, port)
     where = f"http://{_shown(host)}:{port}"
     typer.echo(
-        f"Model {version} answers at {where}/v1/predict; try it at {where}/v1/docs. Ctrl-C stops.",
+        f"Model {version} answers at {where}/v1/predict; try it at {where}. Ctrl-C stops.",
         err=True,
     )
-    uvicorn.run(api, host=host, port=port, log_level="warning", server_header=False)
+    with learner.working() if learner else nullcontext():
+        uvicorn.run(api, host=host, port=port, log_level="warning", server_header=False)
+
+
+def _learner(store: "Store", model: "LiveModel") -> "Learner | None":
+    """Return what trains while this serves; None where nothing that trains is installed."""
+    from cli.learner import Learner, training_command
+    from retrain.settings import RetrainSettings
+
+    command = training_command(store.url)
+    if command is None:
+        typer.echo(
+            "Feedback is kept, but not learnt from: what trains is not installed. "
+            "pip install 'aisle[training]' changes that.",
+            err=True,
+        )
+        return None
+    logging.getLogger("aisle.retraining").setLevel(logging.INFO)  # why it trains, or does not
+    return Learner(store, model, RetrainSettings.read(os.environ).policy(), command)
 
 
 def _may_be_open(host: str, ring: "KeyRing", *, wait: bool) -> bool:

@@ -104,8 +104,20 @@ def evaluate(context: typer.Context, run: RunArgument) -> None:
 
 
 @app.command()
+def gate(context: typer.Context, run: RunArgument, parameters: ParametersOption = None) -> None:
+    """Judge a run's bundle, by itself and against the model that serves.
+
+    **Example**
+
+      aisle stage gate 8ad0de3ecd63
+    """
+    _trainer(context, parameters).gate(run)
+    typer.echo(run)
+
+
+@app.command()
 def publish(context: typer.Context, run: RunArgument, parameters: ParametersOption = None) -> None:
-    """Let a run's bundle through the gate, to serve; exit code 3 where it is refused.
+    """Let a run's bundle serve; exit code 3 where the gate refused it.
 
     **Example**
 

@@ -11,6 +11,7 @@ from aisle.store import Store
 from api.access import Access, open_access
 from api.application import make_api
 from api.settings import ApiSettings
+from api.telemetry import Telemetry
 
 
 def whole_api(
@@ -19,6 +20,7 @@ def whole_api(
     settings: ApiSettings | None = None,
     *,
     access: Access = open_access,
+    telemetry: Telemetry | None = None,
 ) -> FastAPI:
     """Make the application, of the functions' own routes."""
     api = make_api(
@@ -26,7 +28,8 @@ def whole_api(
         [*predict.app.TAGS, *feedback.app.TAGS],
         settings=settings or ApiSettings(),
         access=access,
+        telemetry=telemetry,
     )
-    predict.app.add_routes(api, classifier)
+    predict.app.add_routes(api, classifier, store)
     feedback.app.add_routes(api, store)
     return api

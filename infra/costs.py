@@ -1,7 +1,8 @@
 """What the service costs, computed of AWS's prices: `python -m infra.costs` prints it as Markdown.
 
 Left out, because it is under a cent each: objects in S3 and requests for them, messages of queues,
-what goes out to the internet (a prediction is 2 kB), keeping logs, builds of the page.
+what goes out to the internet (a prediction is 2 kB), keeping logs, builds of the page, the daily
+look at the feedback.
 """
 
 import tomllib
@@ -23,10 +24,10 @@ _LOG_BYTES: Final = 916 + 350 + 450
 _MILLISECONDS: Final = 15
 # X-Ray's usual sampling: one in twenty (and one a second, which many requests drown).
 _TRACED: Final = 0.05
-# Metrics of alarms: five alarms on one, and that of three functions' throttles.
-_ALARM_METRICS: Final = 5 + 3
-# Of the functions: eight of predict and four of feedback, cold starts among them.
-_METRICS: Final = 12
+# Metrics of alarms: six alarms on one, and that of three functions' throttles.
+_ALARM_METRICS: Final = 6 + 3
+# Of the functions: eight of predict, four of feedback, three of retrain, cold starts among them.
+_METRICS: Final = 15
 # Assumed: five minutes of training, and ten in which the machine comes and goes.
 _TRAINING_HOURS: Final = 0.25
 _DISK_GB: Final = 30

@@ -43,8 +43,8 @@ def research():
 
 
 @pytest.fixture(scope="session")
-def made_up_bundle(tmp_path_factory):
-    """Give the bundle of a model that was trained on 400 made-up products."""
+def made_up_store(tmp_path_factory):
+    """Give a store that serves a model trained on 400 made-up products."""
     from training.parameters import DEFAULT, load
     from training.pipeline import Trainer
 
@@ -52,7 +52,13 @@ def made_up_bundle(tmp_path_factory):
     store = open_store((folder / "store").as_uri())
     catalogue = write_catalogue(folder / "catalogue.jsonl", products(400))
     Trainer(store, load(DEFAULT)).train(catalogue)
-    return registry.current_bundle(store)
+    return store
+
+
+@pytest.fixture(scope="session")
+def made_up_bundle(made_up_store):
+    """Give the bundle of that model."""
+    return registry.current_bundle(made_up_store)
 
 
 @pytest.fixture(scope="session")

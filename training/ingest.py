@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from aisle import keys
 from aisle.errors import PreconditionFailedError
@@ -23,17 +23,24 @@ from training.progress import track
 
 _PRODUCTS: Final = "products.jsonl.gz"
 _REJECTS: Final = "rejects.jsonl.gz"
+FEEDBACK_REPORT: Final = "feedback.json"
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A base snapshot: its identity (a hash of its content) and what it was made from."""
+    """A snapshot: its identity (a hash of its content) and what it was made from.
+
+    One with what people said on top names the snapshot below it as `base`; `feedback` then counts
+    what became of the events, and lists their ids as `events`.
+    """
 
     id: str
     sha256: str
     products: int
     test_products: int
     sources: tuple[dict[str, Any], ...]
+    base: str | None = None
+    feedback: dict[str, Any] | None = None
 
     @property
     def rejected(self) -> int:
@@ -43,10 +50,16 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
-    """A product of a snapshot; `test` where the shop itself gave it as a test product."""
+    """A product of a snapshot; `test` where the shop itself gave it as a test product.
+
+    `feedback` tells whether people said what it is, and since when: "new" since the champion was
+    trained. `replaced` is a product of which people said something else than its shop.
+    """
 
     labelled: LabelledProduct
     test: bool
+    feedback: Literal["known", "new"] | None = None
+    replaced: bool = False
 
 
 def ingest(
@@ -78,9 +91,8 @@ def ingest(
             store.upload(keys.base_snapshot(snapshot.id, _PRODUCTS), packed, if_absent=True)
         if snapshot.rejected:
             store.upload(keys.base_snapshot(snapshot.id, _REJECTS), rejected)
-    manifest = json.dumps(asdict(snapshot), indent=2, sort_keys=True).encode()
     # The manifest comes last: a snapshot without one was never finished.
-    put_once(store, keys.base_snapshot(snapshot.id, "manifest.json"), manifest)
+    put_once(store, keys.base_snapshot(snapshot.id, "manifest.json"), _manifest(snapshot))
     return snapshot
 
 
@@ -91,18 +103,45 @@ def rejects_address(store: Store, snapshot: Snapshot) -> str:
 
 def read_snapshot(store: Store, snapshot_id: str) -> tuple[Snapshot, Iterator[SnapshotRow]]:
     """Return a snapshot's facts and its rows, in order."""
-    facts = json.loads(store.get(keys.base_snapshot(snapshot_id, "manifest.json")).data)
+    snapshot = snapshot_facts(store, snapshot_id)
     data = store.get(keys.base_snapshot(snapshot_id, _PRODUCTS)).data
-    snapshot = Snapshot(**facts | {"sources": tuple(facts["sources"])})
     return snapshot, map(_row, gzip.decompress(data).splitlines())
+
+
+def snapshot_facts(store: Store, snapshot_id: str) -> Snapshot:
+    """Return what is known of a snapshot; raise ObjectNotFoundError where there is none."""
+    facts = json.loads(store.get(keys.base_snapshot(snapshot_id, "manifest.json")).data)
+    return Snapshot(**facts | {"sources": tuple(facts["sources"])})
+
+
+def write_snapshot(
+    store: Store,
+    rows: Iterable[SnapshotRow],
+    *,
+    base: Snapshot,
+    feedback: dict[str, Any],
+    report: dict[str, Any],
+) -> Snapshot:
+    """Write a snapshot that has feedback on top of a base; `report` goes beside it."""
+    content = json_lines(map(_plain, rows))
+    # Which events were looked at is part of what it is, even where they changed nothing.
+    digest = hashlib.sha256(content + json.dumps(feedback, sort_keys=True).encode()).hexdigest()
+    products = content.count(b"\n")
+    snapshot = Snapshot(
+        digest[:12], digest, products, base.test_products, base.sources, base.id, feedback
+    )
+    put_once(store, keys.base_snapshot(snapshot.id, _PRODUCTS), compress(content))
+    told = json.dumps(report, indent=2, sort_keys=True).encode()
+    store.put(keys.base_snapshot(snapshot.id, FEEDBACK_REPORT), told)
+    put_once(store, keys.base_snapshot(snapshot.id, "manifest.json"), _manifest(snapshot))
+    return snapshot
 
 
 def list_snapshots(store: Store) -> Iterator[Snapshot]:
     """Yield the facts of all snapshots of a store that were finished."""
     for key in store.list(keys.base_snapshots_prefix()):
         if key.endswith("/manifest.json"):
-            facts = json.loads(store.get(key).data)
-            yield Snapshot(**facts | {"sources": tuple(facts["sources"])})
+            yield snapshot_facts(store, key.split("/")[-2])
 
 
 def put_once(store: Store, key: str, data: bytes) -> None:
@@ -187,9 +226,23 @@ def _row_of(row: LabelledProduct, *, test: bool) -> dict[str, Any]:
 def _row(line: bytes) -> SnapshotRow:
     row = json.loads(line)
     test, category = row.pop("test"), row.pop("category")
+    feedback, replaced = row.pop("feedback", None), row.pop("replaced", False)
     ids = tuple(node["id"] for node in category)
     path = path_from_names([node["name"] for node in category], ids)
-    return SnapshotRow(LabelledProduct(Product(**row), path, ids), test)
+    return SnapshotRow(LabelledProduct(Product(**row), path, ids), test, feedback, replaced)
+
+
+def _plain(row: SnapshotRow) -> dict[str, Any]:
+    """Return a row as plain data; a base's rows look as they did before there was feedback."""
+    told = {"feedback": row.feedback} if row.feedback else {}
+    return (
+        _row_of(row.labelled, test=row.test) | told | ({"replaced": True} if row.replaced else {})
+    )
+
+
+def _manifest(snapshot: Snapshot) -> bytes:
+    facts = {name: value for name, value in asdict(snapshot).items() if value is not None}
+    return json.dumps(facts, indent=2, sort_keys=True).encode()
 
 
 def _sha256(path: FilePath) -> str:

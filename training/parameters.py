@@ -72,10 +72,36 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Publish:
+class Feedback:
+    """How far what people say is believed."""
+
+    client_share: float
+    client_products: int
+    one_label_products: int
+    one_label_sources: float
+    beside: int
+    neighbours: int
+    new_category_products: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
     """What the gate lets pass."""
 
-    tolerance: float
+    accuracy_tolerance: float
+    accuracy_limit: float
+    macro_f1_tolerance: float
+    macro_f1_limit: float
+    log_loss_tolerance: float
+    log_loss_limit: float
+    bootstrap: int
+    class_products: int
+    class_limit: float
+    behaviour_products: int
+    typed_share: float
+    variant_share: float
+    milliseconds: float
+    megabytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +114,8 @@ class Parameters:
     rerank: Rerank
     export: Export
     answer: Answer
-    publish: Publish
+    feedback: Feedback
+    gate: Gate
 
 
 def load(path: Path = DEFAULT) -> Parameters:
@@ -102,7 +129,8 @@ def load(path: Path = DEFAULT) -> Parameters:
             rerank=Rerank(**data.pop("rerank")),
             export=Export(**data.pop("export")),
             answer=Answer(**data.pop("answer")),
-            publish=Publish(**data.pop("publish")),
+            feedback=Feedback(**data.pop("feedback")),
+            gate=Gate(**data.pop("gate")),
             **data,
         )
     except (OSError, KeyError, TypeError, ValueError) as error:

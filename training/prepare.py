@@ -13,13 +13,14 @@ from aisle.product import Category, Path, Product
 from aisle.store import Store
 from aisle.text import NORMALIZER_VERSION, normalize
 from training import parameters
-from training.ingest import compress, json_lines, put_once, read_snapshot
+from training.ingest import SnapshotRow, compress, json_lines, put_once, read_snapshot
 from training.progress import say, track
 
-Split = Literal["train", "validation", "test"]
+Split = Literal["train", "validation", "test", "heldout"]
 # Of one description, beyond which it is boilerplate: more than colours times sizes of one product.
 _MOST_NAMES = 100
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+_PARTS: tuple[Split, ...] = (*SPLITS, "heldout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,11 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A snapshot made ready: its examples by split, and the hash that names its test."""
+    """A snapshot made ready: its examples by split, and the hash that names its test.
+
+    `heldout` is what people newly said of products on the test's side: not learnt from, and no part
+    of the test, which has each product as its shop labelled it and never moves.
+    """
 
     id: str
     snapshot_id: str
@@ -42,6 +47,7 @@ class Prepared:
     train: tuple[Example, ...]
     validation: tuple[Example, ...]
     test: tuple[Example, ...]
+    heldout: tuple[Example, ...] = ()
 
 
 def clean(product: Product) -> Product:
@@ -70,19 +76,27 @@ def prepare(store: Store, snapshot_id: str, settings: parameters.Prepare) -> Pre
         empty = len(cleaned) - len(usable)
         say(f"{empty} products have no letter or digit in their text and were left out.")
 
-    boilerplate = _boilerplate([product for _, product in usable])
-    splits: dict[Split, list[Example]] = {name: [] for name in SPLITS}
+    # What people said must not move the shop's products: its own texts alone are counted.
+    boilerplate = boilerplate_of(product for row, product in usable if not row.feedback)
+    splits: dict[Split, list[Example]] = {name: [] for name in _PARTS}
+    told: list[tuple[SnapshotRow, Example]] = []
     for row, product in usable:
         group = group_of(product, boilerplate=boilerplate)
+        example = Example(product, row.labelled.path, group)
+        if row.feedback:
+            told.append((row, example))
+            continue
         split = "test" if row.test else split_of(group, settings, test=not own_test)
-        splits[split].append(Example(product, row.labelled.path, group))
+        if split == "test" or not row.replaced:
+            splits[split].append(example)
     if own_test:
         known = {example.group for name in SPLITS[:2] for example in splits[name]}
         both = sum(example.group in known for example in splits["test"])
         say(f"{both} of {len(splits['test'])} test products have a text that is also in the data.")
+    splits["heldout"] = _learn_from(told, splits, settings)
 
     _unify_names(splits)
-    contents = {name: _lines(splits[name]) for name in SPLITS}
+    contents = {name: _lines(splits[name]) for name in _PARTS}
     identity = hashlib.sha256(f"{snapshot.sha256} {NORMALIZER_VERSION}".encode())
     for content in contents.values():
         identity.update(hashlib.sha256(content).digest())
@@ -94,15 +108,40 @@ def prepare(store: Store, snapshot_id: str, settings: parameters.Prepare) -> Pre
         train=tuple(splits["train"]),
         validation=tuple(splits["validation"]),
         test=tuple(splits["test"]),
+        heldout=tuple(splits["heldout"]),
     )
     _save(store, prepared, contents, settings)
     return prepared
 
 
+def _learn_from(
+    told: Sequence[tuple[SnapshotRow, Example]],
+    splits: Mapping[Split, list[Example]],
+    settings: parameters.Prepare,
+) -> list[Example]:
+    """Add what people said to train and validation; return what is new on the test's side."""
+    tested = {example.group for example in splits["test"]}
+    heldout, kept_apart = [], 0
+    for row, example in told:
+        split = "test" if example.group in tested else split_of(example.group, settings)
+        if split != "test":
+            splits[split].append(example)
+            continue
+        kept_apart += 1
+        if row.feedback == "new":
+            heldout.append(example)
+    if told:
+        say(
+            f"Of {len(told)} products that people said something of, {kept_apart} are on the "
+            f"test's side: they are not learnt from. {len(heldout)} of them are new, for the gate."
+        )
+    return heldout
+
+
 def _unify_names(splits: dict[Split, list[Example]]) -> None:
     """Give each category one name, its commonest: catalogues spell one id in several ways."""
     names: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for name in SPLITS:
+    for name in _PARTS:
         for example in splits[name]:
             for node in example.path:
                 names[node.id][node.name] += 1
@@ -110,7 +149,7 @@ def _unify_names(splits: dict[Split, list[Example]]) -> None:
         own: Category(own, min(found, key=lambda name: (-found[name], name)))
         for own, found in names.items()
     }
-    for name in SPLITS:
+    for name in _PARTS:
         splits[name] = [
             replace(example, path=tuple(one[node.id] for node in example.path))
             for example in splits[name]
@@ -129,7 +168,7 @@ def group_of(product: Product, *, boilerplate: Collection[str] = ()) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _boilerplate(products: Iterable[Product]) -> frozenset[str]:
+def boilerplate_of(products: Iterable[Product]) -> frozenset[str]:
     """Return the descriptions that stand below too many names to be one product's.
 
     Only the products of such a description can change sides as data grows, once, when its names
@@ -186,6 +225,14 @@ def fold_rare(products: Mapping[Path, int], min_products: int) -> dict[Path, Pat
     return {path: path if path in classes else found for path, found in folded.items()}
 
 
+def new_feedback(store: Store, snapshot_id: str) -> list[Example]:
+    """Return the products of a snapshot that people newly said something of."""
+    _, rows = read_snapshot(store, snapshot_id)
+    found = [row.labelled for row in rows if row.feedback == "new"]
+    cleaned = [(clean(one.product), one.path) for one in found]
+    return [Example(product, path, group_of(product)) for product, path in cleaned]
+
+
 def read_prepared(store: Store, prepared_id: str) -> Prepared:
     """Read what `prepare` saved."""
     facts = json.loads(store.get(keys.prepared(prepared_id, "manifest.json")).data)
@@ -196,7 +243,7 @@ def read_prepared(store: Store, prepared_id: str) -> Prepared:
                 store.get(keys.prepared(prepared_id, f"{name}.jsonl.gz")).data
             ).splitlines()
         )
-        for name in SPLITS
+        for name in _PARTS
     }
     return Prepared(
         id=facts["id"],
@@ -206,6 +253,7 @@ def read_prepared(store: Store, prepared_id: str) -> Prepared:
         train=examples["train"],
         validation=examples["validation"],
         test=examples["test"],
+        heldout=examples["heldout"],
     )
 
 
@@ -228,13 +276,13 @@ def _save(
 ) -> None:
     for name, content in contents.items():
         put_once(store, keys.prepared(prepared.id, f"{name}.jsonl.gz"), compress(content))
-    examples = {name: getattr(prepared, name) for name in SPLITS}
+    examples = {name: getattr(prepared, name) for name in _PARTS}
     counts = {name: Counter(example.path for example in rows) for name, rows in examples.items()}
     paths = sorted(set().union(*counts.values()), key=lambda path: [node.id for node in path])
     taxonomy = [
         {
             "path": [asdict(node) for node in path],
-            "products": {name: counts[name][path] for name in SPLITS},
+            "products": {name: counts[name][path] for name in _PARTS},
         }
         for path in paths
     ]

@@ -1,23 +1,15 @@
-"""Stage 6, publish: let a bundle through the gate, and make it the one that serves."""
+"""Stage 7, publish: make a judged model the one that serves, or keep it as refused."""
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
-from aisle import keys, registry
+from aisle import audit, keys, registry
+from aisle.audit import Occasion
 from aisle.bundle import Bundle
-from aisle.classifier import Classifier
-from aisle.errors import BundleError, PublicationRefusedError
+from aisle.errors import BundleError, PreconditionFailedError, PublicationRefusedError
 from aisle.registry import Pointer
 from aisle.store import Store
-from catalogue.products import LabelledProduct
-from training import parameters
-from training.evaluate import evaluate
-from training.progress import say
-
-_COMPARED = ("accuracy", "macro_f1")
+from training.gate import Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,84 +24,51 @@ class Verdict:
 
 
 def publish(
-    store: Store,
-    bundle: Bundle,
-    metrics: dict[str, Any],
-    test: Sequence[LabelledProduct],
-    settings: parameters.Publish,
+    store: Store, bundle: Bundle, judgement: Judgement, report: dict[str, bytes], occasion: Occasion
 ) -> Verdict:
-    """Publish a bundle that verifies and is good enough; else raise PublicationRefusedError.
+    """Store a judged bundle with its report, and let it serve if it passed; the pointer comes last.
 
-    `metrics` are the bundle's own on `test`. It has to be better than always answering the
-    commonest category and, where the store's champion was measured on the same frozen test, not
-    worse than it. A champion of another catalogue, the packaged one among them, is no measure.
+    Raises PublicationRefusedError where it did not pass, and PreconditionFailedError where somebody
+    else has published since it was judged; what served before then serves on.
     """
-    pointer, etag = _serving(store)
     version = bundle.manifest.model_version
-    test_sha256 = bundle.manifest.dataset["test_sha256"]
-    reasons = _absolute_reasons(metrics, test)
-    serves = pointer is not None and pointer.version == version
-    champion = None
-    if pointer is not None and not serves and pointer.test_sha256 == test_sha256:
-        champion = _champion(store, pointer.version)
-        if champion is not None:
-            theirs = evaluate(champion, test)["leaf"]
-            reasons += _worse(metrics["leaf"], theirs, pointer.version, settings.tolerance)
-    if reasons:
+    if judgement.version != version:
         raise PublicationRefusedError(
-            f"Model {version} was not published: {'; '.join(reasons)}. "
-            "The store serves what it served before."
+            f"Model {version} was not published: the gate judged {judgement.version}. Run the gate "
+            "stage on it first."
         )
+    pointer = _pointer(store)
+    serves = pointer is not None and pointer.version == version
     # Also where it is the model that serves already: its files may have been lost since.
     registry.upload_bundle(store, bundle)
+    for name, data in report.items():
+        store.put(keys.report_file(version, name), data)
+    previous = pointer.version if pointer else None
     if serves:
         return Verdict(version, version)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    registry.write_pointer(store, Pointer(version, test_sha256, now), replacing=etag)
-    return Verdict(version, champion.model_version if champion else None)
-
-
-def _serving(store: Store) -> tuple[Pointer | None, str | None]:
-    """Return the pointer and its ETag; a malformed pointer may be replaced, and that is said."""
-    try:
-        return registry.read_pointer(store) or (None, None)
-    except BundleError as error:
-        say(f"There is no champion: {error}")
-        return None, store.get(keys.current_model()).etag
-
-
-def _champion(store: Store, version: str) -> Classifier | None:
-    """Load the model that serves; one that cannot be read is no measure, and that is said."""
-    try:
-        return Classifier(registry.fetch_bundle(store, version))
-    except BundleError as error:
-        say(f"There is no champion: {error}")
-        return None
-
-
-def _absolute_reasons(metrics: dict[str, Any], test: Sequence[LabelledProduct]) -> list[str]:
-    if not test:
-        return [
-            "no product is left to test it on (give more products, or a test file with --test-data)"
-        ]
-    ((_, most),) = Counter(row.path[-1].id for row in test).most_common(1)
-    baseline = most / len(test)
-    accuracy = metrics["leaf"]["accuracy"]
-    if accuracy <= baseline < 1:
-        reason = (
-            f"its accuracy {accuracy:.4f} on the frozen test is no better than always answering "
-            f"the commonest category ({baseline:.4f})"
+    if not judgement.passed:
+        audit.write(store, "refused", version, occasion, previous=previous)
+        raise PublicationRefusedError(
+            f"Model {version} was not published: {'; '.join(judgement.reasons)}. "
+            "The store serves what it served before."
         )
-        return [reason]
-    return []
+    record = audit.write(store, "promoted", version, occasion, previous=previous)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    test_sha256 = bundle.manifest.dataset["test_sha256"]
+    try:
+        registry.write_pointer(store, Pointer(version, test_sha256, now), replacing=judgement.etag)
+    except PreconditionFailedError:
+        found = _pointer(store)
+        if found is not None and found.version == version:  # a job beside this one did the same
+            return Verdict(version, judgement.champion)
+        store.delete(record)  # it never came true
+        raise
+    return Verdict(version, judgement.champion)
 
 
-def _worse(
-    mine: dict[str, float], theirs: dict[str, float], champion: str, tolerance: float
-) -> list[str]:
-    return [
-        f"its {name} {mine[name]:.4f} on the frozen test is worse than champion {champion}'s "
-        f"{theirs[name]:.4f} by more than {tolerance:g}"
-        for name in _COMPARED
-        if mine[name] < theirs[name] - tolerance
-    ]
+def _pointer(store: Store) -> Pointer | None:
+    try:
+        found = registry.read_pointer(store)
+    except BundleError:  # the gate has said so; it may be replaced
+        return None
+    return found[0] if found else None

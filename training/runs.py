@@ -24,12 +24,16 @@ from aisle.rerank import Outside
 from aisle.store import Store
 from aisle.taxonomy import Taxonomy
 from training.fit import Candidate, Choice, Trained
+from training.gate import Check, Judgement
 from training.parameters import Parameters
 from training.progress import say
 from training.rerank import Reranker
 from training.terms import Vocabulary
 
 _TRAINED = "trained.npz"
+_EXPORTED = "exported.json"
+_EVALUATED = "evaluated.json"
+_JUDGEMENT = "judgement.json"
 
 
 @contextmanager
@@ -132,21 +136,68 @@ def load_trained(store: Store, run: str) -> tuple[Trained, str]:
     return trained, about["prepared_id"]
 
 
-def save_bundle(store: Store, run: str, whole: Bundle) -> None:
-    """Write a run's bundle to the store, not published yet."""
+def save_bundle(store: Store, run: str, whole: Bundle, *, parity: float) -> None:
+    """Write a run's bundle to the store, not published yet, and how far it is from the model."""
     for name, data in whole.to_files().items():
         store.put(keys.run_file(run, name), data)
+    exported = {"version": whole.manifest.model_version, "parity": parity}
+    store.put(keys.run_file(run, _EXPORTED), to_json(exported))
+
+
+def load_parity(store: Store, run: str) -> float:
+    """Return how far a run's bundle is from the trained model."""
+    return float(json.loads(store.get(keys.run_file(run, _EXPORTED)).data)["parity"])
+
+
+def save_evaluation(
+    store: Store, run: str, whole: Bundle, *, metrics: bytes, model_card: str
+) -> None:
+    """Write what a run's bundle is to tell of itself: beside it, in one object, whole or not."""
+    told = {
+        "version": whole.manifest.model_version,
+        bundle.METRICS: metrics.decode(),
+        bundle.MODEL_CARD: model_card,
+    }
+    store.put(keys.run_file(run, _EVALUATED), json.dumps(told).encode())
 
 
 def load_bundle(store: Store, run: str) -> Bundle:
-    """Read a run's bundle and check it."""
+    """Read a run's bundle and check it; it tells its figures where it was evaluated."""
     try:
         names = (bundle.MANIFEST, *bundle.FILES)
-        return bundle.verify({name: store.get(keys.run_file(run, name)).data for name in names})
+        whole = bundle.verify({name: store.get(keys.run_file(run, name)).data for name in names})
     except ObjectNotFoundError as error:
         raise DataError(
             f"Run {run} in {store.url} has no bundle. Run the export stage first."
         ) from error
+    try:
+        told = json.loads(store.get(keys.run_file(run, _EVALUATED)).data)
+    except ObjectNotFoundError:
+        return whole
+    if told["version"] != whole.manifest.model_version:  # exported anew since
+        return whole
+    described = {name: told[name].encode() for name in (bundle.METRICS, bundle.MODEL_CARD)}
+    return bundle.describe(whole, described)
+
+
+def save_judgement(store: Store, run: str, judgement: Judgement, facts: dict[str, Any]) -> None:
+    """Write what the gate found of a run's bundle, and the facts of its report."""
+    whole = {"judgement": asdict(judgement), "facts": facts}
+    store.put(keys.run_file(run, _JUDGEMENT), json.dumps(whole).encode())
+
+
+def load_judgement(store: Store, run: str) -> tuple[Judgement, dict[str, Any]]:
+    """Read what the gate found, and the facts; raise DataError where it has not looked."""
+    try:
+        whole = json.loads(store.get(keys.run_file(run, _JUDGEMENT)).data)
+    except ObjectNotFoundError as error:
+        raise DataError(
+            f"Run {run} in {store.url} was not judged yet, and the gate cannot be skipped. Run the "
+            "gate stage first."
+        ) from error
+    found = whole["judgement"]
+    checks = tuple(Check(**one) for one in found["checks"])
+    return Judgement(**found | {"checks": checks}), whole["facts"]
 
 
 def git_commit() -> str | None:

@@ -30,11 +30,15 @@ ROUTES: Final[Mapping[Scope, tuple[str, ...]]] = MappingProxyType(
             "POST /v1/predict/batch",
             "GET /v1/categories",
             "GET /v1/model",
+            "GET /v1/models",
+            "GET /v1/models/{version}/report",
+            "GET /v1/training",
+            "GET /v1/feedback/stats",
         ),
-        "feedback": ("POST /v1/feedback",),
+        "feedback": ("POST /v1/feedback", "POST /v1/feedback/batch"),
     }
 )
-"""What each scope opens; whatever is not here needs no key, or is not there."""
+"""What each scope opens, as the routes are declared; the rest needs no key, or is not there."""
 
 DOCS: Final = ("GET /v1/docs", "GET /v1/docs/*", "GET /v1/openapi.json")
 """What every key opens where all but the health of the API asks for one: behind API Gateway."""

@@ -4,12 +4,18 @@
 ``models/current.json``                                 the pointer to the model that serves
 ``models/<version>/<file>``                             a bundle
 ``models/<version>/report/<file>``                      what the run that made it measured
+``models/audit/<time>-<version>.json``                  who made it serve or refused it, and why
+``models/training.json``                                how the latest training run is getting on
+``models/training.lock``                                the lease of whoever trains
+``models/processed.json``                               the feedback that the last run has seen
+``models/feedback.json``                                what was counted of feedback, and decided
 ``datasets/base/<snapshot>/<file>``                     the catalogue a shop started from
 ``datasets/prepared/<id>/<file>``                       exactly what one model was trained on
 ``runs/<run>/<file>``                                   what a training run has come to so far
 ``comparisons/<data>/results/<candidate>/<file>``        what a candidate came to on a fold
 ``comparisons/<data>/report/<file>``                    the tables and pictures made of them
 ``feedback/dt=YYYY-MM-DD/<hash>.json``                  one event, named after its content
+``reviews/<hash>.json``                                  what a person decided of a held event
 ``keys/keys.json``                                      what is kept of the API keys
 ======================================================  ========================================
 
@@ -17,7 +23,7 @@ A variable part that could lead to another key (a slash, two dots, a capital) is
 """
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Final
 
 from aisle.errors import StoreError
@@ -25,12 +31,28 @@ from aisle.errors import StoreError
 _MODELS: Final = "models/"
 _POINTER: Final = "current.json"
 _REPORT: Final = "report"
+_AUDIT: Final = "audit"
+_TRAINING: Final = "training.json"
+_LOCK: Final = "training.lock"
+_PROCESSED: Final = "processed.json"
+_STATE: Final = "feedback.json"
+# What lies beside the bundles: no version may be called so, or a file would have to be a folder.
+_BESIDE: Final = frozenset({_POINTER, _AUDIT, _TRAINING, _LOCK, _PROCESSED, _STATE})
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{16,64}")
-_BASE_FILES: Final = frozenset({"products.jsonl.gz", "manifest.json", "rejects.jsonl.gz"})
+_BASE_FILES: Final = frozenset(
+    {"products.jsonl.gz", "manifest.json", "rejects.jsonl.gz", "feedback.json"}
+)
 _PREPARED_FILES: Final = frozenset(
-    {"train.jsonl.gz", "validation.jsonl.gz", "test.jsonl.gz", "manifest.json", "taxonomy.json"}
+    {
+        "train.jsonl.gz",
+        "validation.jsonl.gz",
+        "test.jsonl.gz",
+        "heldout.jsonl.gz",
+        "manifest.json",
+        "taxonomy.json",
+    }
 )
 
 
@@ -59,8 +81,7 @@ def bundle_prefix(version: str) -> str:
     'models/v1/'
     """
     _match("model version", version, pattern=_ID)
-    # The pointer would otherwise have to be a file and a folder at once; so would the reports.
-    _not_reserved("model version", version, reserved=_POINTER)
+    _not_reserved("model version", version, reserved=_BESIDE)
     return f"{_MODELS}{version}/"
 
 
@@ -71,7 +92,7 @@ def bundle_file(version: str, name: str) -> str:
     'models/v1/manifest.json'
     """
     _match("bundle file", name, pattern=_FILE)
-    _not_reserved("bundle file", name, reserved=_REPORT)
+    _not_reserved("bundle file", name, reserved=frozenset({_REPORT}))
     return bundle_prefix(version) + name
 
 
@@ -83,6 +104,61 @@ def report_file(version: str, name: str) -> str:
     """
     _match("report file", name, pattern=_FILE)
     return f"{bundle_prefix(version)}{_REPORT}/{name}"
+
+
+def audit_record(at: datetime, version: str) -> str:
+    """Name the record of what became of a model; the names are in the order of time.
+
+    >>> audit_record(datetime(2026, 11, 22, 12, tzinfo=UTC), "v1")
+    'models/audit/20261122T120000.000000Z-v1.json'
+    """
+    bundle_prefix(version)
+    return f"{audit_prefix()}{at.astimezone(UTC):%Y%m%dT%H%M%S.%fZ}-{version}.json"
+
+
+def audit_prefix() -> str:
+    """Name the prefix under which every audit record lies.
+
+    >>> audit_prefix()
+    'models/audit/'
+    """
+    return f"{_MODELS}{_AUDIT}/"
+
+
+def training_status() -> str:
+    """Name the object that tells how the latest training run is getting on.
+
+    >>> training_status()
+    'models/training.json'
+    """
+    return _MODELS + _TRAINING
+
+
+def training_lock() -> str:
+    """Name the object that is the lease of whoever trains.
+
+    >>> training_lock()
+    'models/training.lock'
+    """
+    return _MODELS + _LOCK
+
+
+def processed_feedback() -> str:
+    """Name the object that tells which feedback the last training run has seen.
+
+    >>> processed_feedback()
+    'models/processed.json'
+    """
+    return _MODELS + _PROCESSED
+
+
+def feedback_state() -> str:
+    """Name the object that tells what was counted of the feedback, and what was decided.
+
+    >>> feedback_state()
+    'models/feedback.json'
+    """
+    return _MODELS + _STATE
 
 
 def base_snapshot(snapshot: str, name: str) -> str:
@@ -161,6 +237,34 @@ def feedback_event(day: date, digest: str) -> str:
     return f"feedback/dt={day.year:04}-{day.month:02}-{day.day:02}/{digest}.json"
 
 
+def feedback_prefix() -> str:
+    """Name the prefix under which every feedback event lies.
+
+    >>> feedback_prefix()
+    'feedback/'
+    """
+    return "feedback/"
+
+
+def review(digest: str) -> str:
+    """Name what a person decided of the feedback event with this hash.
+
+    >>> review("00112233445566778899aabbccddeeff")
+    'reviews/00112233445566778899aabbccddeeff.json'
+    """
+    _match("feedback digest", digest, pattern=_DIGEST)
+    return f"{reviews_prefix()}{digest}.json"
+
+
+def reviews_prefix() -> str:
+    """Name the prefix under which every review lies.
+
+    >>> reviews_prefix()
+    'reviews/'
+    """
+    return "reviews/"
+
+
 def api_keys() -> str:
     """Name the object that has what is kept of the API keys.
 
@@ -180,9 +284,9 @@ def _member(what: str, value: str, *, allowed: frozenset[str]) -> None:
         raise _refusal(what, value, expected="one of " + ", ".join(sorted(allowed)))
 
 
-def _not_reserved(what: str, value: str, *, reserved: str) -> None:
-    if value == reserved:
-        raise _refusal(what, value, expected=f"anything but {reserved!r}, which has another use")
+def _not_reserved(what: str, value: str, *, reserved: frozenset[str]) -> None:
+    if value in reserved:
+        raise _refusal(what, value, expected=f"anything but {value!r}, which has another use")
 
 
 def _refusal(what: str, value: str, *, expected: str) -> StoreError:

@@ -1,11 +1,14 @@
 """From a request to what its key opens, in the form that API Gateway understands."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from aisle import auth
 from aisle.auth import KeyRecord, Keys
+
+_PARAMETER: Final = re.compile(r"\{[^}]*\}")
 
 
 class UnauthorizedError(Exception):
@@ -36,7 +39,7 @@ def policy(record: KeyRecord, method_arn: str) -> dict[str, Any]:
     # arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>
     api, stage, *_ = method_arn.split("/")
     opened = [route for scope in record.scopes for route in auth.ROUTES[scope]]
-    routes = [route.split(" ") for route in (*opened, *auth.DOCS)]
+    routes = [_PARAMETER.sub("*", route).split(" ") for route in (*opened, *auth.DOCS)]
     return _answer(
         record.client, "Allow", [f"{api}/{stage}/{method}{path}" for method, path in routes]
     ) | {

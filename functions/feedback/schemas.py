@@ -1,13 +1,17 @@
 """What goes over the wire of the feedback API."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError
 
 from aisle.errors import InvalidProductError
 from aisle.product import PATH_SEPARATOR
+from api.problems import FieldError
 from api.product import GOPRO, Input, ProductInput
+
+MAX_FEEDBACK = 100
 
 _LONGEST_NAME = 200
 _DEEPEST = 20
@@ -94,15 +98,83 @@ class FeedbackRequest(Input):
             raise InvalidProductError(str(error), field=f"product.{error.field}") from None
 
 
-class FeedbackResponse(BaseModel):
-    """That the feedback is kept."""
+class _Unchecked:
+    """Describe a list's items as feedback, but let anything pass: each is checked by itself."""
 
-    model_config = ConfigDict(frozen=True)
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _schema: object, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(FeedbackRequest.__pydantic_core_schema__)
 
-    feedback_id: str = Field(
+
+class FeedbackBatchRequest(Input):
+    """What a person says of many predictions."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"feedback": [{"product": GOPRO, "category": {"id": "pcmcat329700050017"}}]}
+            ]
+        }
+    )
+
+    feedback: Annotated[
+        list[Annotated[Any, _Unchecked]], Field(min_length=1, max_length=MAX_FEEDBACK)
+    ]
+
+
+FeedbackId = Annotated[
+    str,
+    Field(
         description="64 hexadecimal digits: the SHA-256 of who said what of which product.",
         pattern="^[0-9a-f]{64}$",
+    ),
+]
+Status = Annotated[
+    Literal["recorded", "known"],
+    Field(description="`known` where the same was said already on the same day (UTC)."),
+]
+
+
+class _Output(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class FeedbackResponse(_Output):
+    """That the feedback is kept."""
+
+    feedback_id: FeedbackId
+    status: Status
+
+
+class FeedbackKept(_Output):
+    """One piece of feedback of a batch that is kept."""
+
+    status: Status
+    id: FeedbackId
+
+
+class FeedbackProblem(_Output):
+    """Why one piece of feedback of a batch was not kept."""
+
+    type: str = Field(examples=["/problems/invalid-input"])
+    title: str
+    status: int = Field(description="The status it would have had by itself.", examples=[422])
+    detail: str = Field(description="What is wrong, and what to do.")
+    errors: list[FieldError] = Field(
+        description="The fields that cannot be used, where it is about fields."
     )
-    status: Literal["recorded", "known"] = Field(
-        description="`known` where the same was said already on the same day (UTC)."
-    )
+
+
+class FeedbackFailed(_Output):
+    """One piece of feedback of a batch that was not kept."""
+
+    status: Literal["failed"]
+    problem: FeedbackProblem
+
+
+class FeedbackBatchResponse(_Output):
+    """What became of each piece of feedback, in their order."""
+
+    results: list[FeedbackKept | FeedbackFailed]

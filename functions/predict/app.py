@@ -5,11 +5,13 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 from aisle.classifier import Classifier
+from aisle.store import Store
 from api.access import Access, open_access
 from api.application import make_api
 from api.problems import INTERNAL, UNAVAILABLE, documented
 from api.telemetry import Telemetry
-from predict import catalogue, predictions
+from predict import catalogue, learning, predictions
+from predict.records import Records
 from predict.settings import Settings
 
 DESCRIPTION = """
@@ -21,17 +23,22 @@ should look.
 TAGS = [
     {"name": predictions.TAG, "description": "Classify one product, or up to a hundred at once."},
     {"name": catalogue.TAG, "description": "What the model knows, and how good it is."},
+    {"name": learning.TAG, "description": "How it comes to learn: feedback, training, models."},
 ]
 
 
-def add_routes(api: FastAPI, classifier: Callable[[], Classifier]) -> None:
+def add_routes(
+    api: FastAPI, classifier: Callable[[], Classifier], store: Callable[[], Store] | None = None
+) -> None:
     """Add the routes to an application.
 
     `classifier` is asked at each request for the classifier that serves, so that a newer one can
-    take its place; it raises BundleError or StoreError where there is none.
+    take its place; it raises BundleError or StoreError where there is none. `store` opens the store
+    that knows of feedback, training and models.
     """
     api.state.classifier = classifier
-    for router in (predictions.router, catalogue.router):
+    api.state.records = Records(store)
+    for router in (predictions.router, catalogue.router, learning.router):
         api.include_router(router, responses=documented(INTERNAL, UNAVAILABLE))
 
 
@@ -39,6 +46,7 @@ def create_app(
     classifier: Callable[[], Classifier],
     settings: Settings | None = None,
     *,
+    store: Callable[[], Store] | None = None,
     access: Access = open_access,
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
@@ -53,5 +61,5 @@ def create_app(
         access=access,
         telemetry=telemetry,
     )
-    add_routes(api, classifier)
+    add_routes(api, classifier, store)
     return api

@@ -2,11 +2,12 @@
 
 import os
 from contextlib import suppress
+from functools import cache
 
 from fastapi import FastAPI
 
 from aisle.errors import BundleError, ConfigurationError
-from aisle.store import open_store
+from aisle.store import Store, open_store
 from api.access import gateway_access
 from api.gateway import failing, lambda_handler
 from api.observability import Observability
@@ -22,12 +23,16 @@ def _app() -> FastAPI:
         settings = Settings.read(os.environ)
     except ConfigurationError as error:
         return create_app(failing(error), access=gateway_access, telemetry=_observability)
-    url = settings.store
-    store = (lambda: open_store(url, patient=False)) if url else None
+
+    @cache
+    def opened() -> Store:
+        return open_store(settings.store, patient=False)
+
+    store = opened if settings.store else None
     model = LiveModel(store, telemetry=_observability, poll_seconds=settings.poll_seconds)
     with suppress(BundleError):  # it is in the log, and each request tries again
         model()
-    return create_app(model, settings, access=gateway_access, telemetry=_observability)
+    return create_app(model, settings, store=store, access=gateway_access, telemetry=_observability)
 
 
 handler = lambda_handler(_app(), _observability)

@@ -62,6 +62,12 @@ class LiveModel:
             raise BundleError("There is no model to serve: see the log for what was tried.")
         return self._serving
 
+    def look(self) -> None:
+        """Look at the pointer now, whenever the next look was to come."""
+        with self._turn:
+            self._look_at = -math.inf
+            self._look()
+
     def _look(self) -> None:
         now = self._clock()
         if now < self._look_at:  # another request was faster

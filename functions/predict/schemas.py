@@ -6,12 +6,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 
+from aisle.identity import prediction_id
 from aisle.product import Path as CategoryNodes
 from aisle.product import Prediction, Product, Scored
 from aisle.taxonomy import Entry
 from api.problems import FieldError
 from api.product import GOPRO, Input, ProductInput
-from predict.identity import prediction_id
 
 DEFAULT_TOP_K = 5
 MAX_PRODUCTS = 100

@@ -158,8 +158,11 @@ class Service:
         if not folder.is_dir():
             self._world.say("  there is no static_site/ yet: the API alone is behind CloudFront")
         # Where the page finds the API: beside itself.
-        config = {"config.json": json.dumps({"api": ""}).encode() + b"\n"}
-        count = self._buckets.mirror(folder, self._names.site, further=config)
+        further = {"config.json": json.dumps({"api": ""}).encode() + b"\n"}
+        comparison = self._world.root / "training" / "comparison.json"
+        if comparison.is_file():
+            further[comparison.name] = comparison.read_bytes()
+        count = self._buckets.mirror(folder, self._names.site, further=further)
         self._world.say(f"  {count} files")
 
     def _invalidate(self) -> None:

@@ -18,6 +18,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
     "PredictFunction": "predict",
     "FeedbackFunction": "feedback",
     "AuthorizerFunction": "feedback",
+    "RetrainFunction": "feedback",
 }
 
 

@@ -6,10 +6,14 @@ The S3 stand-in is moto's server: it takes any credentials, so nothing here prov
 import json
 import re
 import secrets
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from aisle import bundle
+from demo.loop import Loop, made_up_shop
+from demo.service import Api, DemoError
 from tests.containers.commands import api_event, ask, run, wait_for
 from tests.made_up import products, write_catalogue
 
@@ -131,6 +135,27 @@ def test_a_trained_model_serves_without_a_restart(project, key, trained):
 def test_a_trained_model_serves_in_the_function_that_ran(on_lambda, trained):
     """So does the predict function, in the container that had the packaged model before."""
     wait_for(lambda: on_lambda()["model_version"] == trained)
+
+
+def test_the_loop(project, key, trained):
+    """Corrections of a family lead to a model that knows it, and a rollback back, in containers."""
+    assert trained
+    address = project.address("api", 8080)
+    story = made_up_shop()
+
+    def command(*arguments):
+        return project("exec", "-T", "api", "aisle", *arguments)
+
+    with tempfile.TemporaryDirectory() as folder:
+        catalogue = write_catalogue(Path(folder, "shop.jsonl.gz"), story.catalogue)
+        job = ["run", "--rm", "-T", "--volume", f"{catalogue}:/shop.jsonl.gz:ro", "training"]
+        first = project(*job, "train", "--data", "/shop.jsonl.gz").strip()
+    wait_for(lambda: predict(project, key)["model_version"] == first, or_say=project.logs)
+    told = []
+    try:
+        Loop(Api(address, key), command, told.append).go(story, first)
+    except DemoError as error:
+        pytest.fail("\n".join([*told, str(error), project.logs()]))
 
 
 def test_no_key_is_in_the_logs(project, key, trained):

@@ -120,6 +120,19 @@ def test_the_feedback_image_is_the_authorizers_too(start_lambda):
     assert key not in authorizer.container.said()
 
 
+def test_the_feedback_image_decides_on_retraining_too(start_lambda):
+    """With another command it looks at the feedback, and submits nothing where there is none."""
+    retrain = start_lambda(
+        "feedback",
+        "retrain.handler.handler",
+        AISLE_JOB_QUEUE="q",
+        AISLE_JOB_DEFINITION="d",
+        AISLE_STORE="/tmp/store",  # noqa: S108  # all that can be written to there
+    )
+    answer = retrain({"source": "aws.events"})
+    assert (answer["started"], answer["why"][:8]) == (False, "Not due:")
+
+
 @pytest.mark.parametrize(
     ("target", "package"),
     [

@@ -90,6 +90,11 @@ class KeywordClassifier:
                     yield Evidence(field, token.start, token.end, typed, 0.25)
 
 
+def _matches(described, path):
+    """Tell whether a path is one that is described, perhaps with a parameter."""
+    return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", described), path)
+
+
 class CheckedClient(TestClient):
     """A client that holds every answer of a described route against the OpenAPI description."""
 
@@ -102,7 +107,10 @@ class CheckedClient(TestClient):
     def _check(self, answer):
         described = self.app.openapi()
         path = answer.request.url.path
-        operation = described["paths"].get(path, {}).get(answer.request.method.lower())
+        methods = next(
+            (each for known, each in described["paths"].items() if _matches(known, path)), {}
+        )
+        operation = methods.get(answer.request.method.lower())
         if operation:
             content = operation["responses"][str(answer.status_code)]["content"]
             schema = content[answer.headers["content-type"]]["schema"]

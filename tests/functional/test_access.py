@@ -18,8 +18,13 @@ BODIES = {
     "/v1/predict": PRODUCT,
     "/v1/predict/batch": {"products": [PRODUCT]},
     "/v1/feedback": {"product": PRODUCT, "category": {"id": "x"}},
+    "/v1/feedback/batch": {"feedback": [{"product": PRODUCT, "category": {"id": "y"}}]},
 }
-GUARDED = [(scope, *route.split(" ")) for scope in auth.SCOPES for route in auth.ROUTES[scope]]
+GUARDED = [
+    (scope, *route.replace("{version}", "packaged").split(" "))
+    for scope in auth.SCOPES
+    for route in auth.ROUTES[scope]
+]
 OPEN = ["/healthz", "/v1/docs", "/v1/docs/start.js", "/v1/openapi.json"]
 
 

@@ -197,6 +197,9 @@ def test_report(shop, chosen, aisle, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "naive-bayes" in result.stdout
     text = (tmp_path / "report" / "RESULTS.md").read_text(encoding="utf-8")
+    brief = json.loads((tmp_path / "report" / "comparison.json").read_text(encoding="utf-8"))
+    assert "aisle" in {one["name"] for one in brief["tables"][0]["candidates"]}
+    assert all(one["costs"]["p50_ms"] > 0 for one in brief["tables"][0]["candidates"])
     assert text.count("| **Aisle**, the exported bundle |") == 8
     for heading in ("macro-F1", "weighted F1", "log loss", "ECE", "p99, ms", "memory, MB"):
         assert heading in text

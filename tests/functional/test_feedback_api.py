@@ -2,6 +2,8 @@
 
 import json
 import logging
+import random
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -232,13 +234,106 @@ def test_store_that_cannot_be_had(checked_client, caplog, error):
     assert "GoPro" not in caplog.text
 
 
-def test_examples_are_accepted(feedback_client):
+@pytest.mark.parametrize(
+    ("path", "schema", "status"),
+    [
+        ("/v1/feedback", "FeedbackRequest", 201),
+        ("/v1/feedback/batch", "FeedbackBatchRequest", 200),
+    ],
+)
+def test_examples_are_accepted(feedback_client, path, schema, status):
     """The examples in the description are accepted as they stand."""
-    described = feedback_client.get("/v1/openapi.json").json()
-    examples = described["components"]["schemas"]["FeedbackRequest"]["examples"]
-    assert [feedback_client.post("/v1/feedback", json=each).status_code for each in examples] == [
-        201
-    ] * len(examples)
+    schemas = feedback_client.get("/v1/openapi.json").json()["components"]["schemas"]
+    for example in schemas[schema]["examples"]:
+        assert feedback_client.post(path, json=example).status_code == status
+
+
+def post_batch(client, *feedback):
+    """Send feedback in one request; return the result of each."""
+    answer = client.post("/v1/feedback/batch", json={"feedback": feedback})
+    assert answer.status_code == 200
+    return answer.json()["results"]
+
+
+def test_batch_keeps_each(feedback_client, store):
+    """Of a batch each piece is kept as it is by itself, and answered in its place."""
+    other = CORRECTION | {"category": {"id": "other"}}
+    alone = feedback_client.post("/v1/feedback", json=CORRECTION).json()["feedback_id"]
+    results = post_batch(feedback_client, other, CORRECTION)
+    assert [each["status"] for each in results] == ["recorded", "known"]
+    assert results[1]["id"] == alone
+    assert len(kept(store)) == 2
+    assert [each["status"] for each in post_batch(feedback_client, other, CORRECTION)] == [
+        "known",
+        "known",
+    ]
+
+
+def test_the_same_twice_in_a_batch_is_kept_once(feedback_client, store):
+    """Where a batch says the same many times, one of them is recorded."""
+    results = post_batch(feedback_client, *[CORRECTION] * 20)
+    assert sorted(each["status"] for each in results) == ["known"] * 19 + ["recorded"]
+    assert len(kept(store)) == 1
+
+
+@pytest.mark.parametrize(
+    ("item", "field"),
+    [
+        ({}, "product"),
+        (5, "feedback"),
+        (None, "feedback"),
+        ({"product": PRODUCT}, "feedback"),
+        (CORRECTION | {"product": {"name": "!?"}}, "product.name"),
+        (CORRECTION | {"note": 5}, "note"),
+    ],
+)
+def test_bad_feedback_of_a_batch_fails_alone(feedback_client, store, item, field):
+    """What cannot be used fails with the problem it would be by itself; the rest is kept."""
+    results = post_batch(feedback_client, item, CORRECTION)
+    assert [each["status"] for each in results] == ["failed", "recorded"]
+    problem = results[0]["problem"]
+    assert (problem["type"], problem["status"]) == ("/problems/invalid-input", 422)
+    assert field in {each["field"] for each in problem["errors"]}
+    assert len(kept(store)) == 1
+
+
+@pytest.mark.parametrize("feedback", [[], [CORRECTION] * 101, CORRECTION, None])
+def test_batch_of_a_wrong_size_is_refused(feedback_client, store, feedback):
+    """A batch has at least one piece of feedback, and a hundred at most."""
+    answer = feedback_client.post("/v1/feedback/batch", json={"feedback": feedback})
+    assert answer.status_code == 422
+    assert kept(store) == []
+
+
+def test_batch_that_cannot_be_kept(feedback_client, store, monkeypatch, caplog):
+    """A piece that the store refuses is told as unavailable, and the cause is in the log."""
+    put = store.put
+
+    def refuse(key, data, **condition):
+        if b"other" in data:
+            raise StoreError("the disk is full")
+        return put(key, data, **condition)
+
+    monkeypatch.setattr(store, "put", refuse)
+    results = post_batch(feedback_client, CORRECTION | {"category": {"id": "other"}}, CORRECTION)
+    assert [each["status"] for each in results] == ["failed", "recorded"]
+    assert results[0]["problem"]["type"] == "/problems/unavailable"
+    assert "the disk is full" in caplog.text
+    assert "the disk is full" not in json.dumps(results)
+
+
+def test_a_thousand_at_once_of_which_some_are_retried(feedback_client, store):
+    """A thousand posts at once, a tenth of them retries, are exactly as many objects as said."""
+    said = [CORRECTION | {"note": str(at)} for at in range(900)]
+    sent = said + said[::9]
+    random.Random(7).shuffle(sent)
+    assert len(sent) == 1000
+    with ThreadPoolExecutor(50) as pool:
+        answers = [*pool.map(lambda one: feedback_client.post("/v1/feedback", json=one), sent)]
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses == {201: 900, 200: 100}
+    assert {event["note"] for event in kept(store)} == {str(at) for at in range(900)}
+    assert len(kept(store)) == 900
 
 
 class PutOnly:

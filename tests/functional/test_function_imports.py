@@ -28,6 +28,10 @@ def loaded(module):
             "authorizer.handler",
             [*HEAVY, *OURS, *SERVERS, *AWS, "predict", "feedback", "numpy", "onnxruntime"],
         ),
+        (
+            "retrain.handler",
+            [*HEAVY, *OURS, *SERVERS, "predict", "feedback", "numpy", "onnxruntime"],
+        ),
     ],
 )
 def test_handler_loads_no_more_than_it_needs(module, spared):

@@ -29,6 +29,11 @@ def test_it_is_the_whole_api():
         "/v1/predict/batch",
         "/v1/categories",
         "/v1/model",
+        "/v1/models",
+        "/v1/models/{version}/report",
+        "/v1/training",
         "/v1/feedback",
+        "/v1/feedback/batch",
+        "/v1/feedback/stats",
         "/healthz",
     }

@@ -11,7 +11,17 @@ from aisle import __version__
 from api.problems import KINDS
 from predict.app import create_app
 
-PATHS = ["/v1/predict", "/v1/predict/batch", "/v1/categories", "/v1/model", "/healthz"]
+PATHS = [
+    "/v1/predict",
+    "/v1/predict/batch",
+    "/v1/categories",
+    "/v1/model",
+    "/v1/models",
+    "/v1/models/{version}/report",
+    "/v1/training",
+    "/v1/feedback/stats",
+    "/healthz",
+]
 
 
 @pytest.fixture
@@ -47,6 +57,10 @@ def test_operations_have_names(described):
         "predict_batch",
         "list_categories",
         "describe_model",
+        "list_models",
+        "read_report",
+        "follow_training",
+        "count_feedback",
         "check_health",
     }
     tags = {tag["name"] for tag in described["tags"]}

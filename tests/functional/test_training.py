@@ -83,6 +83,9 @@ def test_stages_alone_give_the_same_bytes(trained, tmp_path):
     run = trainer(store).fit(trainer(store).prepare(snapshot))
     trainer(store).export(run)
     trainer(store).evaluate(run)
+    with pytest.raises(DataError, match="the gate cannot be skipped"):
+        trainer(store).publish(run)
+    trainer(store).gate(run)
     assert list(open_store(str(store)).list("models/")) == []
     trainer(store).publish(run)
     assert files(store) == files(trained[0])

@@ -254,6 +254,15 @@ def test_the_page_is_uploaded(account, deployment):
     assert invalidated["InvalidationBatch"]["Paths"] == {"Quantity": 1, "Items": ["/*"]}
 
 
+def test_the_comparison_is_uploaded_where_there_is_one(account, deployment, outside):
+    """What `aisle compare --report training` wrote stands beside the page."""
+    (outside.root / "training").mkdir()
+    (outside.root / "training" / "comparison.json").write_text("{}")
+    up(deployment())
+    put = {each["Key"]: each["Body"] for each in account.asked("PutObject")}
+    assert put["comparison.json"] == b"{}"
+
+
 def test_without_a_page_the_api_is_deployed(account, deployment, outside):
     """Where there is no static_site, that is said, and config.json is all that is uploaded."""
     for path in sorted((outside.root / "static_site").rglob("*"), reverse=True):

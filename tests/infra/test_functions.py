@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from aisle.retraining import Policy
 from api.settings import PREFIX
 from authorizer.settings import Settings as AuthorizerSettings
 from feedback.settings import Settings as FeedbackSettings
 from infra.deploy.tools import FUNCTIONS
 from predict.settings import Settings as PredictSettings
+from retrain.settings import Settings as RetrainSettings
 from tests.infra.templates import resources
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +20,7 @@ SETTINGS = {
     "PredictFunction": PredictSettings,
     "FeedbackFunction": FeedbackSettings,
     "AuthorizerFunction": AuthorizerSettings,
+    "RetrainFunction": RetrainSettings,
 }
 STORE = "s3://aisle-data-123456789012-eu-west-1"
 
@@ -85,6 +88,32 @@ def test_function_is_deployed_bit_by_bit(root, functions, name):
     assert group["AlarmConfiguration"]["Alarms"] == [{"Name": "<ApiFailing>"}]
     assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+
+
+def test_retraining_is_told_of_feedback_and_of_time(root, resolved):
+    """New feedback is waited for and taken together, and without any there is a look a day."""
+    stack = resolved["infra/storage.yaml"]["Resources"]
+    queue = stack["FeedbackQueue"]["Properties"]
+    ((_, mapping),) = resources(root, "AWS::Lambda::EventSourceMapping").items()
+    mapping = mapping["Properties"]
+    assert mapping["EventSourceArn"].endswith(f":{queue['QueueName']}")
+    assert mapping["FunctionName"] == "<RetrainFunctionAliaslive>"
+    assert mapping["MaximumBatchingWindowInSeconds"] == 60
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    function = root["Resources"]["RetrainFunction"]
+    assert function["DependsOn"] == "Storage"
+    timeout = function["Properties"]["Timeout"]
+    assert queue["VisibilityTimeout"] >= 6 * timeout
+    ((_, rule),) = resources(root, "AWS::Events::Rule").items()
+    (target,) = rule["Properties"]["Targets"]
+    assert rule["Properties"]["ScheduleExpression"] == "rate(1 day)"
+    assert target["Arn"] == "<RetrainFunctionAliaslive>"
+
+
+def test_retraining_is_due_as_the_code_has_it(functions):
+    """Without parameters it is due when it is due on a laptop."""
+    read = RetrainSettings.read(environment(functions["RetrainFunction"]))
+    assert read.policy() == Policy()
 
 
 def test_the_gateway_asks_the_alias(root):

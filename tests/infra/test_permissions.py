@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from aisle import keys
 from tests.infra.templates import resources
 
 DATA = "arn:aws:s3:::aisle-data-123456789012-eu-west-1"
@@ -16,7 +17,6 @@ WILDCARDS = {
     ("PredictRole", "ReadModels", f"{DATA}/models/*"): "versions have no names beforehand",
     ("FeedbackRole", "AddFeedback", f"{DATA}/feedback/*"): "each event has a key of its own",
     ("RetrainRole", "ReadWhatItCounts", f"{DATA}/feedback/*"): "as above",
-    ("RetrainRole", "ReadWhatItCounts", f"{DATA}/models/*"): "the champion, whichever it is",
     ("RetrainRole", "SubmitTheJob", f"{BATCH}:job-definition/aisle-training:*"): "its revisions",
     ("JobRole", "UseTheStore", f"{DATA}/*"): "training has the store",
     ("JobRole", "ButNoKeys", "s3:*"): "a refusal",
@@ -71,14 +71,25 @@ def allowed(role):
 @pytest.mark.parametrize(
     ("role", "may"),
     [
-        ("PredictRole", {("s3:GetObject", f"{DATA}/models/*")}),
+        ("PredictRole", {("s3:GetObject", f"{DATA}/models/*"), ("s3:ListBucket", DATA)}),
         ("FeedbackRole", {("s3:PutObject", f"{DATA}/feedback/*")}),
         ("AuthorizerRole", {("s3:GetObject", f"{DATA}/keys/keys.json")}),
         (
             "RetrainRole",
             {
                 ("s3:GetObject", f"{DATA}/feedback/*"),
-                ("s3:GetObject", f"{DATA}/models/*"),
+                *(
+                    ("s3:GetObject", f"{DATA}/{key}")
+                    for key in (
+                        keys.current_model(),
+                        keys.feedback_state(),
+                        keys.processed_feedback(),
+                        keys.training_lock(),
+                        keys.training_status(),
+                    )
+                ),
+                ("s3:PutObject", f"{DATA}/{keys.feedback_state()}"),
+                ("s3:PutObject", f"{DATA}/{keys.training_lock()}"),
                 ("s3:ListBucket", DATA),
                 ("batch:SubmitJob", f"{BATCH}:job-queue/aisle-training"),
                 ("batch:SubmitJob", f"{BATCH}:job-definition/aisle-training"),
@@ -102,6 +113,19 @@ def allowed(role):
 def test_a_role_may_do_its_work_and_no_more(roles, role, may):
     """What a role may do is what its part of the work needs."""
     assert allowed(roles[role]) == may
+
+
+@pytest.mark.parametrize(
+    ("role", "condition"),
+    [
+        ("PredictRole", {"StringEquals": {"s3:prefix": keys.audit_prefix()}}),
+        ("RetrainRole", {"StringLike": {"s3:prefix": f"{keys.feedback_prefix()}*"}}),
+    ],
+)
+def test_a_role_lists_only_what_it_reads(roles, role, condition):
+    """Who may list the bucket, but for training, may list one part of it."""
+    (found,) = [each for each in statements(roles[role]) if each["Action"] == "s3:ListBucket"]
+    assert found["Condition"] == condition
 
 
 def test_training_may_not_see_keys(roles):
@@ -143,6 +167,7 @@ def test_no_function_has_a_role_of_sams(root):
         "PredictFunction": "<PredictRole.Arn>",
         "FeedbackFunction": "<FeedbackRole.Arn>",
         "AuthorizerFunction": "<AuthorizerRole.Arn>",
+        "RetrainFunction": "<RetrainRole.Arn>",
     }
 
 

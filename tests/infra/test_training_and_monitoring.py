@@ -50,7 +50,11 @@ def test_the_job_runs_as_its_image_is_tried(training):
 
 
 def test_retraining_submits_what_there_is(root, training):
-    """Queue and definition are called as the role of whoever submits them says."""
+    """Queue and definition are called as function and role of whoever submits them say."""
+    given = root["Resources"]["RetrainFunction"]["Properties"]["Environment"]["Variables"]
+    assert given["AISLE_JOB_QUEUE"] == training["Queue"]["Properties"]["JobQueueName"]
+    assert given["AISLE_JOB_DEFINITION"] == training["Job"]["Properties"]["JobDefinitionName"]
+    assert training["Job"]["Properties"]["ContainerProperties"]["Command"] == ["retrain"]
     may = json.dumps(root["Resources"]["RetrainRole"])
     for kind, name in (("Queue", "JobQueueName"), ("Job", "JobDefinitionName")):
         assert f"/{training[kind]['Properties'][name]}" in may
@@ -62,6 +66,7 @@ ALARMS = {
     "Throttled": ("AWS/Lambda", "Throttles"),
     "ModelRefused": ("Aisle", "ModelRefused"),
     "FeedbackUndelivered": ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+    "RetrainFailing": ("AWS/Lambda", "Errors"),
     "TrainingFailed": ("AWS/Events", "TriggeredRules"),
 }
 

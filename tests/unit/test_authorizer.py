@@ -32,25 +32,26 @@ def test_header_in_any_case(header):
     assert ask(*make("predict"), header=header)["principalId"] == "shop"
 
 
+PREDICT = [
+    "POST/v1/predict",
+    "POST/v1/predict/batch",
+    "GET/v1/categories",
+    "GET/v1/model",
+    "GET/v1/models",
+    "GET/v1/models/*/report",
+    "GET/v1/training",
+    "GET/v1/feedback/stats",
+]
+FEEDBACK = ["POST/v1/feedback", "POST/v1/feedback/batch"]
+
+
 @pytest.mark.parametrize("arn", [ARN, f"{API}/prod/GET/v1/model", f"{API}/prod/POST/"])
 @pytest.mark.parametrize(
     ("scopes", "opened"),
     [
-        (
-            ["predict"],
-            ["POST/v1/predict", "POST/v1/predict/batch", "GET/v1/categories", "GET/v1/model"],
-        ),
-        (["feedback"], ["POST/v1/feedback"]),
-        (
-            ["predict", "feedback"],
-            [
-                "POST/v1/feedback",
-                "POST/v1/predict",
-                "POST/v1/predict/batch",
-                "GET/v1/categories",
-                "GET/v1/model",
-            ],
-        ),
+        (["predict"], PREDICT),
+        (["feedback"], FEEDBACK),
+        (["predict", "feedback"], PREDICT + FEEDBACK),
     ],
 )
 def test_policy_covers_the_scopes_and_no_more(scopes, opened, arn):

@@ -15,7 +15,8 @@ def test_default_parameters_keep_the_promises():
     assert 0 < found.prepare.validation_share < 0.5
     assert set(found.fit.min_products) <= {1, 2, 3, 4, 5}
     assert found.answer.precision >= 0.95
-    assert 0 <= found.publish.tolerance <= 0.01
+    assert 0 <= found.gate.accuracy_tolerance <= 0.01
+    assert 0 <= found.gate.macro_f1_tolerance <= 0.01
 
 
 def test_another_file_gives_other_parameters(tmp_path):

@@ -2,8 +2,8 @@ import hashlib
 
 import pytest
 
+from aisle.identity import prediction_id
 from aisle.product import Product
-from predict.identity import prediction_id
 
 
 def test_id_is_as_documented():

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from aisle import bundle, keys, registry
+from aisle import audit, bundle, keys, registry
+from aisle.audit import Occasion
 from aisle.classifier import Classifier
 from aisle.errors import PreconditionFailedError, PublicationRefusedError
 from aisle.product import Product, path_from_names
@@ -21,15 +22,19 @@ from training import parameters
 from training.evaluate import evaluate
 from training.export import export
 from training.fit import Choice, Trained
-from training.parameters import Publish
-from training.prepare import Prepared
+from training.gate import Evidence, judge
+from training.prepare import Example, Prepared
 from training.publish import publish
 from training.terms import Vocabulary, feature_spec
 
 WORDS = ["kettle", "lamp", "sock", "spade"]
 PATHS = [path_from_names([word.title() + "s"]) for word in WORDS]
 PERFECT, GOOD, POOR, USELESS = (0, 1, 2, 3), (0, 1, 2, 2), (0, 1, 1, 1), (0, 0, 0, 0)
-GATE = Publish(tolerance=0.005)
+GATE = parameters.load().gate
+LENIENT = dataclasses.replace(
+    GATE, accuracy_limit=0.34, accuracy_tolerance=0.34, macro_f1_limit=0.34, log_loss_limit=3
+)
+OCCASION = Occasion("somebody", "a test")
 
 
 def labelled(word, at):
@@ -38,6 +43,7 @@ def labelled(word, at):
 
 
 TEST = [labelled(word, at) for at, word in enumerate(WORDS)]
+EVIDENCE = Evidence([Example(row.product, row.path, row.product.name) for row in TEST])
 
 
 def make(answers, test="one test"):
@@ -64,8 +70,13 @@ def make(answers, test="one test"):
         choice=Choice(1.0, 1, (1.0,), (0.9,), None, None, ()),
     )
     prepared = Prepared("p", "s", "s" * 64, test, (), (), ())
-    made = export(trained, prepared, parameters.load())
-    return made, evaluate(Classifier(made), TEST)
+    return export(trained, prepared, parameters.load())
+
+
+def put_through(store, made, evidence=EVIDENCE, gate=GATE):
+    """Put a bundle through the gate, and publish it if it passes."""
+    judgement = judge(store, made, evidence, gate)
+    return publish(store, made, judgement, {"report.json": b"{}"}, OCCASION)
 
 
 @pytest.fixture
@@ -79,8 +90,7 @@ def publish_answers(store):
     """Give the function that puts a bundle of some answers through the gate."""
 
     def run(answers, test="one test", gate=GATE, into=store):
-        made, metrics = make(answers, test)
-        return publish(into, made, metrics, TEST, gate)
+        return put_through(into, make(answers, test), gate=gate)
 
     return run
 
@@ -100,7 +110,7 @@ def serving(store):
 )
 def test_bundles_of_this_file_are_as_good_as_they_say(answers, accuracy):
     """The bundles that the other tests publish have the accuracies that they rely on."""
-    assert make(answers)[1]["leaf"]["accuracy"] == accuracy
+    assert evaluate(Classifier(make(answers)), TEST)["leaf"]["accuracy"] == accuracy
 
 
 def test_first_publication(publish_answers, store):
@@ -113,37 +123,58 @@ def test_first_publication(publish_answers, store):
 
 
 def test_no_better_than_the_commonest_category(publish_answers, store):
-    """A model that is no better than one constant answer is refused, and nothing is written."""
+    """A model that is no better than one constant answer is refused: no pointer is written."""
     with pytest.raises(PublicationRefusedError, match=r"0\.2500 on the frozen test is no better"):
         publish_answers(USELESS)
-    assert content(store) == {}
+    assert registry.read_pointer(store) is None
+
+
+def test_refused_model_is_kept_with_its_report(publish_answers, store):
+    """What was refused can be looked at: the bundle, its report, and the record of the refusal."""
+    champion = publish_answers(PERFECT).version
+    with pytest.raises(PublicationRefusedError):
+        publish_answers(GOOD)
+    version = make(GOOD).manifest.model_version
+    assert registry.fetch_bundle(store, version).manifest.model_version == version
+    assert store.exists(keys.report_file(version, "report.json"))
+    found = [(one.event, one.version, one.previous) for one in audit.history(store)]
+    assert found == [("promoted", champion, None), ("refused", version, champion)]
 
 
 def test_no_test_product(store):
     """A model that was tested on nothing is refused."""
-    made, _ = make(PERFECT)
     with pytest.raises(PublicationRefusedError, match="no product is left to test"):
-        publish(store, made, evaluate(Classifier(made), []), [], GATE)
+        put_through(store, make(PERFECT), Evidence([]))
+    assert registry.read_pointer(store) is None
+
+
+def test_judgement_of_another_model(store):
+    """What the gate said of one model lets no other through."""
+    judgement = judge(store, make(PERFECT), EVIDENCE, GATE)
+    with pytest.raises(PublicationRefusedError, match="the gate judged"):
+        publish(store, make(POOR), judgement, {}, OCCASION)
     assert content(store) == {}
 
 
 def test_worse_than_the_champion(publish_answers, store):
-    """A model worse than the champion on the same test is refused; the store stays as it was."""
+    """A model worse than the champion on the same test is refused; the pointer stays."""
     champion = publish_answers(PERFECT).version
-    before = content(store)
+    before = store.get(keys.current_model())
     with pytest.raises(PublicationRefusedError, match=f"worse than champion {champion}'s 1.0000"):
         publish_answers(GOOD)
-    assert content(store) == before
+    assert store.get(keys.current_model()) == before
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "log_loss"])
 def test_each_figure_is_compared(publish_answers, store, metric):
     """One figure that is worse than the champion's is enough for a refusal."""
-    publish_answers(GOOD)
-    made, metrics = make(PERFECT)
-    metrics["leaf"][metric] = 0.3
-    with pytest.raises(PublicationRefusedError, match=f"its {metric} 0.3000"):
-        publish(store, made, metrics, TEST, GATE)
+    publish_answers(PERFECT)
+    lenient = dataclasses.asdict(LENIENT) | {
+        f"{metric}_limit": dataclasses.asdict(GATE)[f"{metric}_limit"]
+    }
+    with pytest.raises(PublicationRefusedError, match=f"its {metric} ") as refused:
+        publish_answers(GOOD, gate=parameters.Gate(**lenient))
+    assert str(refused.value).count("than champion") == 1
 
 
 def test_better_than_the_champion(publish_answers, store):
@@ -158,7 +189,7 @@ def test_better_than_the_champion(publish_answers, store):
 def test_worse_within_the_tolerance(publish_answers, store):
     """A model that is worse by no more than the tolerance may replace the champion."""
     publish_answers(PERFECT)
-    publish_answers(GOOD, gate=Publish(tolerance=0.34))
+    publish_answers(GOOD, gate=LENIENT)
     assert serving(store) == 0.75
 
 
@@ -172,7 +203,7 @@ def test_champion_of_another_test_is_no_measure(publish_answers, store):
 
 def test_packaged_model_is_no_champion(publish_answers, store, tmp_path, monkeypatch):
     """The packaged model is no measure, even if it were perfect on the very same test."""
-    bundle.write(tmp_path / "packaged", make(PERFECT)[0])
+    bundle.write(tmp_path / "packaged", make(PERFECT))
     monkeypatch.setattr(bundle, "PACKAGED", tmp_path / "packaged")
     assert serving(store) == 1
     assert publish_answers(POOR).champion is None

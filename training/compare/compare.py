@@ -16,6 +16,7 @@ from training.runs import to_json
 
 FIGURES = "compare.json"
 REPORT = "RESULTS.md"
+BRIEF = "comparison.json"
 PICTURES = "results"
 
 
@@ -53,7 +54,10 @@ def compare(plan: Plan, store: Store, options: Options) -> tuple[dict[str, Any],
 
 
 def write(summary: dict[str, Any], store: Store, data_id: str, folder: Path | None) -> None:
-    """Write figures, report and pictures to the store, and the last two to a folder."""
+    """Write figures, report and pictures to the store, and to a folder what people see of them.
+
+    That is the report, its pictures, and the figures that the demo page shows.
+    """
     pictures = plots.draw(summary)
     text = report.markdown(summary, pictures).encode()
     store.put(keys.comparison_report(data_id, FIGURES), to_json(summary))
@@ -64,6 +68,7 @@ def write(summary: dict[str, Any], store: Store, data_id: str, folder: Path | No
     if folder is not None:
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
         (folder / REPORT).write_bytes(text)
+        (folder / BRIEF).write_bytes(to_json(report.brief(summary)))
         for picture in pictures:
             (folder / PICTURES / picture.name).write_bytes(picture.png)
         say(f"Written: {folder / REPORT}")

@@ -38,6 +38,29 @@ def markdown(summary: dict[str, Any], pictures: Sequence[Picture]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def brief(summary: dict[str, Any]) -> dict[str, Any]:
+    """Return what the demo page shows of a summary: the candidates' figures, no curves."""
+    shown = ("name", "title", "accuracy", "macro_f1", "calibration_error")
+    costs = ("p50_ms", "size_bytes")
+    return {
+        "shipped": SHIPPED,
+        "about": {key: summary["about"][key] for key in ("command", "date", "machine")},
+        "data": {key: summary["data"][key] for key in ("products", "sha256")},
+        "folds": len(summary["folds"]),
+        "tables": [
+            {key: table[key] for key in ("min_products", "inputs", "classes")}
+            | {
+                "candidates": [
+                    {key: one[key] for key in shown}
+                    | {"costs": {key: one["costs"][key] for key in costs}}
+                    for one in table["candidates"]
+                ]
+            }
+            for table in summary["tables"]
+        ],
+    }
+
+
 def _head(summary: dict[str, Any]) -> Iterator[str]:
     data, about = summary["data"], summary["about"]
     libraries = ", ".join(f"{name} {found}" for name, found in about["libraries"].items())

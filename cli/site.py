@@ -1,0 +1,50 @@
+"""The demo page beside the API: the files of `static_site/`, as CloudFront has them."""
+
+from mimetypes import guess_type
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.responses import FileResponse
+
+_ROOT: Final = Path(__file__).parents[1]
+FOLDER: Final = _ROOT / "static_site"
+COMPARISON: Final = _ROOT / "training" / "comparison.json"
+"""What `aisle compare --report training` measured; the page shows it where it is."""
+_HOME: Final = "index.html"
+# The same as CloudFront sends (infra/site.yaml), but for the API, which is on the same origin here.
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+def add_site(api: FastAPI, folder: Path = FOLDER, comparison: Path = COMPARISON) -> None:
+    """Add the page's files to an application.
+
+    Each is a route of its own, so every other address stays the API's, with its problems.
+    """
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    for path in files:
+        name = path.relative_to(folder).as_posix()
+        _add(api, f"/{name}", path)
+        if name == _HOME:
+            _add(api, "/", path)
+    if comparison.is_file():
+        _add(api, f"/{comparison.name}", comparison)
+
+
+def _add(api: FastAPI, url: str, path: Path) -> None:
+    kind = guess_type(path.name)[0]
+
+    def file() -> FileResponse:
+        return FileResponse(path, media_type=kind, headers=HEADERS)
+
+    api.add_api_route(url, file, methods=["GET", "HEAD"], include_in_schema=False, name=url)

@@ -1,0 +1,76 @@
+"""What became of each model, who decided it, and why: records that are written once."""
+
+import getpass
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from aisle import keys
+from aisle.store import Store
+
+Event = Literal["promoted", "refused", "rolled back"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A model was made to serve, or refused. `at` is ISO 8601, UTC, `previous` what served then.
+
+    Where `previous` is None, it was the packaged model.
+    """
+
+    at: str
+    event: Event
+    version: str
+    previous: str | None
+    who: str
+    why: str
+    run: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Who decides, why, and in which training run, if it is one."""
+
+    who: str
+    why: str
+    run: str | None = None
+
+
+def write(
+    store: Store, event: Event, version: str, occasion: Occasion, *, previous: str | None
+) -> str:
+    """Write a record and return its key; the same of the same run is there once.
+
+    So is a promotion that was recorded last, and never came true: whoever made it was killed.
+    """
+    records = list(_all(store))
+    for key, known in records:
+        same = (known.event, known.version, known.previous) == (event, version, previous)
+        mine = occasion.run is not None and known.run == occasion.run
+        if same and (mine or (event == "promoted" and key == records[-1][0])):
+            return key
+    now = datetime.now(UTC)
+    record = Record(now.isoformat(), event, version, previous, **asdict(occasion))
+    key = keys.audit_record(now, version)
+    store.put(key, json.dumps(asdict(record), indent=2).encode() + b"\n", if_absent=True)
+    return key
+
+
+def history(store: Store) -> list[Record]:
+    """Return all records, the oldest first."""
+    return [record for _, record in _all(store)]
+
+
+def user() -> str:
+    """Return who is at work here, as far as the system knows."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user need not have a name
+        return "unknown"
+
+
+def _all(store: Store) -> Iterator[tuple[str, Record]]:
+    for key in store.list(keys.audit_prefix()):
+        yield key, Record(**json.loads(store.get(key).data))

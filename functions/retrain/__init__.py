@@ -1,0 +1,1 @@
+"""The retrain function: new feedback in, perhaps a training job out."""

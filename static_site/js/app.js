@@ -1,0 +1,108 @@
+// The page: which view is shown, which colours, and what holds for all of them.
+
+import { configure, address, events, setKey } from "./api.js";
+import { h, icon, put, toast } from "./dom.js";
+import { live, look, state } from "./live.js";
+
+const VIEWS = {
+  try: () => import("./try.js"),
+  catalogue: () => import("./catalogue.js"),
+  model: () => import("./model.js"),
+  developers: () => import("./developers.js"),
+};
+
+const main = document.getElementById("main");
+const banner = document.getElementById("banner");
+let showing = new AbortController();
+let first = true;
+
+async function route() {
+  const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+  const name = Object.hasOwn(VIEWS, path) ? path : "try";
+  showing.abort();
+  showing = new AbortController();
+  const { signal } = showing;
+  for (const link of document.querySelectorAll("[data-view]")) {
+    if (link.dataset.view === name) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  let module;
+  try {
+    module = await VIEWS[name]();
+  } catch {
+    put(main, h("p", { class: "note bad" }, "This part of the page could not be loaded. Check the connection, then ", h("a", { href: "" }, "load the page again"), "."));
+    return;
+  }
+  if (signal.aborted) return;
+  document.title = `${module.title} · Aisle`;
+  put(main, module.view(new URLSearchParams(query ?? ""), signal));
+  if (!first) {
+    scrollTo(0, 0);
+    main.focus({ preventScroll: true });
+  }
+  first = false;
+}
+
+const THEMES = ["auto", "light", "dark"];
+const THEME_NAMES = { auto: "as the system has them", light: "light", dark: "dark" };
+const theme = document.getElementById("theme");
+
+function showTheme() {
+  const now = document.documentElement.dataset.theme ?? "auto";
+  put(theme, icon(now));
+  theme.setAttribute("aria-label", `Colours: ${THEME_NAMES[now]}`);
+  theme.title = `Colours: ${THEME_NAMES[now]}`;
+}
+
+theme.addEventListener("click", () => {
+  const now = document.documentElement.dataset.theme ?? "auto";
+  const next = THEMES[(THEMES.indexOf(now) + 1) % THEMES.length];
+  if (next === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = next;
+  try {
+    localStorage.setItem("aisle-theme", next);
+  } catch {
+    // Then it holds until the page is left.
+  }
+  showTheme();
+});
+
+events.addEventListener("offline", () => put(banner, h("p", { class: "note warn" }, "No connection to the API. What you typed stays here; it goes on when the connection is back.")));
+events.addEventListener("online", () => put(banner));
+addEventListener("online", () => look());
+addEventListener("offline", () => events.dispatchEvent(new Event("offline")));
+
+// One who asks for a key asks again for each request: one form is enough.
+events.addEventListener("key", ({ detail }) => {
+  if (banner.querySelector("form")) {
+    const problem = banner.querySelector("[data-problem]");
+    if (detail) problem.textContent = detail;
+    return;
+  }
+  const input = h("input", { type: "password", id: "key", autocomplete: "off", required: true, placeholder: "aisle_…" });
+  const form = h("form", { class: "card tight", onsubmit: (event) => { event.preventDefault(); setKey(input.value); put(banner); route(); look(); } },
+    h("label", { for: "key" }, "This API asks for a key"),
+    h("p", { class: "soft small" }, "Make one with ", h("code", null, "aisle keys create --client me"), ". It stays in this tab, and goes to this API only."),
+    h("p", { class: "small", "data-problem": "" }, detail),
+    h("div", { class: "row" }, h("div", { class: "field grow" }, input), h("button", { class: "button main" }, "Use it")));
+  put(banner, form);
+});
+
+events.addEventListener("model", ({ detail }) => {
+  if (!detail.first) toast(`A new model serves: ${detail.version}.`, { label: "Look at it", run: () => { location.hash = "#/model"; } });
+});
+live.addEventListener("change", () => {
+  document.getElementById("serving").textContent = state.version ? `Model ${state.version} serves` : "";
+});
+
+// The address after the # is the view's: going there would leave it.
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  main.focus();
+});
+addEventListener("hashchange", route);
+showTheme();
+await configure();
+for (const link of document.querySelectorAll("[data-api]")) link.href = address(link.dataset.api);
+await route();
+look();

@@ -1,0 +1,88 @@
+// What goes on behind the page: which model serves, how far the next one is.
+
+import { ask, askIfThere, events, noticeModel } from "./api.js";
+import { h } from "./dom.js";
+import { duration, plural } from "./format.js";
+
+const CALM = 60_000;
+const EAGER = 5_000;
+
+/** "change" is sent when anything below is new. */
+export const live = new EventTarget();
+export const state = { stats: null, training: null, version: "" };
+
+let eagerUntil = 0;
+let timer = 0;
+
+events.addEventListener("model", ({ detail }) => {
+  state.version = detail.version;
+  live.dispatchEvent(new Event("change"));
+});
+
+/** Look often for a while: something was said that may start a training. */
+export function lookOften(minutes = 20) {
+  eagerUntil = Date.now() + minutes * 60_000;
+  return look();
+}
+
+const running = () => state.training?.state === "running";
+
+/** Ask for the model that serves, the feedback that is counted and the training that runs. */
+export async function look() {
+  clearTimeout(timer);
+  try {
+    const [model, stats, training] = await Promise.all([ask("GET", "v1/model"), askIfThere("v1/feedback/stats"), askIfThere("v1/training")]);
+    state.stats = stats;
+    state.training = training;
+    noticeModel(model.version);
+    live.dispatchEvent(new Event("change"));
+  } catch {
+    // The banner tells of a lost connection; the next look comes anyway.
+  }
+  clearTimeout(timer);
+  timer = setTimeout(soon, Date.now() < eagerUntil || running() ? EAGER : CALM);
+}
+
+function soon() {
+  if (document.visibilityState === "visible") look();
+  else document.addEventListener("visibilitychange", look, { once: true });
+}
+
+/** How far it is to the next training, or how far the running one is; null where nobody knows. */
+export function progress() {
+  const { stats, training } = state;
+  if (running()) {
+    return h("div", { class: "tight" },
+      h("p", null, h("strong", null, "A new model is being trained. "), training.stage ? `Now: ${training.stage}.` : ""),
+      h("progress", { max: "1", value: training.progress ?? 0, "aria-label": "Training" }),
+      stages(training.stages));
+  }
+  if (!stats?.needed) return null;
+  const { new: counted = 0, needed = 0, due, held } = stats;
+  const left = Math.max(0, needed - counted);
+  return h("div", { class: "tight" },
+    h("p", null, due || !left
+      ? "There are enough corrections: a training is due."
+      : `${plural(left, "more correction")} until the next training (${counted} of ${needed}).`),
+    h("progress", { max: String(Math.max(1, needed)), value: Math.min(counted, needed), "aria-label": "Corrections until the next training" }),
+    held ? h("p", { class: "soft small" }, `${plural(held, "correction")} waiting for a person's review.`) : null,
+    outcome(training));
+}
+
+function outcome(training) {
+  const said = {
+    published: "The last training published a new model.",
+    refused: "The last training's model was not better, so it was refused.",
+    failed: "The last training failed; the model that serves goes on.",
+  }[training?.state];
+  return said ? h("p", { class: "soft small any" }, said, training.message ? ` ${training.message}` : "") : null;
+}
+
+export function stages(list) {
+  if (!list?.length) return null;
+  return h("ol", { class: "stages" }, list.map((stage) =>
+    h("li", { class: stage.state },
+      stage.name,
+      h("span", { class: "vh" }, ` (${stage.state})`),
+      Number.isFinite(stage.seconds) ? h("span", { class: "num small" }, duration(stage.seconds)) : null)));
+}

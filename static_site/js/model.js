@@ -1,0 +1,213 @@
+// The model: what it is, how good it is, and how it came to serve.
+
+import { ApiError, ask, askIfThere, events } from "./api.js";
+import { chart, table } from "./charts.js";
+import { debounce, field, h, put } from "./dom.js";
+import { bones } from "./result.js";
+import { decimal, exact, moment, percent, plural, whole } from "./format.js";
+import { live, progress } from "./live.js";
+
+const ENOUGH = 50;
+const AT_ONCE = 12;
+const CHECKED = { true: "good", false: "bad" };
+const as = (text) => text ?? "–";
+const named = (path) => [path.at(-1), path.length > 1 ? h("span", { class: "path soft small" }, path.slice(0, -1).join(" › ")) : ""];
+
+export const title = "The model";
+
+export function view(_parameters, signal) {
+  const body = h("div", { class: "stack" });
+  const load = () => show(body, signal);
+  events.addEventListener("model", ({ detail }) => { if (!detail.first) load(); }, { signal });
+  load();
+  return h("div", null,
+    h("div", { class: "lead" },
+      h("h1", null, "The model"),
+      h("p", null, "What serves now, what was measured on products that it has never seen, and which models were let in and which were not.")),
+    body);
+}
+
+async function show(body, signal) {
+  put(body, h("div", { class: "card" }, bones()));
+  try {
+    const model = await ask("GET", "v1/model", { signal });
+    const [report, models, peers] = await Promise.all([
+      askIfThere(`v1/models/${encodeURIComponent(model.version)}/report`, { signal }).catch(unlessAborted(signal)),
+      askIfThere("v1/models", { signal }).catch(unlessAborted(signal)),
+      comparison(signal),
+    ]);
+    if (signal.aborted) return;
+    put(body, tiles(model), learning(signal), figures(model), pictures({ ...model.metrics, ...report?.metrics, ...report }), competition(peers), history(models), categories(report?.categories ?? report?.metrics?.categories), facts(model));
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof ApiError)) throw error;
+    put(body, h("section", { class: "card tight", role: "alert" }, h("h2", null, "The model cannot be shown"), h("p", null, error.message),
+      h("div", null, h("button", { type: "button", class: "button", onclick: () => show(body, signal) }, "Try again"))));
+  }
+}
+
+const unlessAborted = (signal) => (error) => {
+  if (signal.aborted) throw error;
+  return null;
+};
+
+/** The figures of `aisle compare`, where they were put beside the page. */
+async function comparison(signal) {
+  try {
+    const response = await fetch("comparison.json", { signal });
+    return response.ok ? await response.json() : null;
+  } catch (error) {
+    return unlessAborted(signal)(error);
+  }
+}
+
+const tested = (model) => model.metrics.test ?? model.metrics;
+
+function tiles(model) {
+  const test = tested(model);
+  const products = model.dataset.products ?? {};
+  const list = [
+    [model.version, "version", true],
+    [whole(model.labels), `categories it can predict, ${plural(model.levels, "level")} deep`],
+    [whole((products.train ?? 0) + (products.validation ?? 0)), "products it learned from"],
+    test.levels?.length ? [exact(test.levels[0].accuracy), "right at the first level"] : null,
+    test.leaf ? [exact(test.leaf.accuracy), "right in the last category"] : null,
+    Number.isFinite(test.calibration_error) ? [exact(test.calibration_error), "average gap between confidence and truth"] : null,
+  ];
+  return h("dl", { class: "tiles" }, list.filter(Boolean).map(([value, name, text]) =>
+    h("div", { class: "tile" }, h("dt", null, name), h("dd", { class: text ? "any" : "num" }, value))));
+}
+
+function learning(signal) {
+  const place = h("section", { class: "card", hidden: true, "aria-label": "Learning" });
+  const draw = () => {
+    const found = progress();
+    place.hidden = !found;
+    if (found) put(place, h("div", { class: "tight" }, h("h2", null, "What it learns next"), found));
+  };
+  live.addEventListener("change", draw, { signal });
+  draw();
+  return place;
+}
+
+function figures(model) {
+  const test = tested(model);
+  if (!test.levels?.length) return null;
+  const rows = test.levels.filter((each) => each.rows >= ENOUGH);
+  const rest = test.levels.length - rows.length;
+  return h("section", { class: "card stack" },
+    h("div", { class: "tight" }, h("h2", null, "How often it is right"),
+      h("p", { class: "soft" }, `On ${plural(test.rows, "product")} of the frozen test, set aside before the first training and never learned from.`)),
+    h("ol", { class: "others" }, rows.map((level) =>
+      h("li", null, h("span", null, `Level ${level.level}`, h("span", { class: "path" }, `${plural(level.labels, "category", "categories")}, ${plural(level.rows, "product")}, macro-F1 ${decimal(level.macro_f1)}`)),
+        h("span", { class: "num" }, exact(level.accuracy)),
+        h("span", { class: "meter", "aria-hidden": "true" }, h("i", { vars: { share: level.accuracy } }))))),
+    rest > 0 && h("p", { class: "soft small" }, `${plural(rest, "deeper level")} with fewer than ${ENOUGH} products each ${rest === 1 ? "is" : "are"} left out here.`));
+}
+
+function pictures({ reliability, coverage }) {
+  const found = [];
+  if (reliability?.length) {
+    found.push(chart({
+      title: "Does the confidence mean what it says?", about: "How often it was right, by how sure it was. On the dotted line, 80% sure is right 80 times in 100.",
+      points: reliability, x: ["how sure it was", "confidence"], y: ["right", "accuracy"], ideal: true,
+      columns: [["Confidence", "confidence"], ["Right", "accuracy"], ["Products", "products", whole]],
+    }));
+  }
+  if (coverage?.length) {
+    found.push(chart({
+      title: "How much can go through without a person?", about: "How often it was right among the products it was surest of, by how many those are.",
+      points: coverage, x: ["share of the products", "coverage"], y: ["right", "precision"],
+      columns: [["Products", "coverage"], ["Right", "precision"], ["Sure from", "threshold"]],
+    }));
+  }
+  return found.length ? h("div", { class: "cols even" }, found) : null;
+}
+
+function competition(peers) {
+  const one = peers?.tables?.find((each) => each.candidates?.length);
+  if (!one) return null;
+  const money = (bytes) => (Number.isFinite(bytes) ? `${(bytes / 1e6).toFixed(1)} MB` : "–");
+  return h("section", { class: "card stack" },
+    h("div", { class: "tight" }, h("h2", null, "Beside what one would pick instead"),
+      h("p", { class: "soft" }, `The same products, folds and labels for all: ${plural(peers.data?.products ?? 0, "product")}, ${plural(one.classes, "class", "classes")}.${peers.about?.date ? ` Measured on ${peers.about.date}, ${peers.about.machine}.` : ""}`)),
+    table([["", "title", as], ["Accuracy", "accuracy"], ["Macro-F1", "macro_f1", decimal], ["Calibration error", "calibration_error"], ["One product", (row) => row.costs?.p50_ms, (ms) => (Number.isFinite(ms) ? `${ms.toFixed(2)} ms` : "–")], ["Size", (row) => row.costs?.size_bytes, money]],
+      one.candidates, { caption: "Aisle and its peers", mark: (row) => row.name === peers.shipped }));
+}
+
+function categories(list) {
+  if (!list?.length) return null;
+  const place = h("div", { class: "stack" });
+  const input = h("input", { type: "search", autocomplete: "off" });
+  const draw = () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const found = list.filter((each) => words.every((word) => each.path.join(" ").toLowerCase().includes(word)));
+    put(place,
+      h("p", { class: "soft small", role: "status" }, found.length > AT_ONCE ? `The first ${AT_ONCE} of ${whole(found.length)}` : `${whole(found.length)} found`),
+      found.length ? table([["Category", (row) => row.path, named], ["In the test", "products", whole], ["Precision", "precision"], ["Found", "recall"], ["F1", "f1", decimal]], found.slice(0, AT_ONCE), { caption: "Quality by category" }) : null);
+  };
+  input.addEventListener("input", debounce(draw, 100));
+  draw();
+  return h("section", { class: "card stack" }, h("h2", null, "Category by category"), field("Search", input, "Any words of the path"), place);
+}
+
+function history(models) {
+  const records = models?.history ?? [];
+  if (!models) return null;
+  const tags = { promoted: "good", refused: "bad", "rolled back": "warn" };
+  return h("section", { class: "card stack" },
+    h("h2", null, "Promotions and refusals"),
+    records.length
+      ? h("ol", { class: "events" }, records.map((each) => h("li", null,
+        h("div", { class: "row" }, h("span", { class: `tag ${tags[each.event] ?? ""}` }, each.event), h("strong", { class: "any" }, each.version), h("span", { class: "soft small" }, [moment(each.at), each.who].filter(Boolean).join(", "))),
+        each.why && h("p", { class: "small any" }, each.why),
+        reportOf(each))))
+      : h("p", { class: "soft" }, "None yet: the model that came with Aisle serves. The first training on corrections will stand here, whether it is let in or not."));
+}
+
+function reportOf({ version }) {
+  const place = h("div", { class: "stack" });
+  const details = h("details", { ontoggle: async () => {
+    if (!details.open || place.childElementCount) return;
+    put(place, h("span", { class: "spin" }));
+    try {
+      const report = await askIfThere(`v1/models/${encodeURIComponent(version)}/report`);
+      put(place, report ? summary(report) : h("p", { class: "soft small" }, "No report is kept of it."));
+    } catch (error) {
+      put(place, h("p", { class: "note bad" }, error.message));
+    }
+  } }, h("summary", null, "Report"), place);
+  return details;
+}
+
+function summary(report) {
+  const before = report.champion?.test ?? report.champion;
+  const now = report.metrics?.test ?? report.metrics;
+  const rows = [];
+  const add = (name, get) => {
+    const [was, is] = [before && get(before), now && get(now)];
+    if (Number.isFinite(is)) rows.push({ name, was, is });
+  };
+  for (const at of [0, 1, 2]) add(`right at level ${at + 1}`, (one) => one.levels?.[at]?.accuracy);
+  add("right in the last category", (one) => one.leaf?.accuracy);
+  add("macro-F1", (one) => one.leaf?.macro_f1);
+  add("calibration error", (one) => one.calibration_error);
+  return [
+    report.why && h("p", { class: "small any" }, report.why),
+    rows.length && table([["On the frozen test", "name", as], ...(before ? [["The one before", "was"]] : []), ["This one", "is"]], rows, { caption: "Figures" }),
+    report.checks?.length && h("ul", { class: "tight small" }, report.checks.map((each) => h("li", { class: "row" }, h("span", { class: `tag ${CHECKED[each.passed] ?? ""}` }, each.passed === null ? "not asked" : each.passed ? "passed" : "failed"), h("span", { class: "any" }, `${each.name}${each.detail ? `: ${each.detail}` : ""}`)))),
+    !rows.length && !report.why && h("p", { class: "soft small" }, "The report has no figures that this page knows."),
+  ].filter(Boolean);
+}
+
+function facts(model) {
+  const { products = {}, snapshot } = model.dataset;
+  const sure = model.answer_thresholds.map((each, at) => (each <= 1 ? `level ${at + 1} from ${percent(each)}` : null)).filter(Boolean);
+  const list = [
+    ["Data", [snapshot && `snapshot ${snapshot}`, ...Object.entries(products).map(([name, count]) => `${name} ${whole(count)}`)].filter(Boolean).join(", ")],
+    ["Shows an answer", sure.join(", ")],
+    ["Trained with", Object.entries(model.libraries).map((each) => each.join(" ")).join(", ")],
+  ];
+  return h("section", { class: "card stack" }, h("h2", null, "Where it comes from"),
+    h("dl", { class: "tight" }, list.filter(([, text]) => text).map(([name, text]) => h("div", null, h("dt", { class: "soft small" }, name), h("dd", { class: "any" }, text)))));
+}

@@ -1,0 +1,114 @@
+"""Measure how long it takes to learn from corrections, gate included.
+
+    python -m tests.benchmarks.retrain [--data FILE] [--corrections N]
+
+One product in eight of the catalogue (a made-up one without --data) comes after the first training:
+those that the model gets wrong, and then others, are corrected by their own labels, N in all. Then
+`aisle train --feedback` runs in a fresh process.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from aisle import keys, registry
+from aisle.classifier import Classifier
+from aisle.store import Store, open_store
+from catalogue.labelled import read_labelled
+from catalogue.products import LabelledProduct
+from catalogue.records import read_records
+from tests import made_up
+from training.parameters import load
+from training.pipeline import Trainer
+
+_TRAIN = "from cli.main import main; main()"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("--data", type=Path, help="a labelled catalogue; made-up products without")
+    parser.add_argument("--corrections", type=int, default=50)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = (
+            list(made_up.products(4000))
+            if options.data is None
+            else [one.raw for one in read_records(options.data)]
+        )
+        early = made_up.write_catalogue(
+            Path(folder, "early.jsonl"), [row for at, row in enumerate(rows) if at % 8]
+        )
+        late = made_up.write_catalogue(Path(folder, "late.jsonl"), rows[::8])
+        store = open_store(str(Path(folder, "store")))
+        Trainer(store, load()).train(early)
+        wrong = correct(store, list(read_labelled(late)), options.corrections)
+        began, before = time.perf_counter(), _processor()
+        done = subprocess.run(
+            [sys.executable, "-c", _TRAIN, "--store", store.url, "train", "--feedback"],
+            check=False,
+        )
+        seconds, processor = time.perf_counter() - began, _processor() - before
+    outcome = {0: "published", 3: "refused"}.get(done.returncode, "failed")
+    head = (
+        "products",
+        "corrections",
+        "wrong before",
+        "cores",
+        "wall, s",
+        "processor, s",
+        "outcome",
+    )
+    print(f"| {' | '.join(head)} |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | --- |")
+    counts = f"| {len(rows) - len(rows[::8]):,} | {options.corrections} | {wrong} "
+    print(f"{counts}| {os.cpu_count()} | {seconds:.0f} | {processor:.0f} | {outcome} |")
+
+
+def _processor() -> float:
+    """Return the processor time of the processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def correct(store: Store, rows: list[LabelledProduct], count: int) -> int:
+    """Keep corrections of the products that the model gets wrong, and of others where too few."""
+    classifier = Classifier(registry.current_bundle(store))
+    found = classifier.predict([row.product for row in rows], top_k=0, explain=False)
+    is_wrong = [
+        one.category.category.id != row.path[-1].id for one, row in zip(found, rows, strict=True)
+    ]
+    wrong = list(itertools.compress(rows, is_wrong))
+    right = itertools.compress(rows, (not one for one in is_wrong))
+    for number, row in enumerate([*wrong, *right][:count]):
+        product = row.product
+        event = {
+            "version": 1,
+            "received": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "held_for_review": False,
+            "client": f"client-{number % 3}",
+            "product": {
+                "name": product.name,
+                "description": product.description,
+                "manufacturer": product.manufacturer,
+                "price": product.price,
+            },
+            "category": {"path": [node.name for node in row.path]},
+            "right": False,
+        }
+        data = json.dumps(event, sort_keys=True).encode()
+        store.put(keys.feedback_event(datetime.now(UTC).date(), sha256(data).hexdigest()), data)
+    return min(len(wrong), count)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,221 @@
+"""Every view: what it shows, that everyone can use it, and what it is made of."""
+
+import urllib.request
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.commands import Server
+from tests.e2e.conftest import LOOKS
+
+pytestmark = pytest.mark.e2e
+
+SITE = Path(__file__).parents[2] / "static_site"
+VIEWS = {
+    "try": "Which aisle does this product belong in?",
+    "catalogue": "A whole catalogue",
+    "model": "The model",
+    "developers": "For developers",
+}
+AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text()
+_RUN = "axe.run().then(found => found.violations)"
+
+
+def violations(page):
+    """Return what axe finds serious or critical on a page, and where."""
+    page.evaluate(AXE)
+    return [
+        (each["id"], node["html"], node["failureSummary"])
+        for each in page.evaluate(_RUN)
+        if each["impact"] in {"serious", "critical"}
+        for node in each["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_axe_finds_nothing_serious_on_any_view(page, site, view, keep):
+    """Contrast, names, roles and order hold on each view, in light and dark, small and large."""
+    page.goto(f"{site}#/{view}")
+    expect(page.get_by_role("heading", level=1, name=VIEWS[view])).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    keep(page)
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_serious_in_the_category_search(page, site):
+    """The dialog with its list of categories is usable too."""
+    page.goto(site)
+    page.get_by_role("button", name="Not right?").click()
+    expect(page.get_by_role("option").first).to_be_visible()
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_serious_in_a_table_of_results(page, site):
+    """The columns to choose and the rows of a classified file are usable too."""
+    page.goto(f"{site}#/catalogue")
+    page.get_by_role("button", name="Take a sample").click()
+    expect(page.get_by_role("button", name="Classify 12 rows")).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("button", name="Classify 12 rows").click()
+    expect(page.get_by_role("heading", name="12 rows in")).to_be_visible()
+    assert violations(page) == []
+
+
+def test_the_model_shows_the_figures_of_its_own_api(open_page, site, server):
+    """Version, categories and accuracy stand there as GET /v1/model says them."""
+    _, model = server.ask("/v1/model")
+    page = open_page()
+    page.goto(f"{site}#/model")
+    expect(page.get_by_text(model["version"], exact=True)).to_be_visible()
+    level = model["metrics"]["test"]["levels"][0]["accuracy"]
+    expect(page.get_by_text(f"{level:.1%}").first).to_be_visible()
+    expect(page.get_by_role("heading", name="Promotions and refusals")).to_be_visible()
+
+
+def test_the_peers_stand_beside_the_model_where_they_were_measured(open_page, site, keep):
+    """What `aisle compare` wrote is a table, the shipped model marked; the numbers are invented."""
+    page = open_page()
+    ours = {"name": "aisle", "title": "Aisle", "accuracy": 0.9, "macro_f1": 0.8}
+    peer = {"name": "linear-svm", "title": "A linear SVM", "accuracy": 0.7, "macro_f1": 0.6}
+    costs = {"calibration_error": 0.01, "costs": {"p50_ms": 1.5, "size_bytes": 2_000_000}}
+    table = {"min_products": 100, "inputs": "attributes", "classes": 13}
+    about = {"date": "2026-11-22", "machine": "two cores"}
+    measured = {
+        "shipped": "aisle",
+        "about": about,
+        "data": {"products": 8998},
+        "tables": [table | {"candidates": [ours | costs, peer | costs]}],
+    }
+    page.route("**/comparison.json", lambda route: route.fulfill(json=measured))
+    page.goto(f"{site}#/model")
+    expect(page.get_by_role("row", name="Aisle")).to_contain_text("90.0%")
+    expect(page.locator("tr.ours")).to_have_count(1)
+    expect(page.get_by_role("row", name="A linear SVM")).to_contain_text("1.50 ms")
+    keep(page)
+    assert violations(page) == []
+
+
+def test_views_are_reached_with_the_keyboard(open_page, site):
+    """Tab and Enter lead through the navigation, and the focus goes to what has changed."""
+    page = open_page()
+    page.goto(site)
+    for view, heading in list(VIEWS.items())[1:]:
+        page.locator(f"[data-view={view}]").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
+        expect(page.locator("main")).to_be_focused()
+        expect(page.locator("[aria-current=page]")).to_have_attribute("data-view", view)
+
+
+def test_samples_change_with_the_arrow_keys(open_page, site):
+    """The languages are tabs: arrows move between them, and the code names this API."""
+    page = open_page()
+    page.goto(f"{site}#/developers")
+    page.get_by_role("tab", name="curl").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Python")).to_be_focused()
+    expect(page.get_by_role("tabpanel")).to_contain_text(f'"{site}v1/predict"')
+
+
+def test_the_python_sample_runs_as_it_stands(open_page, site, capsys):
+    """What is copied as Python predicts."""
+    page = open_page()
+    page.goto(f"{site}#/developers")
+    page.get_by_role("tab", name="Python").click()
+    exec(page.get_by_role("tabpanel").inner_text(), {})  # noqa: S102  # it is the page's own sample
+    assert "Cameras & Camcorders" in capsys.readouterr().out
+
+
+def test_colours_can_be_chosen_and_are_kept(open_page, site):
+    """The button goes through system, light and dark, and the choice outlives the page."""
+    page = open_page()
+    page.goto(site)
+    for name in ("light", "dark"):
+        page.get_by_role("button", name="Colours").click()
+        expect(page.get_by_role("button", name=f"Colours: {name}")).to_be_visible()
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1024, 3840])
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_width_scrolls_sideways(open_page, site, view, width):
+    """From a small phone to a 4K screen, everything is within the window."""
+    page = open_page()
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{site}#/{view}")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_motion_is_left_out_for_who_wants_none(open_page, site):
+    """With reduced motion, nothing moves for longer than an instant."""
+    page = open_page(LOOKS[0], reduced_motion="reduce")
+    page.goto(site)
+    expect(page.locator(".meter i").first).to_be_visible()
+    longest = page.evaluate(
+        "Math.max(...[...document.querySelectorAll('*')].map(each =>"
+        " parseFloat(getComputedStyle(each).animationDuration)"
+        " + parseFloat(getComputedStyle(each).transitionDuration)))"
+    )
+    assert longest <= 0.001
+
+
+def test_nothing_comes_from_elsewhere(open_page, site):
+    """All views together ask one origin only."""
+    page = open_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for view, heading in VIEWS.items():
+        page.goto(f"{site}#/{view}")
+        expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
+    assert [url for url in asked if not url.startswith(site)] == []
+
+
+def test_the_pages_own_files_are_small():
+    """All files of the page together are under 150 kB, without compression."""
+    assert sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file()) < 150_000
+
+
+def test_the_policy_allows_no_inline_code(site):
+    """The page comes with a content security policy that allows its own files and nothing else."""
+    with urllib.request.urlopen(site) as answer:  # noqa: S310  # the test's own server
+        policy = answer.headers["Content-Security-Policy"]
+        body = answer.read().decode()
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "style=" not in body
+    assert "onclick" not in body
+
+
+def test_a_key_is_asked_for_where_one_is_needed(open_page, tmp_path, keep):
+    """With keys in the store the page asks for one, keeps it in the tab, and works with it."""
+    from datetime import UTC, datetime, timedelta
+
+    from aisle import auth, keyring
+    from aisle.store import open_store
+
+    now = datetime.now(UTC)
+    key, record = auth.new_key("me", ["predict", "feedback"], now=now, lifetime=timedelta(days=1))
+    keyring.edit(open_store((tmp_path / "store").as_uri()), lambda known: (*known, record))
+    page = open_page(LOOKS[0])
+    with Server(tmp_path, store="store") as running:
+        page.goto(f"http://127.0.0.1:{running.port}/")
+        expect(page.get_by_label("This API asks for a key")).to_be_visible()
+        keep(page)
+        page.get_by_label("This API asks for a key").fill("aisle_wrong")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_text("The API key is not accepted.")).to_be_visible()
+        page.get_by_label("This API asks for a key").fill(key)
+        page.get_by_role("button", name="Use it").click()
+        expect(page.get_by_role("navigation", name="Category path")).to_be_visible()
+
+
+def test_other_addresses_stay_the_apis(server):
+    """What is no file of the page is answered by the API, as a problem."""
+    status, problem = server.ask("/nothing.js")
+    assert status == 404
+    assert problem["type"] == "/problems/not-found"

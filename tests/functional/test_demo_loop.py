@@ -1,0 +1,143 @@
+"""That the demo of the loop notices whatever does not happen; CI runs the real one as well."""
+
+import re
+
+import pytest
+
+from demo import loop, shop
+from demo.loop import Loop, Story, made_up_shop
+from demo.service import DemoError, product
+
+FIRST, SECOND = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
+RIGHT = made_up_shop().newcomers[0]["category"][-1]["id"]
+
+
+class Service:
+    """A service that learns as it should, but for what is told to go wrong."""
+
+    def __init__(self, wrong=""):
+        self.wrong = wrong
+        self.corrected = []
+        self.serves = FIRST
+        self.history = []
+
+    def classify(self, rows):
+        """Know the family from the second model on."""
+        knows = self.serves == SECOND and self.wrong != "nothing learnt"
+        knows = knows or (
+            self.wrong in {"known before", "answer stays"}
+            and bool(self.wrong == "known before" or self.corrected)
+        )
+        return [RIGHT if knows else "elsewhere" for _ in rows]
+
+    def correct(self, rows):
+        """Keep corrections."""
+        self.corrected += rows
+        return len(rows) - (self.wrong == "one is lost")
+
+    def get(self, path):
+        """Answer as the API does."""
+        started = bool(self.corrected) and self.wrong != "never starts"
+        state = "refused" if self.wrong == "refused" else "published"
+        if path == "/v1/training":
+            if started and self.wrong != "never swaps" and not self.history:
+                self.serves = FIRST if self.wrong == "the same" else SECOND
+            found = FIRST if self.wrong == "the same" else SECOND
+            return {"state": state, "progress": 1, "message": "So.", "version": found}
+        checks = [] if self.wrong == "no gate" else [{"name": "accuracy", "passed": True}]
+        return {
+            "/v1/feedback/stats": {"last": {"started": started}, "why": "Due."},
+            "/v1/model": {"version": self.serves},
+            f"/v1/models/{SECOND}/report": {"checks": checks},
+            "/v1/models": {"current": self.serves, "history": self.history},
+        }[path]
+
+    def command(self, *arguments):
+        """Roll back."""
+        assert arguments[:2] == ("model", "rollback")
+        event = "promoted" if self.wrong == "no record" else "rolled back"
+        self.history = [{"event": event}]
+        self.serves = SECOND if self.wrong == "stays" else FIRST
+        return ""
+
+
+@pytest.fixture
+def go(monkeypatch):
+    """Give a function that tells the story of such a service; nothing is waited for long."""
+    for name in ("_START_SECONDS", "_SWAP_SECONDS"):
+        monkeypatch.setattr(loop, name, 0.0)
+
+    def tell(wrong=""):
+        service, told = Service(wrong), []
+        Loop(service, service.command, told.append).go(made_up_shop(), FIRST)
+        return service, told
+
+    return tell
+
+
+def test_the_story_is_told_to_its_end(go):
+    """Where everything happens, the last thing told is the way back; one was never corrected."""
+    service, told = go()
+    assert "rollback" in told[-1]
+    assert len(service.corrected) == 60
+    (name,) = re.findall(r"^'(.*)', which nobody has corrected", "\n".join(told), re.MULTILINE)
+    assert name not in {row["name"] for row in service.corrected}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("known before", "too few are wrong"),
+        ("one is lost", "only 59 corrections"),
+        ("never starts", "a training run starts by itself"),
+        ("refused", "it was refused"),
+        ("the same", "the model is the same"),
+        ("no gate", "the gate has checked nothing"),
+        ("never swaps", f"model {SECOND} serves"),
+        ("nothing learnt", "the new model calls"),
+        ("stays", f"model {FIRST} serves again"),
+        ("answer stays", "the answer stayed"),
+        ("no record", "no record of it"),
+    ],
+)
+def test_whatever_does_not_happen_is_told(go, wrong, said):
+    """Each thing that the demo promises, and that does not happen, ends it."""
+    with pytest.raises(DemoError, match=re.compile(said, re.IGNORECASE)):
+        go(wrong)
+
+
+def test_a_demo_that_fails_exits_with_1(monkeypatch, capsys):
+    """The exit code tells that something did not happen."""
+
+    def fail(_story, _folder):
+        raise DemoError("This did not happen.")
+
+    monkeypatch.setattr(loop, "tell", fail)
+    monkeypatch.setattr("sys.argv", ["loop", "--shop", "made-up"])
+    with pytest.raises(SystemExit) as ended:
+        loop.main()
+    assert ended.value.code == 1
+    assert "This did not happen." in capsys.readouterr().out
+
+
+def test_the_shop_is_as_large_and_messy_as_it_says():
+    """It has 3 levels, 40 categories, a few thousand products, repetitions, and gaps."""
+    story = made_up_shop()
+    paths = {tuple(node["name"] for node in row["category"]) for row in story.catalogue}
+    assert {len(path) for path in paths} == {3}
+    assert len(paths) == 40
+    assert 3000 < len(story.catalogue) < 3500
+    gaps = sum(row["name"] is None or row["description"] is None for row in story.catalogue)
+    assert gaps > 300
+    assert isinstance(story, Story)
+
+
+def test_the_family_is_new_to_the_shop():
+    """No product of the catalogue is of the family, whose products are all different ones."""
+    story = made_up_shop()
+    assert not any("moka" in str(row).lower() for row in story.catalogue)
+    assert len({str(product(row)) for row in story.newcomers}) == len(story.newcomers)
+    assert [*shop.family(5, seed=1)] == [*shop.family(5, seed=1)]
+    assert {row["category"][-1]["id"] for row in story.newcomers} <= {
+        row["category"][-1]["id"] for row in story.catalogue
+    }

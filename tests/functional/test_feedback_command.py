@@ -1,0 +1,175 @@
+"""`aisle feedback review` and the commands of `aisle model` that change what serves."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from aisle import audit, bundle, keys, registry
+from aisle.audit import Occasion
+from aisle.errors import DataError
+from aisle.store import FolderStore
+from cli.main import app
+from tests.events_of import say, visitor
+
+LAMPS = ("Home", "Lamps")
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Give an empty store."""
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def aisle(store):
+    """Give the function that runs a command on the store, and returns what it prints."""
+
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(app, ["--store", store.url, *arguments], catch_exceptions=True)
+        if code is None:
+            raise done.exception
+        assert done.exit_code == code, done.output
+        return done.output
+
+    return run
+
+
+def decisions(store):
+    """Return what was decided, by event."""
+    found = [json.loads(store.get(key).data) for key in store.list(keys.reviews_prefix())]
+    return {one["event"]: one["decision"] for one in found}
+
+
+def test_nothing_waits(aisle, store):
+    """An empty store says so, and so does one with feedback of known clients."""
+    assert "No feedback waits" in aisle("feedback", "review", "list")
+    say(store, "Red Lamp", LAMPS)
+    assert json.loads(aisle("feedback", "review", "list", "--json")) == []
+
+
+def test_waiting_feedback_is_listed(aisle, store):
+    """What a visitor said is listed with what it is about, before any training run."""
+    own = visitor(store, "Red Lamp [bold]\x1b[31m", LAMPS, note="I have one")
+    (found,) = json.loads(aisle("feedback", "review", "list", "--json"))
+    assert (found["id"], found["state"], found["note"]) == (own, "held", "I have one")
+    assert found["category"] == "Home > Lamps"
+    shown = aisle("feedback", "review", "list")
+    assert own[:12] in shown
+    assert "\x1b[31m" not in shown
+
+
+def test_quarantined_feedback_is_listed_with_why(aisle, store):
+    """What the last ingestion quarantined waits too, and says why."""
+    own, fine = say(store, "Red Lamp", LAMPS), say(store, "Blue Lamp", LAMPS, at=1)
+    told = [
+        {"id": own, "state": "quarantined", "why": "it looks wrong", "category": "Home > Lamps"},
+        {"id": fine, "state": "accepted", "why": ""},
+    ]
+    store.put("datasets/base/s1/feedback.json", json.dumps({"events": told}).encode())
+    store.put(keys.processed_feedback(), b'{"snapshot": "s1"}')
+    (found,) = json.loads(aisle("feedback", "review", "list", "--json"))
+    assert (found["id"], found["state"], found["why"]) == (own, "quarantined", "it looks wrong")
+
+
+@pytest.mark.parametrize(("command", "decision"), [("accept", "accepted"), ("reject", "rejected")])
+def test_decision_by_the_beginning_of_an_id(aisle, store, command, decision):
+    """One event is decided, by how its id begins; it no longer waits, the other does."""
+    own, other = visitor(store, "Red Lamp", LAMPS), visitor(store, "Blue Lamp", LAMPS)
+    assert f"1 event {decision}" in aisle("feedback", "review", command, own[:12])
+    assert decisions(store) == {own: decision}
+    (left,) = json.loads(aisle("feedback", "review", "list", "--json"))
+    assert left["id"] == other
+
+
+def test_all_that_wait_are_decided(aisle, store):
+    """--all decides what waits, and nothing else."""
+    ids = {visitor(store, f"Lamp {at}", LAMPS) for at in range(3)}
+    say(store, "Red Lamp", LAMPS)
+    told = json.loads(aisle("feedback", "review", "accept", "--all", "--json", "--note", "seen"))
+    assert set(told["events"]) == ids == set(decisions(store))
+
+
+def test_decision_stays(aisle, store):
+    """What was decided is not decided otherwise; the same again is no error."""
+    own = visitor(store, "Red Lamp", LAMPS)
+    aisle("feedback", "review", "reject", own)
+    aisle("feedback", "review", "reject", own)
+    with pytest.raises(DataError, match="was rejected before"):
+        aisle("feedback", "review", "accept", own, code=None)
+    assert decisions(store) == {own: "rejected"}
+
+
+@pytest.mark.parametrize("start", ["0" * 12, "abc"])
+def test_unknown_id_decides_nothing(aisle, store, start):
+    """An id that nothing begins with, or too short a one, is an error; nothing is kept."""
+    own = visitor(store, "Red Lamp", LAMPS)
+    with pytest.raises(DataError, match="begins with"):
+        aisle("feedback", "review", "accept", own, start, code=None)
+    assert decisions(store) == {}
+
+
+@pytest.mark.parametrize("arguments", [[], ["0123456789ab", "--all"]])
+def test_ids_or_all(aisle, arguments):
+    """Neither ids nor --all, or both, is a usage error."""
+    assert "one of the two" in aisle("feedback", "review", "accept", *arguments, code=2)
+
+
+@pytest.mark.parametrize("option", ["--test-data", "--columns", "--mapping", "--separator"])
+def test_options_of_a_catalogue_do_not_go_with_feedback(aisle, store, option):
+    """What says how to read a catalogue is refused beside `train --feedback`; nothing begins."""
+    assert "--feedback takes" in aisle("train", "--feedback", option, "x=y", code=2)
+    assert list(store.list("")) == []
+
+
+# Models.
+
+
+@pytest.fixture
+def stored(store):
+    """Store the packaged model as one that the gate let pass; give its version."""
+    packaged = bundle.read(bundle.PACKAGED)
+    version = packaged.manifest.model_version
+    registry.upload_bundle(store, packaged)
+    facts = {"state": "published", "accuracy": 0.8, "created_at": "2026-11-22T12:00:00+00:00"}
+    store.put(keys.report_file(version, "report.json"), json.dumps(facts).encode())
+    return version
+
+
+def test_models_are_listed(aisle, store, stored):
+    """The list tells version, state and accuracy, and says where there is none."""
+    assert stored in aisle("model", "list")
+    (found,) = json.loads(aisle("model", "list", "--json"))
+    assert (found["version"], found["state"], found["accuracy"]) == (stored, "stored", 0.8)
+
+
+def test_no_models(aisle):
+    """An empty store serves the packaged model, which the list says."""
+    assert "packaged one serves" in aisle("model", "list")
+
+
+def test_model_is_promoted_with_a_reason(aisle, store, stored):
+    """Promotion makes it serve, and the reason is on record."""
+    assert "before it: the packaged one" in aisle("model", "promote", stored, "--why", "a test")
+    assert registry.read_pointer(store)[0].version == stored
+    assert [(one.event, one.why) for one in audit.history(store)] == [("promoted", "a test")]
+
+
+def test_model_is_rolled_back(aisle, store, stored):
+    """Rollback says from what to what; here a bad pointer's predecessor, by its record."""
+    aisle("model", "promote", stored)
+    pointer, etag = registry.read_pointer(store)
+    registry.write_pointer(
+        store, registry.Pointer("bad", "t", pointer.published_at), replacing=etag
+    )
+    audit.write(store, "promoted", "bad", Occasion("me", "oops"), previous=stored)
+    told = aisle("model", "rollback", "--why", "it is bad")
+    assert f"Model {stored} serves again, instead of bad." in told
+    assert registry.read_pointer(store)[0].version == stored
+
+
+def test_models_are_compared(aisle, stored):
+    """A model beside itself differs in nothing."""
+    told = json.loads(aisle("model", "compare", stored, stored, "--json"))
+    assert told["same_test"] is True
+    assert "+0.0000" in aisle("model", "compare", stored, stored)

@@ -1,0 +1,419 @@
+"""Learning from feedback: a family of products, poison, and runs that are killed.
+
+The shop is made up and small, and the model is a quick one: no candidates, no second stage.
+"""
+
+import json
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+
+import pytest
+
+from aisle import audit, keys, registry
+from aisle.classifier import Classifier
+from aisle.errors import DataError, PublicationRefusedError
+from aisle.product import Product
+from aisle.store import FolderStore, open_store
+from tests.commands import AISLE, environment
+from tests.events_of import say, visitor
+from tests.made_up import products, write_catalogue
+from training.parameters import DEFAULT, load
+from training.pipeline import Trainer
+from training.prepare import split_of
+from training.retrain import retrain
+from training.review import decide
+
+ROWS = list(products(600))
+DRONE = Product("Quadcopter Zeta drone with camera, red")
+TENTS = ("Sport", "Camping", "Tents")
+DRONES = ("Toys", "Flying", "Drones")
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """Give a file of parameters that make a quick model."""
+    text = DEFAULT.read_text(encoding="utf-8")
+    text = text.replace("[1, 2, 3, 5]", "[3]").replace("[0.5, 2.0]", "[0.5]")
+    path = tmp_path_factory.mktemp("quick") / "parameters.toml"
+    path.write_text(text.replace("folds = 3", "folds = 0"), encoding="utf-8")
+    assert load(path).rerank.folds == 0
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, quick):
+    """Train on the made-up shop; give the folder of its store."""
+    folder = tmp_path_factory.mktemp("shop")
+    data = write_catalogue(folder / "shop.jsonl", ROWS)
+    Trainer(FolderStore(folder / "store"), load(quick)).train(data)
+    return folder / "store"
+
+
+@pytest.fixture
+def store(trained, tmp_path):
+    """Give a store of one's own that serves the made-up shop."""
+    return FolderStore(shutil.copytree(trained, tmp_path / "store"))
+
+
+@pytest.fixture
+def again(store, quick):
+    """Give the function that retrains."""
+    return lambda **more: retrain(store, load(quick), why="a test", who="somebody", **more)
+
+
+def champion(store):
+    """Return the version that serves."""
+    return registry.read_pointer(store)[0].version
+
+
+def ask(store, product=DRONE):
+    """Return what the model that serves says of a product, as names."""
+    (found,) = Classifier(registry.current_bundle(store)).predict([product])
+    return tuple(node.name for node in found.category.path)
+
+
+def family(store, path, count=40, **more):
+    """Correct a family of products; return the ids of the events."""
+    chance = random.Random(0)
+    return [
+        say(
+            store,
+            {
+                "name": f"Quadcopter Aero{at} drone {chance.choice(['with camera', 'pro'])}",
+                "description": f"flying quadcopter, {chance.randrange(5, 40)} min, model {at * 7}",
+            },
+            path,
+            at=at,
+            **more,
+        )
+        for at in range(count)
+    ]
+
+
+def processed(store):
+    """Return what the last run says of the events."""
+    return json.loads(store.get(keys.processed_feedback()).data)
+
+
+def status(store):
+    """Return how the last run ended."""
+    return json.loads(store.get(keys.training_status()).data)
+
+
+def report(store, version):
+    """Return a model's report."""
+    return json.loads(store.get(keys.report_file(version, "report.json")).data)
+
+
+# What is learnt.
+
+
+@pytest.mark.parametrize("path", [TENTS, DRONES], ids=["known category", "new category"])
+def test_family_is_learnt(store, again, path):
+    """After 40 corrections, another product of the family, never corrected, is answered right."""
+    assert ask(store) != path
+    before = champion(store)
+    events = family(store, path)
+    verdict = again()
+    assert ask(store) == path
+    assert (champion(store), verdict.champion) == (verdict.version, before)
+    assert sorted(events) == processed(store)["events"]
+    assert processed(store)["states"] == {"accepted": 40}
+    assert status(store)["state"] == "published"
+    assert {one["state"] for one in status(store)["stages"]} == {"done"}
+    record = audit.history(store)[-1]
+    assert (record.event, record.previous, record.why) == ("promoted", before, "a test")
+
+
+def test_gate_asks_what_was_held_out(store, again):
+    """Products on the test's side are not learnt from; the gate asks about them, and reports."""
+    family(store, DRONES)
+    found = report(store, again().version)
+    heldout = found["gate"]["heldout"]
+    assert 0 < heldout["products"] < 20
+    assert heldout["challenger"]["right"] > heldout["champion"]["right"]
+    assert found["drift"]["unknown_words"]["feedback"] > found["drift"]["unknown_words"]["snapshot"]
+    assert found["drift"]["products"] == 40
+
+
+def test_contradictions_are_reported(store, again):
+    """Where clients contradict each other, the report counts it, and the ingest names them."""
+    family(store, DRONES)
+    say(store, "Quadcopter Omega drone pro", DRONES, client="one", at=100)
+    say(store, "Quadcopter Omega drone pro", TENTS, client="two", at=101)
+    say(store, "Quadcopter Omega drone pro", DRONES, client="three", at=102)
+    found = report(store, again().version)
+    assert found["feedback"]["contradictions"] == 1
+    assert found["feedback"]["states"] == {"accepted": 42, "outvoted": 1}
+    ingested = store.get(keys.base_snapshot(found["snapshot"], "feedback.json")).data
+    (contradiction,) = json.loads(ingested)["contradictions"]
+    assert contradiction["votes"] == {"Toys > Flying > Drones": 2, "Sport > Camping > Tents": 1}
+
+
+def test_frozen_test_does_not_move(store, again):
+    """With feedback on products of the test among it, the test is the same, row by row."""
+    before, _ = registry.read_pointer(store)
+    settings = load().prepare
+    assert split_of("f" * 64, settings) == "test"
+    for at, row in enumerate(ROWS[:60]):
+        name = {"name": row["name"] or "", "description": row["description"] or ""}
+        say(store, name, [node["name"] for node in row["category"]], at=at)
+    family(store, DRONES)
+    again()
+    after, _ = registry.read_pointer(store)
+    assert after.version != before.version
+    assert after.test_sha256 == before.test_sha256
+
+
+def test_few_of_a_new_category_fold_into_its_parent(store, again):
+    """A new category of four products is its parent yet."""
+    for at in range(4):
+        say(store, f"Camping hammock Aero{at}", ("Sport", "Camping", "Hammocks"), at=at)
+    with suppress(PublicationRefusedError):  # so few change little
+        again()
+    snapshot = processed(store)["snapshot"]
+    report = json.loads(store.get(keys.base_snapshot(snapshot, "feedback.json")).data)
+    (new,) = report["new_categories"]
+    assert (new["path"][-1], new["products"], new["joined"]) == ("Hammocks", 4, False)
+
+
+def test_corrected_label_goes_before_the_shops(store, quick):
+    """A product of the catalogue is trained as what people say that it is."""
+    from training.ingest import read_snapshot
+    from training.ingest_feedback import find_base, ingest_feedback
+
+    row = next(row for row in ROWS if row["name"] and row["description"])
+    own = say(store, {"name": row["name"], "description": row["description"]}, TENTS)
+    decide(store, [own], "accepted", note=None)
+    snapshot = ingest_feedback(store, find_base(store), load(quick), run="r", why="w")
+    _, rows = read_snapshot(store, snapshot.id)
+    found = [one for one in rows if one.replaced or one.feedback]
+    assert [(one.replaced, one.feedback) for one in found] == [(True, None), (False, "new")]
+    assert found[1].labelled.path[-1].name == "Tents"
+
+
+def test_nothing_new_trains_nothing(store, again):
+    """Where nothing can be believed, or all was learnt before, there is no new model."""
+    with pytest.raises(PublicationRefusedError, match="nothing to learn"):
+        again()
+    visitor(store, "Quadcopter", DRONES)
+    with pytest.raises(PublicationRefusedError, match="1 held"):
+        again()
+    assert status(store)["state"] == "refused"
+    assert processed(store)["events"] == []  # it waits for a review alone
+
+
+def test_accepted_feedback_of_a_visitor_is_learnt(store, again):
+    """What a person accepts is learnt at the next retraining."""
+    ids = family(store, DRONES, client="site")
+    with pytest.raises(PublicationRefusedError, match="40 held"):
+        again()
+    decide(store, ids, "accepted", note="looked at")
+    again()
+    assert ask(store) == DRONES
+
+
+def test_store_without_a_catalogue_says_what_to_do(tmp_path, quick, monkeypatch):
+    """Where there is nothing to retrain on and nothing to fetch, the error says what to do."""
+
+    def unreachable():
+        raise DataError("The open data set cannot be reached.")
+
+    monkeypatch.setattr("training.retrain.open_data_set", unreachable)
+    empty = FolderStore(tmp_path / "empty")
+    with pytest.raises(DataError, match="aisle train --data FILE"):
+        retrain(empty, load(quick), why="a test")
+    assert status(empty)["state"] == "failed"
+
+
+def test_store_without_a_catalogue_ingests_one_first(tmp_path, quick):
+    """Given a catalogue, an empty store learns it and the feedback that it has."""
+    empty = FolderStore(tmp_path / "empty")
+    family(empty, DRONES)
+    data = write_catalogue(tmp_path / "shop.jsonl", ROWS)
+    retrain(empty, load(quick), why="a test", data=str(data))
+    assert ask(empty) == DRONES
+
+
+def test_bucket_learns_as_a_folder_does(store, again, quick, s3_url):
+    """In a bucket, the same feedback gives the same model; moto does not prove permissions."""
+    family(store, DRONES)
+    bucket = open_store(s3_url)
+    for key in store.list(""):
+        bucket.put(key, store.get(key).data)
+    assert retrain(bucket, load(quick), why="a test").version == again().version
+    assert ask(bucket) == DRONES
+
+
+# Poison.
+
+
+@pytest.mark.parametrize("clients", [1, 50])
+def test_one_label_for_everything_changes_nothing(store, again, clients):
+    """500 events that call everything Labels are held or quarantined; the champion serves on."""
+    before = store.get(keys.current_model())
+    rows = list(products(500, seed=5))
+    for at, row in enumerate(rows):
+        product = {"name": f"{row['name'] or 'thing'} {at}", "description": row["description"]}
+        client = f"client-{at % clients}"
+        say(store, product, ("Office", "Paper", "Labels"), client=client, at=at)
+    with pytest.raises(PublicationRefusedError):
+        again()
+    assert store.get(keys.current_model()) == before
+    counts = processed(store)["states"]
+    assert counts.pop("held", 0) + counts.pop("quarantined") == 500
+    assert counts == {}
+
+
+def test_gate_refuses_poison_that_nobody_held(store, quick, again, monkeypatch):
+    """Were everything believed, the gate would still refuse: the frozen test did not change."""
+    monkeypatch.setattr("training.trust._one_label_for_everything", lambda *_: None)
+    monkeypatch.setattr("training.trust._improbable", lambda *_: None)
+    before = store.get(keys.current_model())
+    for at, row in enumerate(ROWS[:450]):
+        product = {"name": row["name"], "description": row["description"]}
+        path = ("Office", "Paper", "Labels")
+        say(store, product, path, client=f"client-{at % 50}", at=at)
+    with pytest.raises(PublicationRefusedError, match="accuracy"):
+        again()
+    assert store.get(keys.current_model()) == before
+    assert audit.history(store)[-1].event == "refused"
+    refused = audit.history(store)[-1].version
+    assert report(store, refused)["state"] == "refused"
+    assert registry.fetch_bundle(store, refused).manifest.model_version == refused
+
+
+# Killed.
+
+
+def check_whole(store, events, version):
+    """Check that a store is as an undisturbed run leaves it."""
+    assert champion(store) == version
+    versions = {
+        key.split("/")[1] for key in store.list("models/") if re.search(r"/manifest.json$", key)
+    }
+    assert version in versions
+    with_files = {key.split("/")[1] for key in store.list("models/") if key.count("/") > 1}
+    for each in with_files - {"audit"}:
+        registry.fetch_bundle(store, each)  # raises where it is not whole
+    assert processed(store)["events"] == sorted(events)
+    assert processed(store)["states"] == {"accepted": len(events)}
+    assert len(list(store.list(keys.feedback_prefix()))) == len(events)
+    assert [one.version for one in audit.history(store)].count(version) == 1
+    assert status(store)["state"] == "published"
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class DyingStore(FolderStore):
+    """A store whose process is killed at its n-th write."""
+
+    def __init__(self, root, writes):
+        super().__init__(root)
+        self.writes = writes
+
+    def _write(self, *arguments, **options):
+        if self.writes <= 0:
+            raise Killed
+        self.writes -= 1
+        return super()._write(*arguments, **options)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "share", [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.97]
+)
+def test_run_that_stops_at_a_write_goes_on(store, quick, undisturbed, tmp_path, share):
+    """Stopped before any of its writes, a run that is started again ends as an undisturbed one."""
+    events = family(store, DRONES)
+    version, writes = undisturbed
+    dying = DyingStore(tmp_path / "store", int(share * writes))
+    with pytest.raises(Killed):
+        retrain(dying, load(quick), why="a test")
+    retrain(store, load(quick), why="a test")
+    check_whole(store, events, version)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(trained, tmp_path_factory, quick):
+    """Give the version that the family's corrections lead to, and how many writes that takes."""
+    folder = shutil.copytree(trained, tmp_path_factory.mktemp("undisturbed") / "store")
+    family(FolderStore(folder), DRONES)
+    counting = DyingStore(folder, 10_000)
+    return retrain(counting, load(quick), why="a test").version, 10_000 - counting.writes
+
+
+def test_finished_stages_are_not_repeated(store, quick, undisturbed, tmp_path, monkeypatch):
+    """A run that was stopped behind its fit does not fit again, nor read newer feedback."""
+    events = family(store, DRONES)
+    version, writes = undisturbed
+    with pytest.raises(Killed):
+        retrain(DyingStore(tmp_path / "store", writes - 20), load(quick), why="a test")
+    assert status(store)["state"] == "running"
+    say(store, "Quadcopter that came later", TENTS, at=900)
+    monkeypatch.setattr("training.pipeline.fit", None)
+    assert retrain(store, load(quick), why="a test").version == version
+    assert processed(store)["events"] == sorted(events)
+
+
+def start(store, quick, *more):
+    """Start a retraining in a process of its own."""
+    options = ["train", "--feedback", "--parameters", str(quick), *more]
+    return subprocess.Popen(
+        [*AISLE, "--store", store.url, *options],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment(trained, quick, undisturbed, tmp_path):
+    """Killed by SIGKILL at ten random moments, the next run finishes the work; nothing is lost."""
+    whole = FolderStore(shutil.copytree(trained, tmp_path / "whole"))
+    family(whole, DRONES)
+    began = time.monotonic()
+    with start(whole, quick) as process:
+        _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    took = time.monotonic() - began
+    for number in range(10):
+        store = FolderStore(shutil.copytree(trained, tmp_path / f"{number}"))
+        events = family(store, DRONES)
+        with start(store, quick) as process:
+            time.sleep(random.uniform(0, took))
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=30)
+        # Where it had finished before it was killed, there is nothing left to learn.
+        finished = (
+            keys.training_status() in store.list("models/")
+            and status(store)["state"] == "published"
+        )
+        with start(store, quick) as process:
+            _, said = process.communicate(timeout=120)
+        assert process.returncode == (3 if finished else 0), said
+        if not finished:
+            check_whole(store, events, undisturbed[0])
+        registry.current_bundle(store)
+        assert champion(store) == undisturbed[0]
+
+
+@pytest.mark.slow
+def test_two_at_once(store, quick, undisturbed):
+    """Two that start at once do not disturb each other: one model, each event counted once."""
+    events = family(store, DRONES)
+    with start(store, quick) as one, start(store, quick, "--run", "another") as other:
+        said = [each.communicate(timeout=240)[1] for each in (one, other)]
+    assert {one.returncode, other.returncode} <= {0, 3}, said
+    assert 0 in {one.returncode, other.returncode}, said
+    assert champion(store) == undisturbed[0]
+    registry.current_bundle(store)
+    assert processed(store)["events"] == sorted(events)

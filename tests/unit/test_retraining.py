@@ -1,0 +1,283 @@
+"""Whether retraining is due, why, and what comes of it."""
+
+import hashlib
+import json
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aisle import keys, lease, registry
+from aisle.errors import CloudError
+from aisle.feedback_events import Counter
+from aisle.registry import Pointer
+from aisle.retraining import Policy, decide, start_if_due
+from aisle.store import FolderStore
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+POLICY = Policy(needed=3, days=7)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Give an empty store."""
+    return FolderStore(tmp_path)
+
+
+def say(store, name, *, right=False, client="shop", held=False, at=NOON, **more):
+    """Keep a piece of feedback; return its hash."""
+    event = {
+        "client": client,
+        "right": right,
+        "held_for_review": held,
+        "received": at.isoformat(),
+        "product": {"name": name, **more},
+        "category": {"id": "x"},
+    }
+    data = json.dumps(event).encode()
+    digest = hashlib.sha256(data).hexdigest()
+    store.put(keys.feedback_event(at.date(), digest), data)
+    return digest
+
+
+def processed(store, *hashes, at=NOON, **more):
+    """Tell that a training run has seen these."""
+    facts = {"run": "r0", "at": at.isoformat(), "events": hashes}
+    store.put(keys.processed_feedback(), json.dumps(facts | more).encode())
+
+
+def due(store, *, now=NOON, policy=POLICY):
+    """Decide."""
+    return decide(Counter(store), policy, now=now)
+
+
+def test_nothing_said_is_not_due(store):
+    """Without feedback nothing is due, however long ago."""
+    found = due(store, now=NOON + 1000 * DAY)
+    assert (found.due, found.count.events) == (False, 0)
+
+
+@pytest.mark.parametrize(("said", "expected"), [(2, False), (3, True), (4, True)])
+def test_enough_corrections_are_due(store, said, expected):
+    """It is due from the number of newly corrected products on that is needed."""
+    for at in range(said):
+        say(store, f"tv {at}")
+    found = due(store)
+    assert (found.due, found.count.new) == (expected, said)
+    assert f"{said} products newly corrected" in found.why
+
+
+def test_only_distinct_disagreeing_new_ones_count(store):
+    """Confirmations, repetitions, what is held and what was seen already are not new."""
+    seen = say(store, "seen before")
+    processed(store, seen, held=4, quarantined=5)
+    say(store, "Right TV", right=True)
+    say(store, "held tv", held=True)
+    say(store, "A  TV")
+    say(store, "a <b>tv</b>", client="other")
+    say(store, "a tv", at=NOON + DAY)
+    say(store, "a tv", description="of another kind")
+    found = due(store).count
+    assert found.new == 2
+    assert (found.events, found.right, found.corrections) == (7, 1, 6)
+    assert (found.held, found.processed.quarantined) == (4, 5)
+
+
+def test_what_was_held_since_waits_too(store):
+    """What waits for a person is what the last run has held, and what has come in held since."""
+    say(store, "held before", held=True, at=NOON - DAY)
+    processed(store, held=4)
+    say(store, "held after", held=True, at=NOON + DAY)
+    assert due(store).count.held == 5
+
+
+@pytest.mark.parametrize(("days", "expected"), [(6.9, False), (7, True)])
+@pytest.mark.parametrize("trained", ["processed", "published", "never"])
+def test_one_correction_is_enough_after_some_days(store, trained, days, expected):
+    """One correction makes it due when the last training, or where never the correction, is old."""
+    say(store, "tv")
+    if trained == "processed":
+        processed(store)
+    if trained == "published":
+        at = NOON.isoformat(timespec="seconds")
+        registry.write_pointer(store, Pointer("v1", "", at), replacing=None)
+    found = due(store, now=NOON + days * DAY)
+    assert found.due is expected
+    assert "1 product newly corrected" in found.why
+
+
+def test_the_latest_training_counts(store):
+    """A run that came after the model that serves, and was refused, puts the next one off."""
+    say(store, "tv")
+    at = (NOON - 30 * DAY).isoformat()
+    registry.write_pointer(store, Pointer("v1", "", at), replacing=None)
+    processed(store, at=NOON - DAY)
+    assert not due(store).due
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"product": 5}', b'{"received": "now"}'])
+def test_what_is_no_feedback_is_not_counted(store, data):
+    """Whoever may write there may write anything: what is no event counts as none."""
+    store.put(keys.feedback_event(NOON.date(), "0" * 64), data)
+    assert due(store).count.events == 0
+
+
+def test_events_are_read_once(store):
+    """Feedback never changes, so that a second count reads only what is new."""
+    say(store, "tv 1")
+    counter = Counter(store)
+    counter()
+    say(store, "tv 2")
+    read, get = [], store.get
+    store.get = lambda key: read.append(key) or get(key)
+    assert counter().new == 2
+    assert len([key for key in read if key.startswith("feedback/")]) == 1
+
+
+def status(store, **facts):
+    """Write how the last run went."""
+    store.put(keys.training_status(), json.dumps({"run": "r0"} | facts).encode())
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(14, False), (15, True)])
+def test_a_failed_run_is_repeated_after_a_while(store, minutes, expected):
+    """What a failed run has seen is not new, but nothing came of it: it is repeated later on."""
+    processed(store, say(store, "tv"))
+    status(store, state="failed", finished_at=NOON.isoformat())
+    found = due(store, now=NOON + timedelta(minutes=minutes))
+    assert found.due is expected
+    assert "r0" in found.why
+
+
+@pytest.mark.parametrize("state", ["published", "refused"])
+def test_a_run_with_a_verdict_is_not_repeated(store, state):
+    """A refused model's feedback does not start a run again at once; nor a published one's."""
+    processed(store, *(say(store, f"tv {at}") for at in range(9)))
+    status(store, state=state, finished_at=NOON.isoformat())
+    assert not due(store, now=NOON + DAY).due
+
+
+def test_an_interrupted_run_goes_on(store):
+    """A run that says it goes on, but whose lease has ended, was killed: it is due."""
+    processed(store, say(store, "tv"))
+    status(store, state="running", updated_at=NOON.isoformat())
+    lease.take(store, "r0", "somebody", now=NOON, lasting=lease.RUNNING)
+    assert not due(store, now=NOON + lease.RUNNING / 2).due
+    assert due(store, now=NOON + lease.RUNNING).due
+
+
+def start(store, launched, *, now=NOON, counter=None):
+    """Start a run where it is due; note which was launched."""
+    return start_if_due(
+        counter or Counter(store),
+        POLICY,
+        lambda run, why: launched.append((run, why)),
+        holder="a test",
+        clock=lambda: now,
+    )
+
+
+def state(store):
+    """Read what was stored of the decision."""
+    return json.loads(store.get(keys.feedback_state()).data)
+
+
+def test_a_run_is_started_and_told(store, caplog):
+    """A run that is due is launched under a lease; log and store say which, and why."""
+    for at in range(3):
+        say(store, f"tv {at}")
+    launched = []
+    with caplog.at_level(logging.INFO):
+        outcome = start(store, launched)
+    assert launched == [(outcome.run, outcome.why)]
+    assert lease.read(store)[0].run == outcome.run
+    at = NOON.isoformat()
+    assert state(store) == {
+        "counted_at": at,
+        "events": 3,
+        "right": 0,
+        "corrections": 3,
+        "new": 3,
+        "needed": 3,
+        "due": True,
+        "why": outcome.why,
+        "held": 0,
+        "quarantined": 0,
+        "last": {"at": at, "started": True, "why": outcome.why, "run": outcome.run},
+    }
+    assert "was started" in caplog.text
+
+
+def test_what_is_not_due_is_told_once(store, caplog):
+    """What is not due takes no lease; log and store say why, once while nothing changes."""
+    say(store, "tv")
+    with caplog.at_level(logging.INFO):
+        start(store, launched := [])
+        start(store, launched, now=NOON + timedelta(minutes=5))
+    assert launched == []
+    assert lease.read(store) == (None, None)
+    assert state(store)["counted_at"] == NOON.isoformat()
+    assert state(store)["last"]["started"] is False
+    assert caplog.text.count("not started") == 1
+
+
+def test_an_empty_store_stays_empty(store):
+    """Where nothing was said, there is nothing to store."""
+    assert not start(store, []).started
+    assert [*store.list("")] == []
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"last": 5}'])
+def test_a_spoilt_state_is_written_anew(store, data):
+    """What was stored of a decision, and cannot be read, is replaced by the next one."""
+    store.put(keys.feedback_state(), data)
+    start(store, [])
+    assert state(store)["events"] == 0
+
+
+def test_never_two_at_once(store):
+    """Of many decisions at the same time one starts a run; the others say who was faster."""
+    for at in range(5):
+        say(store, f"tv {at}")
+    launched = []
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = [*pool.map(lambda _: start(store, launched), range(16))]
+    assert len(launched) == 1
+    assert [outcome.started for outcome in outcomes].count(True) == 1
+    late = start(store, launched)
+    assert launched[0][0] in late.why
+    assert len(launched) == 1
+
+
+def test_a_run_that_ended_in_between_is_not_repeated(store):
+    """The feedback is counted again under the lease: a run may have learnt from it meanwhile."""
+    hashes = [say(store, f"tv {at}") for at in range(3)]
+
+    class Late(Counter):
+        def __call__(self):
+            found = super().__call__()
+            processed(store, *hashes)
+            return found
+
+    launched = []
+    outcome = start(store, launched, counter=Late(store))
+    assert (launched, outcome.started) == ([], False)
+    assert not lease.read(store)[0].holds(NOON)
+
+
+def test_a_launch_that_fails_holds_nobody_up(store):
+    """Where no run can be started, the reason is stored, and the next attempt may begin."""
+    for at in range(3):
+        say(store, f"tv {at}")
+
+    def refuse(_run, _why):
+        raise CloudError("AWS said no.")
+
+    with pytest.raises(CloudError):
+        start_if_due(Counter(store), POLICY, refuse, holder="a test", clock=lambda: NOON)
+    assert "AWS said no." in state(store)["last"]["why"]
+    assert state(store)["last"]["started"] is False
+    assert start(store, launched := []).started
+    assert len(launched) == 1
