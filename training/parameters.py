@@ -27,6 +27,7 @@ class Features:
     char_ngram_max: int
     price_bins_per_doubling: int
     min_document_frequency: int
+    char_ngram_max_share: float
     weights: dict[str, float]
     vector_weight: float
     max_weights: int

@@ -15,6 +15,8 @@ from training import parameters, word_pieces
 from training.progress import track
 
 _PART = 512
+# In so few products, a fragment is not common, however few products there are.
+_ALWAYS_KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,9 @@ def collect(
     """Collect the vocabulary of products and return it with their feature matrix.
 
     Terms in fewer than `min_document_frequency` of the first `distinct` products (those that are
-    no copies) are left out, and of the rest the rarest beyond `max_terms`. The matrix is float64
-    (products, terms + dimensions), as liblinear wants it. Raises DataError where no term is left.
+    no copies) are left out, so are character n-grams in too many, and of the rest the rarest beyond
+    `max_terms`. The matrix is float64 (products, terms + dimensions), as liblinear wants it. Raises
+    DataError where no term is left.
     """
     spec = feature_spec(settings)
     vocabulary = _vocabulary(products[:distinct], settings, max_terms=max_terms)
@@ -89,7 +92,11 @@ def _vocabulary(
         frequency = found
 
     names = list(numbers)
-    kept = np.flatnonzero(frequency >= settings.min_document_frequency)
+    common = max(_ALWAYS_KEPT, settings.char_ngram_max_share * len(products))
+    fragments = np.array([name.startswith("c:") for name in names], np.bool_)
+    kept = np.flatnonzero(
+        (frequency >= settings.min_document_frequency) & ~(fragments & (frequency > common))
+    )
     if not len(kept):
         raise DataError(
             f"The {len(products)} products to learn from have no word or part of a word in "

@@ -75,9 +75,7 @@ class TermCounter:
     drown in, `m:` the manufacturer's name and words, `p:` the price.
     """
 
-    def __init__(
-        self, spec: FeatureSpec, lookup: Callable[[Iterable[str]], Iterable[int]]
-    ) -> None:
+    def __init__(self, spec: FeatureSpec, lookup: Callable[[Iterable[str]], Iterable[int]]) -> None:
         self._spec = spec
         self._lookup = lookup
         self._cache: dict[str, NDArray[np.int64]] = {}

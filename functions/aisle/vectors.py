@@ -53,10 +53,7 @@ class WordVectors:
         ends: list[int] = []
         for product in products:
             for field in FIELDS:
-                for word, count in Counter(words(getattr(product, field))).items():
-                    found, weight = self._known(word)
-                    pieces += found
-                    weights += [weight * (1 + log(count))] * len(found)
+                self._add(Counter(words(getattr(product, field))), pieces, weights)
                 ends.append(len(pieces))
         sums = self._sums(pieces, weights, ends)
         return _unit(_unit(sums).reshape(len(products), len(FIELDS), -1).sum(axis=1))
@@ -98,11 +95,17 @@ class WordVectors:
         """Add up the vectors of a field's words, by how often each occurs: (dimensions,)."""
         pieces: list[int] = []
         weights: list[float] = []
-        for word, count in occurrences.items():
-            found, weight = self._known(word)
-            pieces += found
-            weights += [weight * (1 + log(count))] * len(found)
+        self._add(occurrences, pieces, weights)
         return self._sums(pieces, weights, [len(pieces)]).ravel()
+
+    def _add(self, occurrences: Mapping[str, int], pieces: list[int], weights: list[float]) -> None:
+        """Append the pieces of words, and what each occurrence of them weighs."""
+        known = self._cache.get
+        for word, count in occurrences.items():
+            found, weight = known(word) or self._known(word)
+            pieces += found
+            once = weight if count == 1 else weight * (1 + log(count))
+            weights += [once] * len(found)
 
     def _known(self, word: str) -> tuple[list[int], float]:
         """Return a word's pieces, and what one occurrence of the word weighs in each."""

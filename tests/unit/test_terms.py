@@ -35,6 +35,16 @@ def test_rare_terms_are_left_out(least, known):
     assert ("w:hot" in terms(min_document_frequency=least)[0].terms) is known
 
 
+@pytest.mark.parametrize(("times", "known"), [(8, True), (9, False)])
+def test_common_fragments_are_left_out(times, known):
+    """A fragment in a large share of many products is left out; a word is not."""
+    products = PRODUCTS * times
+    settings = replace(SETTINGS, char_ngram_max_share=0.05)
+    vocabulary, _ = collect(products, settings, distinct=len(products), max_terms=10_000)
+    assert ("c: pan" in vocabulary.terms) is known
+    assert "w:pan" in vocabulary.terms
+
+
 def test_each_block_keeps_its_share():
     """Where the vocabulary has to be cut, fragments do not displace words."""
     whole, cut = terms()[0].terms, terms(max_terms=40)[0].terms
