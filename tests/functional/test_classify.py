@@ -103,7 +103,9 @@ def test_killed_at_ten_moments(aisle, tmp_path):
 def test_stopped_by_hand(aisle, tmp_path):
     """Ctrl-C ends the run with a sentence and exit code 130; what was written stays."""
     catalogue = write_catalogue(tmp_path / "shop.jsonl", products(40_000))
-    command = [sys.executable, "-c", _COMMAND, "classify", str(catalogue), "out.csv"]
+    # Where the tests run in the background, the shell may have them ignore Ctrl-C.
+    heeded = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {_COMMAND}"
+    command = [sys.executable, "-c", heeded, "classify", str(catalogue), "out.csv"]
     with subprocess.Popen(
         [*command, "--workers", "2"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:
