@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.context import Context
+
+if TYPE_CHECKING:
+    from training.review import Decision
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -97,9 +100,9 @@ def reject(
     _decide(context, "rejected", ids, everything=everything, note=note, as_json=as_json)
 
 
-def _decide(  # the options of two commands
+def _decide(
     context: typer.Context,
-    decision: str,
+    decision: "Decision",
     ids: list[str] | None,
     *,
     everything: bool,
@@ -113,7 +116,7 @@ def _decide(  # the options of two commands
     options: Context = context.obj
     store = options.store()
     chosen = [one.id for one in waiting(store)] if everything else ids or []
-    done = decide(store, chosen, "accepted" if decision == "accepted" else "rejected", note=note)
+    done = decide(store, chosen, decision, note=note)
     if as_json:
         typer.echo(json.dumps({"decision": decision, "events": done}, indent=2))
         return

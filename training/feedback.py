@@ -10,6 +10,7 @@ from typing import Any, Final
 from aisle import audit, auth, bundle, keys, registry
 from aisle.classifier import Classifier
 from aisle.errors import AisleError, BundleError
+from aisle.feedback_events import Key, product_key
 from aisle.identity import prediction_id
 from aisle.product import PATH_SEPARATOR, Category, Path, Product
 from aisle.store import Store
@@ -17,9 +18,6 @@ from aisle.text import normalize
 from training.progress import say
 
 _READERS: Final = 16  # at once: an object takes S3 some 30 ms, however small
-
-Key = tuple[str, str]
-"""What makes a product the same as another: its name and description, normalised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +56,6 @@ class Said:
     event: Event
     key: Key
     path: Path
-
-
-def product_key(product: Product) -> Key:
-    """Return what a product is known by.
-
-    >>> product_key(Product("RED Sock", price=3.0))
-    ('red sock', '')
-    """
-    return normalize(product.name), normalize(product.description)
 
 
 def read_events(store: Store) -> tuple[list[Event], dict[str, str]]:

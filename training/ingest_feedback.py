@@ -10,11 +10,12 @@ from typing import Any, Final
 from aisle import keys, registry
 from aisle.classifier import Classifier
 from aisle.errors import BundleError, DataError, ObjectNotFoundError
+from aisle.feedback_events import Key, product_key
 from aisle.product import PATH_SEPARATOR, Path, own_ids
 from aisle.store import Store
 from catalogue.products import LabelledProduct
 from training import parameters
-from training.feedback import Key, Said, Shelves, product_key, read_events, read_said
+from training.feedback import Said, Shelves, read_events, read_said
 from training.ingest import (
     Snapshot,
     SnapshotRow,

@@ -18,6 +18,7 @@ _BINS: Final = 10
 _POINTS: Final = 40
 _MOST_CATEGORIES: Final = 500
 _BLUE, _GREY = "#33658a", "#9aa5b1"
+_TOP = 1.005  # no share is above 1
 
 
 def quality(found: Answers, rows: Sequence[Example]) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def _markdown(facts: dict[str, Any], judgement: Judgement) -> str:
     states = ", ".join(f"{count} {state}" for state, count in feedback.get("states", {}).items())
     return f"""# Model {facts["version"]}: {facts["state"]}
 
-{facts["created_at"]}, run {facts["run"]}, {against}. Why it was trained: {facts["occasion"]}.
+{facts["created_at"]}, run {facts["run"]}, {against}. Why it was trained: {facts["occasion"]}
 Trained on {facts["products"]} products of {facts["classes"]} classes.
 
 ## The gate
@@ -113,7 +114,7 @@ Trained on {facts["products"]} products of {facts["classes"]} classes.
 
 ## Feedback
 
-{states or "None."} Products of which clients said different things:
+{states or "none"}. Products of which clients said different things:
 {feedback.get("contradictions", 0)}.
 
 {_drift(facts.get("drift") or {})}
@@ -161,6 +162,7 @@ def _coverage_picture(points: Sequence[dict[str, float]]) -> bytes:
     )
     axes.set_xlabel("share of products answered, the surest first")
     axes.set_ylabel("share of right answers")
+    axes.set_ylim(top=_TOP)
     axes.set_title("How many answers are sure enough")
     return _png(figure)
 

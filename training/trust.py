@@ -10,9 +10,10 @@ from typing import Literal
 
 import numpy as np
 
+from aisle.feedback_events import Key
 from aisle.product import PATH_SEPARATOR, Path
 from training import parameters
-from training.feedback import Key, Said
+from training.feedback import Said
 
 State = Literal["accepted", "held", "quarantined", "outvoted", "replaced", "rejected", "unusable"]
 Judge = Callable[[Sequence[Said]], Sequence[bool]]

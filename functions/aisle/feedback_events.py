@@ -1,29 +1,40 @@
 """What has come in of feedback since the last training run, counted as the trigger needs it."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from aisle import keys
 from aisle.errors import ObjectNotFoundError
+from aisle.product import Product
 from aisle.store import Store
 from aisle.text import normalize
 
 _AT_ONCE: Final = 16
+
+Key = tuple[str, str]
+"""What makes a product the same as another: its name and description, normalised."""
+
+
+def product_key(product: Product) -> Key:
+    """Return what a product is known by, for the trigger and for learning alike.
+
+    >>> product_key(Product("RED Sock", price=3.0))
+    ('red sock', '')
+    """
+    return normalize(product.name), normalize(product.description)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """What the trigger has to know of one piece of feedback.
 
-    `product` is the product's text as the model reads it: the same product typed in another way is
-    the same. One that is held waits for a person, and starts nothing.
+    One that is held waits for a person, and starts nothing.
     """
 
-    product: str
+    product: Key
     right: bool
     held: bool
     received: datetime
@@ -88,12 +99,11 @@ class Counter:
         """Read an event; None where it is none: whoever may write there may write anything."""
         try:
             found = json.loads(self.store.get(name).data)
-            product = found["product"]
             return Event(
-                product=" ".join(_words(product)),
+                product=product_key(Product(**found["product"])),
                 right=bool(found.get("right")),
                 held=bool(found.get("held_for_review")),
-                received=_time(found["received"]),
+                received=read_time(found["received"]),
             )
         except (AttributeError, KeyError, TypeError, ValueError, ObjectNotFoundError):
             return None
@@ -104,8 +114,8 @@ def read_processed(store: Store) -> Processed:
     try:
         found = json.loads(store.get(keys.processed_feedback()).data)
         return Processed(
-            at=_time(found["at"]),
-            events=frozenset(_texts(found["events"])),
+            at=read_time(found["at"]),
+            events=frozenset(map(str, found["events"])),
             held=int(found.get("held", 0)),
             quarantined=int(found.get("quarantined", 0)),
         )
@@ -117,15 +127,7 @@ def _hash(name: str) -> str:
     return name.rpartition("/")[2].removesuffix(".json")
 
 
-def _words(product: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("name", "description", "manufacturer"):
-        yield normalize(product.get(name))
-
-
-def _texts(values: Iterable[object]) -> Iterator[str]:
-    return (str(each) for each in values)
-
-
-def _time(text: str) -> datetime:
+def read_time(text: str) -> datetime:
+    """Return a time in ISO 8601; one that does not say where is in UTC. May raise ValueError."""
     time = datetime.fromisoformat(text)
     return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)

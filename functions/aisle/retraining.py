@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from aisle import keys, lease
 from aisle.errors import AisleError, ObjectNotFoundError
-from aisle.feedback_events import Count, Counter
+from aisle.feedback_events import Count, Counter, read_time
 from aisle.store import Store
 
 NEEDED: Final = 50
@@ -152,10 +152,9 @@ def _ended_badly(store: Store, now: datetime, run: str | None) -> tuple[bool, st
 
 def _times(text: str | None) -> list[datetime]:
     try:
-        time = datetime.fromisoformat(text or "")
+        return [read_time(text or "")]
     except ValueError:
         return []
-    return [time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)]
 
 
 def _tell(store: Store, policy: Policy, at: datetime, outcome: Outcome) -> None:
