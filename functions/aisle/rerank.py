@@ -61,10 +61,10 @@ class Outside:
     shift: float
 
     def calibrate(self, rest: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the calibrated share of what is outside; nothing stays nothing."""
+        """Return the calibrated share of what is outside; next to nothing stays that."""
         odds = log_odds(rest) * np.float32(self.slope) + np.float32(self.shift)
         odds = np.clip(odds, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
-        return np.where(rest > 0, 1 / (1 + np.exp(-odds)), np.float32(0)).astype(np.float32)
+        return np.where(rest > _SMALL, 1 / (1 + np.exp(-odds)), rest).astype(np.float32)
 
 
 def log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,7 +1,6 @@
 """What several candidates start from, made once for each fold and its inputs."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from aisle.product import Product
 from aisle.text import normalize
+from training.compare.clock import processor_seconds
 
 DIMENSIONS = 256
 _PRICE_BINS_PER_DOUBLING = 2
@@ -141,10 +141,10 @@ class Shared:
             value, seconds = joblib.load(path)
             self.borrowed += seconds
         else:
-            before, began = self.seconds, time.perf_counter()
+            before, began = self.seconds, processor_seconds()
             value = make()
             # What it needed itself is counted already.
-            seconds = time.perf_counter() - began - (self.seconds - before)
+            seconds = processor_seconds() - began - (self.seconds - before)
             self.folder.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(".part")
             joblib.dump((value, seconds), temporary)

@@ -83,7 +83,8 @@ def _head(summary: dict[str, Any]) -> Iterator[str]:
     )
     yield (
         "Each candidate trained and answered in a process of its own on one core, two at a time. "
-        "Training seconds (median of the folds) include the features it shares with others; "
+        "All times are processor time, which on one core is what a machine with nothing else to do "
+        "takes. Training seconds (median of the folds) include the features it shares with others; "
         "latencies go from raw product to probabilities, one product at a time; memory is the "
         "peak of the whole process, Python and libraries included."
     )

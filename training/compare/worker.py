@@ -6,7 +6,6 @@ Its own, so that its memory can be told, and that it can neither slow others dow
 import fcntl
 import json
 import sys
-import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from aisle.store import Store, open_store
 from training.compare import results
 from training.compare.candidates import CANDIDATES
 from training.compare.candidates.base import Candidate, Fitted, FoldedLate, Trained, Training
+from training.compare.clock import processor_seconds
 from training.compare.features import Shared
 from training.compare.protocol import Catalogue, Table, make_table
 from training.compare.research import SECTIONS
@@ -115,10 +115,10 @@ class _Run:
         training, present = self._training(table)
         if prepared is not None:
             training = _with(training, prepared[self._train])
-        began = time.perf_counter()
+        began = processor_seconds()
         fitted = candidate.fit(training)
         # What was made before counts too, what was made now is counted by the clock already.
-        seconds += time.perf_counter() - began + training.shared.borrowed
+        seconds += processor_seconds() - began + training.shared.borrowed
         test = None if prepared is None else prepared[self._test]
         found = np.asarray(candidate.score(fitted, self._products, test), np.float32)
         probabilities = np.zeros((len(self._test), len(table.classes)), np.float32)
@@ -128,9 +128,9 @@ class _Run:
     def _folded_late(self, candidate: FoldedLate, tables: Sequence[Table]) -> None:
         _forget_peak()
         training = self._training_of(self._catalogue.labels, "fine")
-        began = time.perf_counter()
+        began = processor_seconds()
         fitted, labels = candidate.fit(training)
-        seconds = time.perf_counter() - began
+        seconds = processor_seconds() - began
         fine = np.asarray(fitted.probabilities(self._products), np.float32)
         result = self._result(fitted, fine, seconds)
         rows = [self._catalogue.rows[row] for row in self._test]
@@ -218,9 +218,9 @@ def latency(
         answer([product])
     times = []
     for product in asked:
-        began = time.perf_counter()
+        began = processor_seconds()
         answer([product])
-        times.append(time.perf_counter() - began)
+        times.append(processor_seconds() - began)
     p50, p99 = np.percentile(times, (50, 99))
     return float(p50) * 1e3, float(p99) * 1e3
 
@@ -228,9 +228,9 @@ def latency(
 def rate(answer: Callable[[Sequence[Product]], Any], products: Sequence[Product]) -> float:
     """Return how many products are answered in a second when asked together."""
     asked = products[:_ASKED_TOGETHER]
-    began = time.perf_counter()
+    began = processor_seconds()
     answer(asked)
-    return len(asked) / max(_SMALLEST_CLOCK_STEP, time.perf_counter() - began)
+    return len(asked) / max(_SMALLEST_CLOCK_STEP, processor_seconds() - began)
 
 
 def _with(training: Training, prepared: Any) -> Training:  # noqa: ANN401  # any array
