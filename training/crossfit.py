@@ -171,7 +171,7 @@ def _fit(folds: Sequence[Fold], parameters: Parameters) -> tuple[lgb.Booster, Ou
     right = np.concatenate([fold.right for fold in folds])
     trees = fit_trees(np.concatenate([fold.described for fold in folds]), right, parameters.rerank)
     rest = np.concatenate([fold.rest for fold in folds])
-    return trees, fit_outside(rest, ~right.any(axis=1))
+    return trees, fit_outside(rest, np.asarray(~right.any(axis=1)))
 
 
 def _apply(

@@ -8,7 +8,7 @@ long description does not drown a short name.
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, repeat
+from itertools import chain, islice, repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +106,12 @@ class TermCounter:
             of_words += map(self.word, name)
             of_words += map(self.word, description)
             words_ends.append(len(of_words))
-            others += self._others(product, name, description)
+            others += map("w:".__add__, self._joined(name))
+            others += map("w:".__add__, self._joined(description))
+            if name and description:
+                others += map("n:".__add__, name)
+                others += map("n:".__add__, self._joined(name))
+            others += self._attributes(product)
             others_ends.append(len(others))
         rows = np.arange(len(words_ends))
         occurrences = np.concatenate(
@@ -119,20 +124,6 @@ class TermCounter:
         keys, counts = np.unique((occurrences << 32 | ids)[ids >= 0], return_counts=True)
         return len(rows), keys >> 32, keys & 0xFFFFFFFF, counts
 
-    def _others(
-        self, product: Product, name: Sequence[str], description: Sequence[str]
-    ) -> Iterator[str]:
-        """Yield a product's terms but those of single words."""
-        for field_words in (name, description):
-            for _, phrase in self.phrases(field_words):
-                yield f"w:{phrase}"
-        if name and description:
-            for word in name:
-                yield f"n:{word}"
-            for _, phrase in self.phrases(name):
-                yield f"n:{phrase}"
-        yield from self._attributes(product)
-
     def word(self, word: str) -> NDArray[np.int64]:
         """Return the numbers of a word and of its character n-grams."""
         found = self._cache.get(word)
@@ -144,10 +135,17 @@ class TermCounter:
 
     def phrases(self, field_words: Sequence[str]) -> Iterator[tuple[range, str]]:
         """Yield the word n-grams of two words and more, each with its words' positions."""
+        found = self._joined(field_words)
         for size in range(2, self._spec.word_ngram_max + 1):
-            shifted = (field_words[at:] for at in range(size))
-            for at, phrase in enumerate(map(" ".join, zip(*shifted, strict=False))):
-                yield range(at, at + size), phrase
+            for at in range(len(field_words) - size + 1):
+                yield range(at, at + size), next(found)
+
+    def _joined(self, field_words: Sequence[str]) -> Iterator[str]:
+        """Return the word n-grams of two words and more, the shorter ones first."""
+        return chain.from_iterable(
+            map(" ".join, zip(*(field_words[at:] for at in range(size)), strict=False))
+            for size in range(2, self._spec.word_ngram_max + 1)
+        )
 
     def numbers(self, terms: Iterable[str]) -> NDArray[np.int64]:
         """Return the terms' numbers, -1 for unknown ones: int64 (terms,)."""

@@ -45,15 +45,7 @@ def normalize(text: str | None) -> str:
 
 def words(text: str | None) -> list[str]:
     """Return the normalised words of a text, in order."""
-    if not text:
-        return []
-    if "<" in text or "&" in text:
-        # Twice: markup is often escaped, and then escapes are escaped.
-        text = _MARKUP.sub(_plain, _MARKUP.sub(_plain, text))
-    if text.isascii():
-        return _WORD.findall(text.casefold())
-    text = _folded(text)
-    return _word(text).findall(text)
+    return [*_words(text)] if text else []
 
 
 def tokenize(text: str | None) -> list[Token]:
@@ -71,6 +63,18 @@ def tokenize(text: str | None) -> list[Token]:
         Token(m.group(), origin[m.start()][0], origin[m.end() - 1][1])
         for m in _word(plain).finditer(plain)
     ]
+
+
+# Terms, vectors and the second stage ask for the words of the same few texts, one after the other.
+@lru_cache(maxsize=128)
+def _words(text: str) -> tuple[str, ...]:
+    if "<" in text or "&" in text:
+        # Twice: markup is often escaped, and then escapes are escaped.
+        text = _MARKUP.sub(_plain, _MARKUP.sub(_plain, text))
+    if text.isascii():
+        return tuple(_WORD.findall(text.casefold()))
+    text = _folded(text)
+    return tuple(_word(text).findall(text))
 
 
 def _plain(markup: re.Match[str]) -> str:

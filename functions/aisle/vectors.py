@@ -7,7 +7,8 @@ bundle, and are never trained here.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import starmap
 from math import log, sqrt
 
 import numpy as np
@@ -18,7 +19,8 @@ from aisle.text import words
 
 FIELDS = ("name", "description")
 _CONTINUED = "##"
-_CACHED_WORDS = 200_000
+# A vector each: with 128 dimensions 12 MB in all. A catalogue's common words come early.
+_CACHED_WORDS = 20_000
 # Longer words are no words (part numbers, unspaced scripts): only their beginning is looked at.
 _LONGEST = 32
 
@@ -37,7 +39,8 @@ class WordVectors:
         self._numbers = {piece: number for number, piece in enumerate(pieces)}
         self._vectors = vectors
         self._weigh = weigh
-        self._cache: dict[str, tuple[list[int], float]] = {}
+        self._cache: dict[str, NDArray[np.float32]] = {}
+        self._nothing = np.zeros(vectors.shape[1], np.float32)
 
     def transform(self, products: Sequence[Product]) -> NDArray[np.float32]:
         """Return a vector of unit length for each product: float32 (products, dimensions).
@@ -47,15 +50,16 @@ class WordVectors:
         a known piece has zeros.
         """
         if not products:
-            return np.zeros((0, self._vectors.shape[1]), np.float32)
-        pieces: list[int] = []
-        weights: list[float] = []
-        ends: list[int] = []
+            return np.zeros((0, len(self._nothing)), np.float32)
+        parts: list[NDArray[np.float32]] = []
+        starts: list[int] = []
         for product in products:
             for field in FIELDS:
-                self._add(Counter(words(getattr(product, field))), pieces, weights)
-                ends.append(len(pieces))
-        sums = self._sums(pieces, weights, ends)
+                starts.append(len(parts))
+                parts.append(self._nothing)  # so that a field without words has something to add
+                parts += self._of(words(getattr(product, field)))
+        every = np.concatenate(parts).reshape(len(parts), -1)
+        sums = np.add.reduceat(every, starts, axis=0)
         return _unit(_unit(sums).reshape(len(products), len(FIELDS), -1).sum(axis=1))
 
     def contributions(
@@ -80,39 +84,29 @@ class WordVectors:
             for field, found in counted.items()
         }
 
-    def _sums(
-        self, pieces: Sequence[int], weights: Sequence[float], ends: Sequence[int]
-    ) -> NDArray[np.float32]:
-        """Add up weighted vectors of pieces, in runs that end where `ends` says: (runs, any)."""
-        # A row of zeros for each run, so that a run without pieces has something to add up.
-        runs = np.arange(len(ends))
-        starts = np.array([0, *ends[:-1]], np.int64) + runs
-        rows = np.insert(np.array(pieces, np.int64), np.array([0, *ends[:-1]], np.int64), 0)
-        scale = np.insert(np.array(weights, np.float32), np.array([0, *ends[:-1]], np.int64), 0)
-        return np.add.reduceat(self._vectors[rows] * scale[:, None], starts, axis=0)
-
     def _field(self, occurrences: Mapping[str, int]) -> NDArray[np.float32]:
         """Add up the vectors of a field's words, by how often each occurs: (dimensions,)."""
-        pieces: list[int] = []
-        weights: list[float] = []
-        self._add(occurrences, pieces, weights)
-        return self._sums(pieces, weights, [len(pieces)]).ravel()
+        found = (self._repeated(word, count) for word, count in occurrences.items())
+        return np.asarray(sum(found, self._nothing), np.float32)
 
-    def _add(self, occurrences: Mapping[str, int], pieces: list[int], weights: list[float]) -> None:
-        """Append the pieces of words, and what each occurrence of them weighs."""
-        known = self._cache.get
-        for word, count in occurrences.items():
-            found, weight = known(word) or self._known(word)
-            pieces += found
-            once = weight if count == 1 else weight * (1 + log(count))
-            weights += [once] * len(found)
+    def _of(self, field_words: Sequence[str]) -> Iterable[NDArray[np.float32]]:
+        """Return the vector of each distinct word."""
+        if len(set(field_words)) == len(field_words):
+            return map(self._vector, field_words)
+        return starmap(self._repeated, Counter(field_words).items())
 
-    def _known(self, word: str) -> tuple[list[int], float]:
-        """Return a word's pieces, and what one occurrence of the word weighs in each."""
+    def _repeated(self, word: str, count: int) -> NDArray[np.float32]:
+        """Return the vector of a word that occurs so often in a field."""
+        found = self._vector(word)
+        return found if count == 1 else found * np.float32(1 + log(count))
+
+    def _vector(self, word: str) -> NDArray[np.float32]:
+        """Return the vector of one occurrence of a word: the sum of its pieces', weighted."""
         known = self._cache.get(word)
         if known is None:
-            found = self._cut(word)
-            known = found, self._weigh(word) / sqrt(len(found) or 1)
+            pieces = self._cut(word)
+            weight = np.float32(self._weigh(word) / sqrt(len(pieces) or 1))
+            known = self._vectors[pieces].sum(axis=0, dtype=np.float32) * weight
             if len(self._cache) < _CACHED_WORDS:
                 self._cache[word] = known
         return known

@@ -76,3 +76,14 @@ def test_contributions_add_up(vectors, product):
 def test_no_products(vectors):
     """Of no products there are no vectors."""
     assert vectors.transform([]).shape == (0, 3)
+
+
+def test_full_cache(vectors, monkeypatch):
+    """Vectors are the same to the bit with words from the cache and without, and it is bounded."""
+    cached = [vectors.transform(PRODUCTS) for _ in range(2)]
+    monkeypatch.setattr("aisle.vectors._CACHED_WORDS", 1)
+    fresh = WordVectors(PIECES, VECTORS, lambda word: WEIGHTS.get(word, 1.0))
+    full = [fresh.transform(PRODUCTS) for _ in range(2)]
+    for found in (*cached[1:], *full):
+        np.testing.assert_array_equal(found, cached[0])
+    assert set(fresh._cache) == {"red"}
