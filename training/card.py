@@ -21,6 +21,7 @@ def model_card(bundle: Bundle, choice: Choice, metrics: dict[str, Any]) -> str:
         for one in choice.candidates
         if one.node_accuracy is not None
     )
+    taken = f"{choice.inverse_regularization:g} and {choice.min_products}"
     return f"""# Model {manifest.model_version}
 
 Product text to shop category, in stages. Linear support vector machines for every node of the
@@ -32,8 +33,8 @@ scores. {_second_stage(choice)}
   {products["validation"]} for validation, together in the final fit), tested once on
   {products["test"]} that it never saw.
 - {len(metrics["levels"])} levels; vocabulary collected over {manifest.documents} products.
-- The vectors of word pieces are the input embeddings of all-MiniLM-L6-v2 (Apache-2.0), reduced and
-  not trained here.
+- The vectors of word pieces are what all-MiniLM-L6-v2 (Apache-2.0) makes of each piece alone,
+  reduced and not trained here.
 - Libraries: {", ".join(f"{name} {number}" for name, number in manifest.libraries.items())}.
 
 ## On the frozen test
@@ -52,7 +53,8 @@ over {leaf["labels"]} categories. Expected calibration error
 | ---: | ---: | ---: |
 {candidates}
 
-Taken: {choice.inverse_regularization:g} and {choice.min_products}.
+Taken: {taken}: the better regularisation, and with it the
+fewest products that are as good as the best number but for noise.
 
 ## Limits
 

@@ -16,12 +16,13 @@ from aisle.classifier import Classifier
 from aisle.errors import PublicationRefusedError
 from aisle.golden import Golden, to_lines
 from aisle.product import Product
+from aisle.scorers import Scorers
 from training import onnx_graph, trees_graph
 from training.fit import Trained
 from training.parameters import Parameters
 from training.prepare import Prepared
 
-# How far float32 sums may differ that were added in another order.
+# How far sums may differ that were added in another order, of values cut to 21 bits.
 PARITY_TOLERANCE = 1e-4
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "lightgbm", "onnx")
 _WORDS_IN_A_GOLDEN_NAME = 3
@@ -34,6 +35,7 @@ def export(trained: Trained, prepared: Prepared, parameters: Parameters) -> Bund
     lines = zip(vocabulary.terms, vocabulary.document_frequency, strict=True)
     files = {
         bundle.MODEL: onnx_graph.build(trained),
+        bundle.SCORERS: Scorers(trained.scale, trained.slots, trained.slot_weights).to_bytes(),
         bundle.VOCABULARY: "".join(f"{term}\t{count}\n" for term, count in lines).encode(),
         bundle.CATEGORIES: _json(trained.taxonomy.to_json()),
         bundle.PIECES: "".join(f"{piece}\n" for piece in vocabulary.pieces).encode(),

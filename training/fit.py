@@ -1,7 +1,8 @@
 """Stage 3, fit: prepared products -> a trained model, every choice made on the validation split."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from training.progress import say, steps
 from training.rerank import Reranker
 from training.scorers import fit_scorers
 from training.terms import Vocabulary, feature_spec, matrix
+
+# Standard errors within which two candidates count as equally good.
+_NOISE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,13 +165,31 @@ def _warn_of_levels_never_sure(choice: Choice, parameters: Parameters) -> None:
         )
 
 
-def node_accuracy(chosen: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -> float:
-    """Return the share of right nodes over all levels of all true paths (of ids)."""
-    right = total = 0
-    for predicted, path in zip(chosen, true, strict=True):
-        right += sum(one == other for one, other in zip(predicted, path, strict=False))
-        total += len(path)
-    return right / total
+def right_nodes(
+    chosen: Sequence[Sequence[str]], true: Sequence[Sequence[str]]
+) -> NDArray[np.int64]:
+    """Return how many nodes of each true path (of ids) are right: int64 (products,)."""
+    return np.array(
+        [
+            sum(one == other for one, other in zip(predicted, path, strict=False))
+            for predicted, path in zip(chosen, true, strict=True)
+        ],
+        np.int64,
+    )
+
+
+def finest(right: Mapping[int, NDArray[np.int64]]) -> int:
+    """Return the smallest of the values that are as good as the best but for noise.
+
+    `right` has each value's right nodes of the same products, int64 (products,). The noise is two
+    standard errors of the paired difference (after the one-standard-error rule: Breiman et al.
+    1984). Where little tells two foldings apart, the finer one can still answer with a category
+    that the coarser one has given up.
+    """
+    best = max(right, key=lambda value: int(right[value].sum()))
+    behind = {value: right[best] - found for value, found in right.items()}
+    noise = {value: _NOISE * found.std() * sqrt(len(found)) for value, found in behind.items()}
+    return min(value for value, found in behind.items() if found.sum() <= noise[value])
 
 
 def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
@@ -198,7 +220,12 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
         for value in minima
         if value != middle.min_products
     ]
-    best = max(tried, key=lambda candidate: candidate.node_accuracy or 0)
+    same = {
+        one.min_products: one
+        for one in tried
+        if one.inverse_regularization == best.inverse_regularization
+    }
+    best = same[finest({value: trial.right[one] for value, one in same.items()})]
     say(
         f"Chosen on {len(prepared.validation)} validation products: inverse regularisation "
         f"{best.inverse_regularization:g}, classes of at least {best.min_products} products; "
@@ -224,13 +251,17 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
 
 
 class _Trial:
-    """Scorers fitted on train, and their margins on validation, each computed once."""
+    """Scorers fitted on train, and their margins on validation, each computed once.
+
+    `right` has what `right_nodes` counts for every candidate that was run.
+    """
 
     def __init__(self, prepared: Prepared, parameters: Parameters) -> None:
         self._prepared = prepared
         self._parameters = parameters
         self._problems: dict[int, Problem] = {}
         self._margins: dict[tuple[float, tuple[str, ...]], NDArray[np.float32]] = {}
+        self.right: dict[Candidate, NDArray[np.int64]] = {}
         # The finest problem has the most scorers; its vocabulary serves every candidate.
         problem = self.problem(min(parameters.fit.min_products))
         vocabulary, self._features = collect_terms(problem, parameters)
@@ -254,11 +285,12 @@ class _Trial:
         weights = _start_weights(problem.taxonomy.depth, self._parameters)
         scores = problem.structure.scores(margins, weights)
         chosen = [problem.taxonomy.classes[label] for label in scores.argmax(axis=1)]
-        accuracy = node_accuracy(
-            [[node.id for node in path] for path in chosen],
-            [[node.id for node in example.path] for example in self._prepared.validation],
-        )
-        return Candidate(inverse_regularization, min_products, accuracy)
+        true = [[node.id for node in example.path] for example in self._prepared.validation]
+        right = right_nodes([[node.id for node in path] for path in chosen], true)
+        accuracy = float(right.sum() / sum(map(len, true)))
+        candidate = Candidate(inverse_regularization, min_products, accuracy)
+        self.right[candidate] = right
+        return candidate
 
     def margins(self, problem: Problem, inverse_regularization: float) -> NDArray[np.float32]:
         """Return the scorers' margins on validation; fit the scorers that are not fitted yet."""

@@ -1,4 +1,4 @@
-"""The scorer as an ONNX graph: terms and values in, probabilities and reasons out."""
+"""The linear stage's products of weights as an ONNX graph: terms in, sums and reasons out."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,66 +17,43 @@ _IR_VERSION = 9
 
 
 def build(trained: Trained) -> bytes:
-    """Return the serialised graph of a trained model.
+    """Return the serialised graph of a trained model, for one product at a time.
 
-    Inputs: `terms` int64 (terms,), distinct numbers of the vocabulary; `values` float32
-    (products, terms), each product's value of each of these; `vectors` float32
-    (products, dimensions); `explain` int64 (asked,), class numbers. Outputs: `probabilities`
-    float32 (products, classes); `margins` float32 (products, scorers); `weights` float32
-    (terms, asked), times `scale` float32 (terms,), and `direction` float32 (dimensions, asked),
-    what a unit of each term and of each dimension adds to the score of each class asked for.
+    Inputs: `terms` int64 (terms,), distinct numbers of the vocabulary; `digits` uint8
+    (digits, terms), those of each term's value as `aisle.scorers` writes them; `vectors` float32
+    (1, dimensions); `explain` int64 (asked,), numbers of scorers. Outputs: `sums` int32
+    (digits, scorers), digits times weights; `offsets` float32 (1, scorers), what the vector and the
+    intercept add; `weights` int8 (terms, asked) and `directions` float32 (dimensions, asked), those
+    of the scorers asked for.
 
     The weights are stored sparse, which keeps the file small; onnxruntime holds them dense.
     """
-    classes = len(trained.taxonomy.classes)
     dimensions, scorers = trained.vector_weights.shape
+    value = helper.make_tensor_value_info
     inputs = [
-        helper.make_tensor_value_info("terms", TensorProto.INT64, ["terms"]),
-        helper.make_tensor_value_info("values", TensorProto.FLOAT, ["products", "terms"]),
-        helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["products", dimensions]),
-        helper.make_tensor_value_info("explain", TensorProto.INT64, ["asked"]),
+        value("terms", TensorProto.INT64, ["terms"]),
+        value("digits", TensorProto.UINT8, ["digits", "terms"]),
+        value("vectors", TensorProto.FLOAT, [1, dimensions]),
+        value("explain", TensorProto.INT64, ["asked"]),
     ]
     outputs = [
-        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["products", classes]),
-        helper.make_tensor_value_info("margins", TensorProto.FLOAT, ["products", scorers]),
-        helper.make_tensor_value_info("weights", TensorProto.FLOAT, ["terms", "asked"]),
-        helper.make_tensor_value_info("scale", TensorProto.FLOAT, ["terms"]),
-        helper.make_tensor_value_info("direction", TensorProto.FLOAT, [dimensions, "asked"]),
+        value("sums", TensorProto.INT32, ["digits", scorers]),
+        value("offsets", TensorProto.FLOAT, [1, scorers]),
+        value("weights", TensorProto.INT8, ["terms", "asked"]),
+        value("directions", TensorProto.FLOAT, [dimensions, "asked"]),
     ]
     constants: dict[str, NDArray[Any]] = {
-        "scales": trained.scale,
         "vector_weights": trained.vector_weights,
         "intercepts": trained.intercepts,
-        "slots": trained.slots,
-        "slot_weights": trained.slot_weights,
-        "last_axis": np.array([-1], np.int64),
     }
     node = helper.make_node
     nodes = [
-        # The coefficients of the terms at hand, but for their scale: float32 (terms, scorers).
-        # There are far fewer values to scale than coefficients.
-        node("Gather", ["stored_weights", "terms"], ["stored_rows"]),
-        node("Cast", ["stored_rows"], ["rows"], to=TensorProto.FLOAT),
-        node("Gather", ["scales", "terms"], ["scale"]),
-        node("Mul", ["values", "scale"], ["scaled_values"]),
-        # Each class adds up its own scorer and its ancestors'.
-        node("MatMul", ["scaled_values", "rows"], ["of_terms"]),
+        node("Gather", ["stored_weights", "terms"], ["rows"]),
+        node("MatMulInteger", ["digits", "rows"], ["sums"]),
         node("MatMul", ["vectors", "vector_weights"], ["of_vectors"]),
-        node("Add", ["of_terms", "of_vectors"], ["products_of_weights"]),
-        node("Add", ["products_of_weights", "intercepts"], ["margins"]),
-        node("Gather", ["margins", "slots"], ["slot_margins"], axis=1),
-        node("Mul", ["slot_margins", "slot_weights"], ["slot_scores"]),
-        node("ReduceSum", ["slot_scores", "last_axis"], ["scores"], keepdims=0),
-        node("Softmax", ["scores"], ["probabilities"], axis=-1),
-        # The same sum for one unit of each term.
-        node("Gather", ["slots", "explain"], ["asked_slots"]),
-        node("Gather", ["slot_weights", "explain"], ["asked_weights"]),
-        node("Gather", ["rows", "asked_slots"], ["asked_rows"], axis=1),
-        node("Mul", ["asked_rows", "asked_weights"], ["asked_parts"]),
-        node("ReduceSum", ["asked_parts", "last_axis"], ["weights"], keepdims=0),
-        node("Gather", ["vector_weights", "asked_slots"], ["asked_directions"], axis=1),
-        node("Mul", ["asked_directions", "asked_weights"], ["direction_parts"]),
-        node("ReduceSum", ["direction_parts", "last_axis"], ["direction"], keepdims=0),
+        node("Add", ["of_vectors", "intercepts"], ["offsets"]),
+        node("Gather", ["rows", "explain"], ["weights"], axis=1),
+        node("Gather", ["vector_weights", "explain"], ["directions"], axis=1),
     ]
     graph = helper.make_graph(
         nodes,
@@ -90,7 +67,7 @@ def build(trained: Trained) -> bytes:
     model.ir_version = _IR_VERSION
     model.producer_name = "aisle"
     sizes = {
-        "classes": str(classes),
+        "scorers": str(scorers),
         "terms": str(len(trained.vocabulary.terms)),
         "dimensions": str(dimensions),
     }

@@ -23,6 +23,7 @@ from aisle.text import NORMALIZER_VERSION
 FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
+SCORERS = "scorers.npy"
 VOCABULARY = "vocabulary.tsv"
 CATEGORIES = "categories.json"
 PIECES = "pieces.txt"
@@ -32,7 +33,16 @@ NEIGHBOURS = "neighbours.npy"
 METRICS = "metrics.json"
 GOLDEN = "golden.jsonl"
 MODEL_CARD = "MODEL_CARD.md"
-DECISIVE_FILES = (MODEL, VOCABULARY, CATEGORIES, PIECES, VECTORS, RERANKER, NEIGHBOURS)
+DECISIVE_FILES = (
+    MODEL,
+    SCORERS,
+    VOCABULARY,
+    CATEGORIES,
+    PIECES,
+    VECTORS,
+    RERANKER,
+    NEIGHBOURS,
+)
 """What predictions depend on; the other files describe the model.
 
 The reranker and its neighbours are empty where a model has no second stage.

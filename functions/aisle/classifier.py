@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -13,6 +14,7 @@ from aisle.bundle import (
     MODEL,
     NEIGHBOURS,
     RERANKER,
+    SCORERS,
     VECTORS,
     VOCABULARY,
     Bundle,
@@ -23,13 +25,14 @@ from aisle.features import Features, Featurizer
 from aisle.neighbours import Neighbours
 from aisle.product import Evidence, Prediction, Product, Scored
 from aisle.rerank import Outside, Shortlist
+from aisle.scorers import Scorers
 from aisle.taxonomy import Taxonomy
 
-# Products looked at together, but for the scorer.
-_TOGETHER = 32
+# Products looked at together, but for the product of weights.
+_TOGETHER = 64
 _VOCABULARY_LINE = re.compile(r"(?P<term>(?P<block>\w):[^\t]*)\t(?P<count>\d+)")
-_NO_CLASSES = np.empty(0, np.int64)
-_OUTPUTS = ["probabilities", "margins", "weights", "scale", "direction"]
+_NO_SCORERS = np.empty(0, np.int64)
+_OUTPUTS = ["sums", "offsets", "weights", "directions"]
 
 
 class Classifier:
@@ -54,9 +57,14 @@ class Classifier:
             pieces=pieces,
             vectors=vectors,
         )
-        self._check_size("classes", CATEGORIES, len(self.taxonomy.classes))
-        self._check_size("terms", VOCABULARY, len(terms))
-        self._check_size("dimensions", VECTORS, vectors.shape[1])
+        self._scorers = Scorers.from_bytes(bundle.files[SCORERS])
+        made_for = self._session.get_modelmeta().custom_metadata_map
+        _check_size(MODEL, made_for.get("terms"), "terms", VOCABULARY, len(terms))
+        _check_size(MODEL, made_for.get("dimensions"), "dimensions", VECTORS, vectors.shape[1])
+        scorers, classes = self._scorers, len(self.taxonomy.classes)
+        _check_size(MODEL, made_for.get("scorers"), "scorers", SCORERS, scorers.slots.max() + 1)
+        _check_size(SCORERS, len(scorers.scale), "terms", VOCABULARY, len(terms))
+        _check_size(SCORERS, len(scorers.slots), "classes", CATEGORIES, classes)
         self.reranker = Reranker(bundle, self.taxonomy) if bundle.files[RERANKER] else None
 
     @property
@@ -81,13 +89,14 @@ class Classifier:
 
         Returns probabilities (products, classes) and the scorers' margins (products, scorers).
         """
-        # One by one: sums are then made in the same order whatever a product is sent with. Their
-        # last bits matter, since trees decide by thresholds.
-        parts = [
-            self._run(features.part(row, row + 1), explain=_NO_CLASSES)
-            for row in range(len(features.indptr) - 1)
-        ]
-        return np.concatenate([one[0] for one in parts]), np.concatenate([one[1] for one in parts])
+        digits, worth = self._scorers.digits(features)
+        # One by one: a product's vector is then multiplied in the same order whatever it is sent
+        # with. The last bits of margins matter, since trees decide by thresholds.
+        parts = [self._run(features, digits, row) for row in range(len(worth))]
+        sums = np.stack([one[0] for one in parts])
+        offsets = np.concatenate([one[1] for one in parts])
+        margins = self._scorers.margins(sums, worth, offsets)
+        return self._scorers.probabilities(margins), margins
 
     def predict(
         self, products: Sequence[Product], *, top_k: int = 5, explain: bool = True
@@ -140,38 +149,38 @@ class Classifier:
                 model_version=self.model_version,
             )
 
-    def _check_size(self, what: str, file: str, found: int) -> None:
-        """Compare what another file has with what the model was made for."""
-        expected = self._session.get_modelmeta().custom_metadata_map.get(what)
-        if expected != str(found):
-            raise BundleError(
-                f"The bundle's {MODEL} is made for {expected} {what}, its {file} has {found}. "
-                "Export the model again."
-            )
-
     def _evidence(self, product: Product, label: int) -> tuple[Evidence, ...]:
         """Return the words that the linear stage's score of a class comes from."""
         features = self.featurizer.transform([product])
         if not len(features.indices):
             return ()
-        *_, weights, unit, direction = self._run(features, explain=np.array([label]))
+        scorers = self._scorers
+        digits, _ = scorers.digits(features)
+        *_, weights, directions = self._run(features, digits, 0, explain=scorers.slots[label])
+        shares = scorers.slot_weights[label]
         length = np.float32(self.featurizer.vector_weight)
         return find_evidence(
             product,
             self.featurizer.counter,
             features.indices,
-            features.values * weights[:, 0] * unit,
-            self.featurizer.word_vectors.contributions(product, direction[:, 0] * length),
+            features.values * scorers.scale[features.indices] * (weights @ shares),
+            self.featurizer.word_vectors.contributions(product, directions @ shares * length),
         )
 
     def _run(
-        self, features: Features, *, explain: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float32], ...]:
-        """Run the scorer for one product; return its outputs as `training.onnx_graph` says."""
+        self,
+        features: Features,
+        digits: NDArray[np.uint8],
+        row: int,
+        *,
+        explain: NDArray[np.int64] = _NO_SCORERS,
+    ) -> tuple[Any, ...]:
+        """Multiply a product's digits by its terms' weights; the outputs: `training.onnx_graph`."""
+        first, last = features.indptr[row], features.indptr[row + 1]
         inputs = {
-            "terms": features.indices,
-            "values": features.values[None],
-            "vectors": features.vectors,
+            "terms": features.indices[first:last],
+            "digits": digits[:, first:last],
+            "vectors": features.vectors[row : row + 1],
             "explain": explain,
         }
         return tuple(self._session.run(_OUTPUTS, inputs))
@@ -205,6 +214,15 @@ class Reranker:
         flat = described.reshape(-1, described.shape[2])
         (found,) = self._session.run(["chances"], {"features": flat})
         return np.asarray(found, np.float32).reshape(described.shape[:2])
+
+
+def _check_size(file: str, made_for: object, what: str, other: str, found: int) -> None:
+    """Compare what a file of a bundle has with what another one was made for."""
+    if str(made_for) != str(found):
+        raise BundleError(
+            f"The bundle's {file} is made for {made_for} {what}, its {other} has {found}. Export "
+            "the model again."
+        )
 
 
 def _vocabulary(data: bytes, blocks: Iterable[str]) -> tuple[list[str], NDArray[np.int64]]:

@@ -54,16 +54,6 @@ class Features:
     values: NDArray[np.float32]
     vectors: NDArray[np.float32]
 
-    def part(self, start: int, end: int) -> "Features":
-        """Return the features of some of the products, from `start` up to `end`."""
-        first, last = self.indptr[start], self.indptr[end]
-        return Features(
-            self.indptr[start : end + 1] - first,
-            self.indices[first:last],
-            self.values[first:last],
-            self.vectors[start:end],
-        )
-
 
 class TermCounter:
     """Count a product's terms, by their number in a vocabulary.
@@ -142,10 +132,11 @@ class TermCounter:
 
     def _joined(self, field_words: Sequence[str]) -> Iterator[str]:
         """Return the word n-grams of two words and more, the shorter ones first."""
-        return chain.from_iterable(
-            map(" ".join, zip(*(field_words[at:] for at in range(size)), strict=False))
+        by_size = [
+            map(" ".join, zip(*[field_words[at:] for at in range(size)], strict=False))
             for size in range(2, self._spec.word_ngram_max + 1)
-        )
+        ]
+        return chain.from_iterable(by_size)
 
     def numbers(self, terms: Iterable[str]) -> NDArray[np.int64]:
         """Return the terms' numbers, -1 for unknown ones: int64 (terms,)."""

@@ -5,14 +5,12 @@ term, and the cosine of their TF-IDF vectors adds up (k nearest neighbours: Cove
 every neighbour votes, by a power of its similarity, so that no k has to be chosen).
 """
 
-import io
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.errors import BundleError
+from aisle.arrays import Arrays
 from aisle.features import Features
 
 _SQUARINGS = 3
@@ -20,7 +18,7 @@ _SMALL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
+class Neighbours(Arrays):
     """An inverted index of training products, ordered by class.
 
     `products` int64 (classes,) counts all training products of each class; of these the index holds
@@ -40,19 +38,19 @@ class Neighbours:
         size, many = len(features.indptr) - 1, int(self.kept.sum())
         firsts = self.starts[features.indices]
         lengths = self.starts[features.indices + 1] - firsts
-        owners = np.repeat(np.arange(size), np.diff(features.indptr))
-        known = lengths > 0
-        weights = features.values * known
+        known = np.flatnonzero(lengths)
+        firsts, lengths, weights = firsts[known], lengths[known], features.values[known]
+        owners = np.repeat(np.arange(size), np.diff(features.indptr))[known]
         norms = np.sqrt(np.bincount(owners, weights * weights, minlength=size))
+        weights /= (255 * np.maximum(norms, _SMALL)).astype(np.float32)[owners]
         # One position in the postings for each (term of a product, product that shares it).
         ends = np.cumsum(lengths)
         at = np.arange(ends[-1] if len(ends) else 0) + np.repeat(firsts - ends + lengths, lengths)
-        found = self.values[at] * np.repeat(weights, lengths)
+        shares = self.values[at] * np.repeat(weights, lengths)
         places = np.repeat(owners * many, lengths) + self.rows[at]
-        dots = np.bincount(places, found, minlength=size * many).reshape(size, many)
-        scaled = dots.astype(np.float32)
-        scaled /= (255 * np.maximum(norms, _SMALL)).astype(np.float32)[:, None]
-        return np.minimum(scaled, 1, out=scaled)
+        found = np.zeros(size * many, np.float32)
+        np.add.at(found, places, shares)
+        return np.minimum(found, 1, out=found).reshape(size, many)
 
     def nearest_and_votes(
         self, features: Features
@@ -69,21 +67,3 @@ class Neighbours:
         votes = np.add.reduceat(similarities, starts, axis=1)
         votes /= votes.sum(axis=1, keepdims=True) + np.float32(_SMALL)
         return nearest, votes
-
-    def to_bytes(self) -> bytes:
-        """Return the arrays, one after another, as NumPy writes them."""
-        buffer = io.BytesIO()
-        for name in self.__slots__:
-            np.save(buffer, getattr(self, name), allow_pickle=False)
-        return buffer.getvalue()
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read what `to_bytes` wrote; raise BundleError where it is something else."""
-        buffer = io.BytesIO(data)
-        try:
-            return cls(**{name: np.load(buffer, allow_pickle=False) for name in cls.__slots__})
-        except (EOFError, ValueError) as error:
-            raise BundleError(
-                f"The bundle's neighbours cannot be read: {error}. Export the model again."
-            ) from error

@@ -20,6 +20,7 @@ from aisle.bundle import (
     NEIGHBOURS,
     PIECES,
     RERANKER,
+    SCORERS,
     VECTORS,
     VOCABULARY,
 )
@@ -29,6 +30,7 @@ from aisle.rerank import Outside
 
 CONTENT = {
     MODEL: b"\x08\x09model",
+    SCORERS: b"\x93NUMPY",
     VOCABULARY: b"w:pan\t3\n",
     CATEGORIES: b'{"classes": [], "categories": []}',
     PIECES: b"pan\n##s\n",

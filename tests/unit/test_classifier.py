@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from aisle import bundle
-from aisle.bundle import CATEGORIES, MODEL, VOCABULARY, Bundle
+from aisle.bundle import CATEGORIES, MODEL, SCORERS, VOCABULARY, Bundle
 from aisle.classifier import Classifier
 from aisle.errors import BundleError
 from aisle.product import Product
+from aisle.scorers import Scorers
 from aisle.taxonomy import Taxonomy
 from tests.made_up import products
 
@@ -263,9 +264,25 @@ def test_categories_of_another_model(made_up_bundle, made_up_classifier):
     taxonomy = made_up_classifier.taxonomy
     fewer = json.dumps(Taxonomy(taxonomy.classes[1:], taxonomy.entries).to_json()).encode()
     with pytest.raises(
-        BundleError, match=r"model\.onnx is made for 40 classes, its categories\.json has 39"
+        BundleError, match=r"scorers\.npy is made for 40 classes, its categories\.json has 39"
     ):
         Classifier(bundle.describe(made_up_bundle, {CATEGORIES: fewer}))
+
+
+def test_scorers_of_another_model(made_up_bundle):
+    """Scorers that are not those of the model, or none at all, are refused."""
+    scorers = Scorers.from_bytes(made_up_bundle.files[SCORERS])
+    slots = np.minimum(scorers.slots, scorers.slots.max() - 1)
+    for changed, message in (
+        (replace(scorers, slots=slots).to_bytes(), r"model\.onnx is made for .* scorers, its"),
+        (
+            replace(scorers, scale=scorers.scale[1:]).to_bytes(),
+            r"scorers\.npy is made for .* terms",
+        ),
+        (b"no arrays", "scorers cannot be read"),
+    ):
+        with pytest.raises(BundleError, match=message):
+            Classifier(bundle.describe(made_up_bundle, {SCORERS: changed}))
 
 
 @pytest.mark.parametrize("categories", [b"", b"[]", b'{"classes": [], "categories": []}'])

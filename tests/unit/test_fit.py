@@ -1,0 +1,31 @@
+"""What the validation split decides: how finely categories are told apart."""
+
+import numpy as np
+import pytest
+
+from training.fit import finest, right_nodes
+
+
+def test_right_nodes_on_paper():
+    """Nodes count at their own level; what is said beyond the true path counts nothing."""
+    chosen = [("a", "b", "c"), ("a", "x"), ("y",), ("a", "b", "c", "d")]
+    true = [("a", "b", "c"), ("a", "b"), ("a", "b"), ("a", "b")]
+    assert right_nodes(chosen, true).tolist() == [3, 1, 0, 2]
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "expected"),
+    [(0, 0, 1), (4, 3, 1), (9, 4, 1), (10, 1, 3), (100, 0, 3)],
+)
+def test_finer_unless_it_is_worse(lost, gained, expected):
+    """Of 1,000 products the finer folding has lost some and gained others: noise, or too many."""
+    coarse = np.full(1000, 2)
+    fine = coarse.copy()
+    fine[:lost] -= 1
+    fine[lost : lost + gained] += 1
+    assert finest({3: coarse, 1: fine}) == expected
+
+
+def test_better_wins_however_coarse():
+    """The best value is always in reach of itself."""
+    assert finest({1: np.array([0] * 50), 2: np.array([1] * 50), 5: np.array([2] * 50)}) == 5
