@@ -30,7 +30,7 @@ def another(packaged, name):
     """Make a model that answers as the packaged one does, of another version."""
     facts = {
         field: getattr(packaged.manifest, field)
-        for field in ("features", "documents", "answer_thresholds", "libraries")
+        for field in ("features", "documents", "answer_thresholds", "outside", "libraries")
     }
     dataset = packaged.manifest.dataset | {"snapshot": name}
     return bundle.assemble(packaged.files, **facts, dataset=dataset)
