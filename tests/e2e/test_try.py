@@ -133,7 +133,7 @@ def test_a_lost_connection_is_told_and_mended(page, site, keep):
     expect(page.get_by_role("heading", name="No connection to the API")).to_be_visible()
     keep(page)
     page.context.set_offline(offline=False)
-    expect(page.get_by_role("heading", name="A/V Cables & Connectors")).to_be_visible()
+    expect(page.get_by_role("heading", name="TV & Home Theater Accessories")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("hdmi cbl 6ft")
     expect(page.locator("#banner")).to_be_empty()
 
@@ -154,7 +154,7 @@ def test_the_flow_works_with_the_keyboard_alone(open_page, site):
     page.keyboard.press("Tab")
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")
-    expect(page.get_by_role("heading", name="A/V Cables & Connectors")).to_be_visible()
+    expect(page.get_by_role("heading", name="TV & Home Theater Accessories")).to_be_visible()
     for _ in range(30):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.textContent") == "bluetooth speaker waterproof":
