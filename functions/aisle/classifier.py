@@ -118,7 +118,8 @@ class Classifier:
         probabilities = self.probabilities(products)
         rolled = self.taxonomy.roll_up(probabilities)
         chosen = self.choose(probabilities)
-        ends = self.taxonomy.ends
+        others = rolled[:, self.taxonomy.ends]
+        thresholds = self.manifest.answer_thresholds
         for row, product in enumerate(products):
             label = int(chosen[row])
             path = self.taxonomy.classes[label]
@@ -127,23 +128,21 @@ class Classifier:
                 Scored(path[: depth + 1], float(rolled[row, node]))
                 for depth, node in enumerate(nodes)
             )
-            thresholds = self.manifest.answer_thresholds
             sure = [
                 level
                 for level, threshold in zip(levels, thresholds, strict=False)
                 if level.confidence >= threshold
             ]
-            others = np.where(np.isin(ends, nodes), 0, rolled[row, ends])
-            best = np.argsort(-others, kind="stable")[:top_k] if top_k else ()
+            others[row, self.taxonomy.above[label]] = 0
             yield Prediction(
                 category=levels[-1],
                 levels=levels,
                 answer=sure[-1] if sure else None,
                 needs_review=not sure or sure[-1].path != path,
                 alternatives=tuple(
-                    Scored(self.taxonomy.classes[other], float(others[other]))
-                    for other in best
-                    if others[other] > 0
+                    Scored(self.taxonomy.classes[other], float(others[row, other]))
+                    for other in _largest(others[row], top_k)
+                    if others[row, other] > 0
                 ),
                 evidence=self._evidence(product, label) if explain else (),
                 model_version=self.model_version,
@@ -214,6 +213,16 @@ class Reranker:
         flat = described.reshape(-1, described.shape[2])
         (found,) = self._session.run(["chances"], {"features": flat})
         return np.asarray(found, np.float32).reshape(described.shape[:2])
+
+
+def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Return where the largest of some values are, the largest first, of equals the first."""
+    if not 0 < count < len(values):
+        return np.argsort(-values, kind="stable")[:count]
+    # Sorting them all would take several times as long.
+    least = np.partition(values, -count)[-count]
+    able = np.flatnonzero(values >= least)
+    return able[np.argsort(-values[able], kind="stable")][:count]
 
 
 def _check_size(file: str, made_for: object, what: str, other: str, found: int) -> None:

@@ -32,7 +32,8 @@ class Taxonomy:
     `entries` are ordered by their path of ids; `classes` are the paths of the model's labels, in
     label order (by path of ids); `nodes` all distinct prefixes of these paths, a parent before its
     children. `ancestors` int64 (classes, depth) are the nodes on each class's path, root first, -1
-    past its end; `ends` int64 (classes,) the node that each class ends in.
+    past its end; `ends` int64 (classes,) the node that each class ends in; `above` the classes that
+    end on each class's path, itself among them.
     """
 
     def __init__(self, classes: Sequence[Path], entries: Iterable[Entry]) -> None:
@@ -51,6 +52,11 @@ class Taxonomy:
                 self.ancestors[label, depth] = self._number[path[: depth + 1]]
         lengths = [len(path) for path in self.classes]
         self.ends = self.ancestors[np.arange(len(lengths)), np.array(lengths) - 1]
+        class_of = {int(node): label for label, node in enumerate(self.ends)}
+        self.above = tuple(
+            [class_of[node] for node in nodes if node in class_of]
+            for nodes in self.ancestors.tolist()
+        )
         # Classes are ordered by path, so a node's classes stand side by side: [first, last).
         self._first = np.full(len(self.nodes), len(self.classes), np.int64)
         self._last = np.zeros(len(self.nodes), np.int64)

@@ -10,7 +10,7 @@ import pytest
 
 from aisle import bundle
 from aisle.bundle import CATEGORIES, MODEL, SCORERS, VOCABULARY, Bundle
-from aisle.classifier import Classifier
+from aisle.classifier import Classifier, _largest
 from aisle.errors import BundleError
 from aisle.product import Product
 from aisle.scorers import Scorers
@@ -308,3 +308,11 @@ def test_malformed_vocabulary(made_up_bundle, vocabulary):
     """A vocabulary that is none, or not the model's, is refused by name."""
     with pytest.raises(BundleError, match=r"vocabulary\.tsv"):
         Classifier(bundle.describe(made_up_bundle, {VOCABULARY: vocabulary}))
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 7, 8, 20])
+def test_the_largest(count):
+    """As a stable sort of all would have it: the largest first, of equals the first."""
+    values = np.float32([0.2, 0.1, 0.2, 0.0, 0.3, 0.2, 0.1, 0.0])
+    expected = np.argsort(-values, kind="stable")[:count]
+    assert _largest(values, count).tolist() == expected.tolist()

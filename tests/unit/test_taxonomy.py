@@ -239,3 +239,11 @@ def test_search_ties_are_in_the_order_of_paths():
 def test_search_finds_categories_that_are_no_class():
     """A category that the model never saw is found, and says so."""
     assert [entry.label for entry in SEARCHED.search("rare woks")] == [None]
+
+
+def test_classes_above():
+    """A class's path has itself and every class that it lies below, and no other."""
+    for label, path in enumerate(SHOP.classes):
+        expected = [other for other, one in enumerate(SHOP.classes) if path[: len(one)] == one]
+        assert sorted(SHOP.above[label]) == expected
+        assert label in SHOP.above[label]
