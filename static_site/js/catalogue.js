@@ -10,6 +10,7 @@ import { pickCategory } from "./picker.js";
 const BATCH = 100;
 const AT_ONCE = 2;
 const PAGE = 50;
+const FILTERS = { all: "All", review: "To review", sure: "Sure", corrected: "Corrected", failed: "Failed" };
 const FIELDS = { name: "Name", description: "Description", manufacturer: "Manufacturer", price: "Price" };
 const TOO_MANY = 200_000;
 
@@ -208,13 +209,24 @@ class Job {
           h("div", { class: "tight" },
             h("h2", { tabindex: "-1", class: "any" }, state === "stopped" ? `Stopped at ${whole(this.done)} of ${plural(this.rows.length, "row")}` : `${plural(this.rows.length, "row")} in ${duration(this.seconds)}`),
             this.problem && h("p", { class: "note bad any" }, this.problem),
-            h("p", { class: "soft any" }, `${this.name}: ${whole(counts.sure)} sure, ${whole(counts.review)} to review, ${whole(counts.failed)} failed, ${whole(counts.corrected)} corrected`)),
+            this.tally = h("p", { class: "soft any" }, this.tallied(counts))),
           h("div", { class: "row" },
             state === "stopped" && h("button", { type: "button", class: "button main", onclick: () => this.start() }, "Go on"),
             h("button", { type: "button", class: `button ${state === "done" ? "main" : ""}`, disabled: !this.done, onclick: () => this.download() }, "Download CSV"),
             h("button", { type: "button", class: "button", onclick: () => this.again() }, "Another file")))),
       this.done ? this.table(counts) : null,
     ];
+  }
+
+  tallied(counts) {
+    return `${this.name}: ${whole(counts.sure)} sure, ${whole(counts.review)} to review, ${whole(counts.failed)} failed, ${whole(counts.corrected)} corrected`;
+  }
+
+  /** After a correction in place: the row stays where it is, the counts follow. */
+  recount() {
+    const counts = this.counts();
+    this.tally.textContent = this.tallied(counts);
+    for (const chip of this.body.querySelectorAll(".chip[data-of]")) chip.textContent = `${FILTERS[chip.dataset.of]} ${whole(counts[chip.dataset.of])}`;
   }
 
   counts() {
@@ -238,11 +250,10 @@ class Job {
     const pages = Math.max(1, Math.ceil(rows.length / PAGE));
     this.page = Math.min(this.page, pages - 1);
     const from = this.page * PAGE;
-    const filters = { all: "All", review: "To review", sure: "Sure", corrected: "Corrected", failed: "Failed" };
     const turn = (step) => { this.page += step; this.draw(); this.body.querySelector("table")?.scrollIntoView({ block: "start" }); this.body.querySelector("caption")?.focus(); };
     return h("section", { class: "stack", "aria-label": "Rows" },
-      h("div", { class: "chips", role: "group", "aria-label": "Show" }, Object.entries(filters).map(([name, label]) =>
-        h("button", { type: "button", class: "chip", "aria-pressed": String(this.filter === name), onclick: () => { this.filter = name; this.page = 0; this.draw(); this.body.querySelector(".chip[aria-pressed=true]").focus(); } }, `${label} ${whole(counts[name])}`))),
+      h("div", { class: "chips", role: "group", "aria-label": "Show" }, Object.entries(FILTERS).map(([name, label]) =>
+        h("button", { type: "button", class: "chip", "data-of": name, "aria-pressed": String(this.filter === name), onclick: () => { this.filter = name; this.page = 0; this.draw(); this.body.querySelector(".chip[aria-pressed=true]").focus(); } }, `${label} ${whole(counts[name])}`))),
       h("div", { class: "scroll" }, h("table", { class: "cards wide" },
         h("caption", { tabindex: "-1" }, rows.length ? `Rows ${whole(from + 1)} to ${whole(Math.min(from + PAGE, rows.length))} of ${whole(rows.length)}, what needs a person first` : "No rows of this kind"),
         h("thead", null, h("tr", null, ["Row", "Product", "Category", "Sure", ""].map((name, at) => h("th", { scope: "col", class: at === 0 ? "num" : null }, name || h("span", { class: "vh" }, "Action"))))),
@@ -268,6 +279,7 @@ class Job {
           const fresh = this.line(row);
           line.replaceWith(fresh);
           fresh.querySelector("button").focus();
+          this.recount();
         }
       } }, "Correct")));
     return line;

@@ -97,6 +97,8 @@ def test_a_correction_in_place_is_sent_and_downloaded(page, site, keep):
     assert answer.value.status in {200, 201}
     expect(page.locator("tbody").get_by_text("Corrected")).to_be_visible()
     expect(page.get_by_role("button", name="Correct row 2")).to_be_focused()
+    expect(page.get_by_role("button", name="Corrected 1")).to_be_visible()
+    expect(page.get_by_text("1 failed, 1 corrected")).to_be_visible()
     keep(page)
     row = download(page)[1]
     assert row["aisle_corrected"] == "true"
