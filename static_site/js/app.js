@@ -14,8 +14,9 @@ const VIEWS = {
 const main = document.getElementById("main");
 const banner = document.getElementById("banner");
 let showing = new AbortController();
-let first = true;
+let moved = false;
 
+/** Show the view of the address; whoever moved there finds the focus in it, however often it was asked for. */
 async function route() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const name = Object.hasOwn(VIEWS, path) ? path : "try";
@@ -36,11 +37,16 @@ async function route() {
   if (signal.aborted) return;
   document.title = `${module.title} · Aisle`;
   put(main, module.view(new URLSearchParams(query ?? ""), signal));
-  if (!first) {
+  if (moved) {
     scrollTo(0, 0);
     main.focus({ preventScroll: true });
   }
-  first = false;
+  moved = false;
+}
+
+function move() {
+  moved = true;
+  route();
 }
 
 const THEMES = ["auto", "light", "dark"];
@@ -80,7 +86,7 @@ events.addEventListener("key", ({ detail }) => {
     return;
   }
   const input = h("input", { type: "password", id: "key", autocomplete: "off", required: true, placeholder: "aisle_…" });
-  const form = h("form", { class: "card tight", onsubmit: (event) => { event.preventDefault(); setKey(input.value); put(banner); route(); look(); } },
+  const form = h("form", { class: "card tight", onsubmit: (event) => { event.preventDefault(); setKey(input.value); put(banner); move(); look(); } },
     h("label", { for: "key" }, "This API asks for a key"),
     h("p", { class: "soft small" }, "Make one with ", h("code", null, "aisle keys create --client me"), ". It stays in this tab, and goes to this API only."),
     h("p", { class: "small", "data-problem": "" }, detail),
@@ -100,7 +106,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();
 });
-addEventListener("hashchange", route);
+addEventListener("hashchange", move);
 showTheme();
 await configure();
 for (const link of document.querySelectorAll("[data-api]")) link.href = address(link.dataset.api);

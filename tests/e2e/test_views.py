@@ -109,6 +109,28 @@ def test_views_are_reached_with_the_keyboard(open_page, site):
         expect(page.locator("[aria-current=page]")).to_have_attribute("data-view", view)
 
 
+def test_focus_follows_while_the_page_loads(open_page, site):
+    """Who moves on before the first view is there finds the focus in the view all the same."""
+    page = open_page()
+    held = {}
+
+    def hold(route):
+        held[route.request.url.rpartition("/")[2]] = route
+
+    page.route("**/config.json", hold)
+    page.route("**/js/catalogue.js", hold)
+    with page.expect_request("**/config.json"):
+        page.goto(site, wait_until="commit")
+    page.locator("[data-view=catalogue]").focus()
+    with page.expect_request("**/js/catalogue.js"):
+        page.keyboard.press("Enter")
+    with page.expect_response("**/config.json"):
+        held["config.json"].continue_()
+    held["catalogue.js"].continue_()
+    expect(page.get_by_role("heading", level=1, name="A whole catalogue")).to_be_visible()
+    expect(page.locator("main")).to_be_focused()
+
+
 def test_samples_change_with_the_arrow_keys(open_page, site):
     """The languages are tabs: arrows move between them, and the code names this API."""
     page = open_page()
