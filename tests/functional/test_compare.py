@@ -200,6 +200,9 @@ def test_report(shop, chosen, aisle, tmp_path):
     brief = json.loads((tmp_path / "report" / "comparison.json").read_text(encoding="utf-8"))
     assert "aisle" in {one["name"] for one in brief["tables"][0]["candidates"]}
     assert all(one["costs"]["p50_ms"] > 0 for one in brief["tables"][0]["candidates"])
+    scores = [one["macro_f1"] for one in brief["tables"][0]["candidates"]]
+    assert scores == sorted(scores, reverse=True)
+    assert "*" not in json.dumps([one["title"] for one in brief["tables"][0]["candidates"]])
     assert text.count("| **Aisle**, the exported bundle |") == 8
     for heading in ("macro-F1", "weighted F1", "log loss", "ECE", "p99, ms", "memory, MB"):
         assert heading in text

@@ -39,7 +39,7 @@ def markdown(summary: dict[str, Any], pictures: Sequence[Picture]) -> str:
 
 
 def brief(summary: dict[str, Any]) -> dict[str, Any]:
-    """Return what the demo page shows of a summary: the candidates' figures, no curves."""
+    """Return what the demo page shows of a summary: the candidates' figures, the best first."""
     shown = ("name", "title", "accuracy", "macro_f1", "calibration_error")
     costs = ("p50_ms", "size_bytes")
     return {
@@ -52,8 +52,10 @@ def brief(summary: dict[str, Any]) -> dict[str, Any]:
             | {
                 "candidates": [
                     {key: one[key] for key in shown}
+                    # The page has no Markdown.
+                    | {"title": one["title"].replace("*", "")}
                     | {"costs": {key: one["costs"][key] for key in costs}}
-                    for one in table["candidates"]
+                    for one in sorted(table["candidates"], key=lambda each: -each["macro_f1"])
                 ]
             }
             for table in summary["tables"]
