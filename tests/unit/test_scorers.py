@@ -1,116 +1,137 @@
-"""The linear stage's integer product: exact, however products are batched."""
+"""The scorers: which a taxonomy needs, and that solving them is the same however it is done."""
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_matrix
+from sklearn.svm import LinearSVC
 
-from aisle.errors import BundleError
-from aisle.features import Features
-from aisle.scorers import DIGITS, Scorers
+from aisle.product import path_from_names
+from aisle.structure import structure
+from aisle.taxonomy import Taxonomy
+from training.progress import steps
+from training.scorers import fit_scorers
 
-TERMS, SCORERS, CLASSES = 400, 7, 5
+CLASSES = 6
+CLASS_SETS = [(0, 1), (2, 3, 4, 5), (2, 3), *[(label,) for label in range(CLASSES)]]
+
+
+def taxonomy(*classes):
+    """Make a taxonomy of texts such as "A/B"."""
+    return Taxonomy([path_from_names(text.split("/")) for text in classes], [])
+
+
+@pytest.fixture(scope="module")
+def clouds():
+    """Give products of six classes as features that overlap a little, and their labels."""
+    chance = np.random.default_rng(0)
+    labels = np.arange(240) % CLASSES
+    dense = chance.random((240, 300)) * (chance.random((240, 300)) < 0.1)
+    dense[np.arange(240), labels] += 0.8
+    return csr_matrix(dense), labels
 
 
 @pytest.fixture
-def chance():
-    """Give random numbers that are the same every time."""
-    return np.random.default_rng(7)
+def fit(clouds):
+    """Give the function that fits scorers on the clouds."""
+
+    def run(class_sets, labels=clouds[1]):
+        with steps("fitting", len(class_sets)) as bar:
+            return fit_scorers(clouds[0], labels, class_sets, inverse_regularization=1.0, steps=bar)
+
+    return run
 
 
-@pytest.fixture
-def scorers(chance):
-    """Give scales that differ by orders of magnitude, and slots."""
-    return Scorers(
-        scale=(10 ** chance.uniform(-5, -1, TERMS)).astype(np.float32),
-        slots=chance.integers(0, SCORERS, (CLASSES, 3)),
-        slot_weights=chance.random((CLASSES, 3)).astype(np.float32),
-    )
+def test_structure_of_an_uneven_taxonomy():
+    """Each node has one scorer, and a shallow class stands for its descendants."""
+    found = structure(taxonomy("A/1", "A/2", "B", "C/3/x"))
+    assert found.class_sets == ((0, 1), (0,), (1,), (2,), (3,))
+    assert found.slots.tolist() == [[0, 1, 1, 1], [0, 2, 2, 2], [3, 3, 3, 3], [4, 4, 4, 4]]
+    assert found.used.all()
 
 
-def features_of(chance, *sizes):
-    """Return features of products with so many terms each."""
-    indices = [np.sort(chance.choice(TERMS, size, replace=False)) for size in sizes]
-    return Features(
-        np.cumsum([0, *sizes]),
-        np.concatenate(indices).astype(np.int64),
-        chance.random(sum(sizes)).astype(np.float32),
-        np.zeros((len(sizes), 2), np.float32),
-    )
+def test_structure_of_a_class_with_classes_below():
+    """A class that others lie below has a scorer of its own beside the one of them all."""
+    found = structure(taxonomy("A", "A/1", "B"))
+    assert found.class_sets == ((0, 1), (0,), (1,), (2,))
+    assert found.slots.tolist() == [[0, 1, 1], [0, 2, 2], [3, 3, 3]]
 
 
-def sums_of(scorers, features, weights):
-    """Return what the graph does: the digits times the weights of each product's terms."""
-    digits, worth = scorers.digits(features)
-    spans = zip(features.indptr, features.indptr[1:], strict=False)
-    sums = [
-        digits[:, first:last].astype(np.int32) @ weights[features.indices[first:last]]
-        for first, last in spans
-    ]
-    return np.stack(sums), worth
+def test_structure_below_one_root():
+    """A root above all classes tells nothing apart: its slot is not used and has no scorer."""
+    found = structure(taxonomy("Shop/A", "Shop/B"))
+    assert found.class_sets == ((0,), (1,))
+    assert found.used.tolist() == [[False, True, True], [False, True, True]]
 
 
-def test_product_is_that_of_real_numbers(scorers, chance):
-    """Digits times weights, put together, are the values times the scaled weights."""
-    features = features_of(chance, 3, 300, 1, 40)
-    weights = chance.integers(-127, 128, (TERMS, SCORERS)).astype(np.int32)
-    offsets = chance.random((4, SCORERS)).astype(np.float32)
-    sums, worth = sums_of(scorers, features, weights)
-    found = scorers.margins(sums.astype(np.int32), worth, offsets)
-    real = scorers.scale.astype(np.float64)[:, None] * weights
-    for row in range(4):
-        part = slice(features.indptr[row], features.indptr[row + 1])
-        values = features.values[part].astype(np.float64)
-        expected = values @ real[features.indices[part]] + offsets[row]
-        scale = np.abs(values[:, None] * real[features.indices[part]]).max()
-        assert found[row] == pytest.approx(expected, abs=2e-5 * scale + 1e-6)
+def test_scores_add_up_the_margins_of_the_slots():
+    """A class's score is the weighted sum of its slots' margins, unused ones adding nothing."""
+    found = structure(taxonomy("Shop/A/1", "Shop/A/2", "Shop/B"))
+    assert found.class_sets == ((0, 1), (0,), (1,), (2,))
+    margins = np.array([[1, 10, 100, 1000]], np.float32)
+    weights = np.array([7, 0.5, 2, 1], np.float32)
+    expected = [[0.5 + 20 + 10, 0.5 + 200 + 100, 500 + 2000 + 1000]]
+    assert found.scores(margins, weights).tolist() == expected
+    spread = found.margins(margins)
+    assert spread[0].tolist() == [[0, 1, 10, 10], [0, 1, 100, 100], [0, 1000, 1000, 1000]]
+    assert (spread @ weights).tolist() == expected
 
 
-def test_digits_have_seven_bits(scorers, chance):
-    """Products of two pairs of factors fit into 16 bits; a product's largest value has all ones."""
-    digits, _ = scorers.digits(features_of(chance, 50, 80))
-    assert digits.dtype == np.uint8
-    assert digits.shape == (DIGITS, 130)
-    assert digits.max() == 127
-    assert 2 * int(digits.max()) * 127 < 2**15
-    assert (digits == 127).all(axis=0).sum() == 2
+@pytest.mark.parametrize("number", range(len(CLASS_SETS)))
+def test_scorers_are_one_against_the_rest(fit, clouds, number):
+    """Each scorer decides as a machine by itself that tells its classes from all others."""
+    features, labels = clouds
+    coefficients, intercepts = fit(CLASS_SETS)
+    inside = np.isin(labels, CLASS_SETS[number])
+    alone = LinearSVC(C=1.0, tol=1e-6, max_iter=100_000, random_state=1).fit(features, inside)
+    margins = features @ coefficients[number] + intercepts[number]
+    assert np.abs(margins - alone.decision_function(features)).max() < 0.3
+    assert np.mean((margins > 0) == (alone.decision_function(features) > 0)) > 0.99
 
 
-def test_products_do_not_touch_each_other(scorers, chance):
-    """What a product is sent with changes no digit of it, also if it has no terms."""
-    together = features_of(chance, 20, 0, 60)
-    digits, worth = scorers.digits(together)
-    for row in range(3):
-        first, last = together.indptr[row : row + 2]
-        alone = Features(
-            np.array([0, last - first]),
-            together.indices[first:last],
-            together.values[first:last],
-            together.vectors[row : row + 1],
+def test_scorers_do_not_depend_on_the_processors(fit, monkeypatch):
+    """One worker and two give the same bits."""
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
+    alone = fit(CLASS_SETS)
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "2")
+    together = fit(CLASS_SETS)
+    assert alone[0].tobytes() == together[0].tobytes()
+    assert alone[1].tobytes() == together[1].tobytes()
+
+
+def test_scorers_do_not_depend_on_the_order_asked(fit):
+    """Asking in another order gives each scorer the same bits, at its own place."""
+    coefficients, intercepts = fit(CLASS_SETS)
+    backwards = fit(CLASS_SETS[::-1])
+    assert backwards[0][::-1].tobytes() == coefficients.tobytes()
+    assert backwards[1][::-1].tobytes() == intercepts.tobytes()
+
+
+@pytest.mark.parametrize("number", range(len(CLASS_SETS)))
+def test_scorers_asked_for_alone(fit, clouds, number):
+    """A scorer asked for alone is the same up to the tolerance it is solved with."""
+    coefficients, intercepts = fit(CLASS_SETS)
+    alone = fit([CLASS_SETS[number]])
+    margins = clouds[0] @ (coefficients[number] - alone[0][0]) + intercepts[number] - alone[1][0]
+    assert np.abs(margins).max() < 0.3
+
+
+@pytest.mark.parametrize("class_sets", [[(0,), (1,)], [(1,), (0,)], [(0,)], [(1,)]])
+def test_two_classes(fit, clouds, class_sets):
+    """Of two classes, each scorer is positive for its own and negative for the other."""
+    labels = clouds[1] % 2
+    coefficients, intercepts = fit(class_sets, labels)
+    margins = clouds[0] @ coefficients.T + intercepts
+    expected = np.stack([labels == label for (label,) in class_sets], axis=1)
+    assert np.mean((margins > 0) == expected) > 0.98
+
+
+def test_more_products_than_terms(clouds):
+    """Where products outnumber the terms, the same problem is solved as well."""
+    features, labels = clouds[0][:, :CLASSES], clouds[1]
+    class_sets = [(label,) for label in range(CLASSES)]
+    with steps("fitting", CLASSES) as bar:
+        coefficients, intercepts = fit_scorers(
+            features, labels, class_sets, inverse_regularization=1.0, steps=bar
         )
-        own, unit = scorers.digits(alone)
-        np.testing.assert_array_equal(own, digits[:, first:last])
-        assert unit[0] == worth[row]
-
-
-def test_probabilities_on_paper():
-    """Two classes of one scorer each; the second one's counts twice."""
-    scorers = Scorers(np.ones(1, np.float32), np.array([[0], [1]]), np.float32([[1], [2]]))
-    (found,) = scorers.probabilities(np.float32([[1.0, 1.0]]))
-    assert found == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e)])
-    assert found.dtype == np.float32
-
-
-def test_extreme_margins_stay_probabilities(scorers):
-    """Softmax neither overflows nor divides by nothing."""
-    found = scorers.probabilities(np.float32([[500.0] * 6 + [-500.0]] * 2))
-    assert np.isfinite(found).all()
-    assert found.sum(axis=1) == pytest.approx([1, 1])
-
-
-def test_file(scorers):
-    """What is written is read, and half a file is refused."""
-    data = scorers.to_bytes()
-    again = Scorers.from_bytes(data)
-    for name in ("scale", "slots", "slot_weights"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(scorers, name))
-    with pytest.raises(BundleError, match=r"scorers cannot be read.*Export the model again"):
-        Scorers.from_bytes(data[: len(data) // 2])
+    margins = features @ coefficients.T + intercepts
+    assert np.mean(margins.argmax(axis=1) == labels) > 0.95
