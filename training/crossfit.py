@@ -37,14 +37,15 @@ class Fold:
 
     `probabilities` float32 (products, classes), `candidates` int64 (products, size), `described`
     float32 (products, size, features), `labels` int64 (products,), -1 for a class that the fold
-    does not know. The first products are the examples with these `paths`, the rest copies of them
-    with fields dropped.
+    does not know, `weights` float64 (products,) what each counts for the second stage. The first
+    products are the examples with these `paths`, the rest copies of them with fields dropped.
     """
 
     taxonomy: Taxonomy
     shortlist: Shortlist
     paths: Sequence[Path]
     labels: NDArray[np.int64]
+    weights: NDArray[np.float64]
     probabilities: NDArray[np.float32]
     candidates: NDArray[np.int64]
     described: NDArray[np.float32]
@@ -109,7 +110,10 @@ def cross_fit(
         seen = [example for example, at in zip(examples, place, strict=True) if at != number]
         held = [example for example, at in zip(examples, place, strict=True) if at == number]
         problem = make_problem(
-            seen, min_products=min_products, field_dropout=parameters.fit.field_dropout
+            seen,
+            min_products=min_products,
+            field_dropout=parameters.fit.field_dropout,
+            copy_weight=parameters.fit.copy_weight,
         )
         linear, features = fit_linear(
             problem,
@@ -169,7 +173,9 @@ def choose_second_stage(folds: Sequence[Fold], parameters: Parameters) -> Second
 
 def _fit(folds: Sequence[Fold], parameters: Parameters) -> tuple[lgb.Booster, Outside]:
     right = np.concatenate([fold.right for fold in folds])
-    trees = fit_trees(np.concatenate([fold.described for fold in folds]), right, parameters.rerank)
+    described = np.concatenate([fold.described for fold in folds])
+    weights = np.concatenate([fold.weights for fold in folds])
+    trees = fit_trees(described, right, weights, parameters.rerank)
     rest = np.concatenate([fold.rest for fold in folds])
     return trees, fit_outside(rest, np.asarray(~right.any(axis=1)))
 
@@ -184,14 +190,17 @@ def _apply(
     """Let a fold's linear stage look at the products held out of it, and at copies of them."""
     problem = linear.problem
     featurizer = linear.vocabulary.featurizer(feature_spec(parameters.features))
-    rows = [(example.product, problem.label(example.path)) for example in held]
+    settings = parameters.fit
+    rows = [(example.product, problem.label(example.path), 1.0) for example in held]
     rows += [
-        (copy, label)
-        for product, label in rows
-        for copy in with_fields_dropped(product, parameters.fit.field_dropout)
+        (copy, label, weight)
+        for product, label, _ in rows
+        for copy, weight in with_fields_dropped(
+            product, settings.field_dropout, settings.copy_weight
+        )
     ]
     weights = for_depth(level_weights, problem.taxonomy.depth)
-    products = [product for product, _ in rows]
+    products = [product for product, _, _ in rows]
 
     def look(
         part: Sequence[Product],
@@ -210,7 +219,8 @@ def _apply(
         taxonomy=problem.taxonomy,
         shortlist=shortlist,
         paths=[example.path for example in held],
-        labels=np.array([label for _, label in rows], np.int64),
+        labels=np.array([label for _, label, _ in rows], np.int64),
+        weights=np.array([weight for _, _, weight in rows], np.float64),
         probabilities=np.concatenate([one for one, _, _ in parts]),
         candidates=np.concatenate([one for _, one, _ in parts]),
         described=np.concatenate([one for _, _, one in parts]),

@@ -106,6 +106,7 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
         examples,
         min_products=choice.min_products,
         field_dropout=settings.field_dropout,
+        copy_weight=settings.copy_weight,
         others=prepared.test,
     )
     linear, features = fit_linear(
@@ -276,6 +277,7 @@ class _Trial:
                 self._prepared.train,
                 min_products=min_products,
                 field_dropout=settings.field_dropout,
+                copy_weight=settings.copy_weight,
             )
         return self._problems[min_products]
 
@@ -314,6 +316,7 @@ class _Trial:
                     self._features,
                     problem.labels,
                     missing,
+                    weights=problem.weights,
                     inverse_regularization=inverse_regularization,
                     steps=bar,
                 )

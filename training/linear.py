@@ -42,6 +42,7 @@ def fit_linear(
             features,
             problem.labels,
             problem.structure.class_sets,
+            weights=problem.weights,
             inverse_regularization=inverse_regularization,
             steps=bar,
         )

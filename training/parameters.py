@@ -41,6 +41,7 @@ class Fit:
     inverse_regularization: list[float]
     ancestor_weight: float
     field_dropout: float
+    copy_weight: float
 
 
 @dataclass(frozen=True, slots=True)

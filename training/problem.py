@@ -19,6 +19,7 @@ from training.prepare import Example, canonical_paths, fold_rare
 class Problem:
     """Products with their classes: `labels` int64 (products,), numbers in `taxonomy.classes`.
 
+    `weights` float64 (products,) are what each counts in learning, an example 1.
     The first `distinct` products are the examples, the rest copies of them with fields dropped;
     `class_of` maps a category's id to the number of the class that it is trained as.
     """
@@ -26,6 +27,7 @@ class Problem:
     products: tuple[Product, ...]
     distinct: int
     labels: NDArray[np.int64]
+    weights: NDArray[np.float64]
     taxonomy: Taxonomy
     structure: Structure
     class_of: dict[str, int]
@@ -40,6 +42,7 @@ def make_problem(
     *,
     min_products: int,
     field_dropout: float,
+    copy_weight: float,
     others: Sequence[Example] = (),
 ) -> Problem:
     """Fold rare classes, add copies with fields dropped, and number the classes.
@@ -73,35 +76,41 @@ def make_problem(
     ]
     taxonomy = Taxonomy(classes, entries)
 
-    rows = [(one.product, class_of[one.path[-1].id]) for one in examples]
+    rows = [(one.product, class_of[one.path[-1].id], 1.0) for one in examples]
     rows += [
-        (copy, label) for one, label in rows for copy in with_fields_dropped(one, field_dropout)
+        (copy, label, weight)
+        for one, label, _ in rows
+        for copy, weight in with_fields_dropped(one, field_dropout, copy_weight)
     ]
     return Problem(
-        products=tuple(product for product, _ in rows),
+        products=tuple(product for product, _, _ in rows),
         distinct=len(examples),
-        labels=np.array([label for _, label in rows], np.int64),
+        labels=np.array([label for _, label, _ in rows], np.int64),
+        weights=np.array([weight for _, _, weight in rows], np.float64),
         taxonomy=taxonomy,
         structure=structure(taxonomy),
         class_of=class_of,
     )
 
 
-def with_fields_dropped(product: Product, share: float) -> Iterator[Product]:
+def with_fields_dropped(
+    product: Product, share: float, copy_weight: float
+) -> Iterator[tuple[Product, float]]:
     """Yield a copy that lacks some fields, for a share of the products and where one can be spared.
 
+    With it what it counts: `copy_weight`, or 1 where it lacks a text and so is another one to read.
     Each choice is a bit of the product's own hash: it does not change as other products come.
     """
     digest = hashlib.sha256(repr(product).encode()).digest()
     if digest[0] >= 256 * share:
         return
-    copy = product
+    copy, weight = product, copy_weight
     if product.name and product.description:
         dropped = "name" if digest[1] & 1 else "description"
-        copy = replace(copy, **{dropped: None})
+        copy, weight = replace(copy, **{dropped: None}), 1.0
     if digest[1] & 2:
         copy = replace(copy, manufacturer=None)
     if digest[1] & 4:
         copy = replace(copy, price=None)
     if copy != product:
-        yield copy
+        yield copy, weight

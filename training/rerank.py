@@ -39,16 +39,24 @@ def chances(booster: lgb.Booster, described: NDArray[np.float32]) -> NDArray[np.
 
 
 def fit_trees(
-    described: NDArray[np.float32], right: NDArray[np.bool_], settings: parameters.Rerank
+    described: NDArray[np.float32],
+    right: NDArray[np.bool_],
+    weights: NDArray[np.float64],
+    settings: parameters.Rerank,
 ) -> lgb.Booster:
     """Learn from candidates (products, size, features) which are `right` (products, size).
 
-    Products without a right candidate teach nothing about telling candidates apart: left out.
+    `weights` (products,) are what each counts. Products without a right candidate teach nothing
+    about telling candidates apart: left out.
     """
     known = right.any(axis=1)
     rows = described[known].reshape(-1, described.shape[2])
     data = lgb.Dataset(
-        rows, right[known].ravel().astype(np.float64), feature_name=list(FEATURES), params=_QUIET
+        rows,
+        right[known].ravel().astype(np.float64),
+        weight=np.repeat(weights[known], described.shape[1]),
+        feature_name=list(FEATURES),
+        params=_QUIET,
     )
     options = {
         "objective": "binary",

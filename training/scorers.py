@@ -26,17 +26,19 @@ _TOLERANCE = 1.0
 _MOST_ITERATIONS = 200
 
 
-def fit_scorers(
+def fit_scorers(  # noqa: PLR0913  # a problem, and how to solve it
     features: csr_matrix,
     labels: NDArray[np.int64],
     class_sets: Sequence[ClassSet],
     *,
+    weights: NDArray[np.float64],
     inverse_regularization: float,
     steps: Steps,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fit the scorers; return coefficients (scorers, terms) and intercepts (scorers,), float32.
 
-    `features` is float64 (products, terms), `labels` int64 (products,), the class of each.
+    `features` is float64 (products, terms), `labels` int64 (products,), the class of each,
+    `weights` float64 (products,) what each counts.
     """
     batches = list(_disjoint_batches(class_sets))
     numbers = {class_set: number for number, class_set in enumerate(class_sets)}
@@ -46,12 +48,12 @@ def fit_scorers(
     # threads would take turns at it, another model each time.
     pool = Parallel(n_jobs=-1, return_as="generator")
     tasks = (
-        delayed(_solve)(features, _targets(labels, batch), inverse_regularization)
+        delayed(_solve)(features, _targets(labels, batch), weights, inverse_regularization)
         for batch in batches
     )
-    for batch, (weights, offsets) in zip(batches, pool(tasks), strict=True):
-        found = [numbers[class_set] for class_set in batch]
-        coefficients[found], intercepts[found] = weights, offsets
+    for batch, (found, offsets) in zip(batches, pool(tasks), strict=True):
+        rows = [numbers[class_set] for class_set in batch]
+        coefficients[rows], intercepts[rows] = found, offsets
         steps.done(len(batch))
     return coefficients, intercepts
 
@@ -79,7 +81,10 @@ def _targets(labels: NDArray[np.int64], batch: Sequence[ClassSet]) -> NDArray[np
 
 
 def _solve(
-    features: csr_matrix, targets: NDArray[np.int64], inverse_regularization: float
+    features: csr_matrix,
+    targets: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    inverse_regularization: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Solve one scorer for every target but 0, each against all other products."""
     machine = LinearSVC(
@@ -94,9 +99,9 @@ def _solve(
     with warnings.catch_warnings():
         # A scorer stopped at the limit of iterations is judged on validation like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        machine.fit(features, targets)
-    weights, intercepts = machine.coef_, machine.intercept_
+        machine.fit(features, targets, sample_weight=weights)
+    found, intercepts = machine.coef_, machine.intercept_
     if len(machine.classes_) == 2:  # noqa: PLR2004  # liblinear gives two classes one scorer
-        weights, intercepts = np.vstack([-weights, weights]), np.r_[-intercepts, intercepts]
+        found, intercepts = np.vstack([-found, found]), np.r_[-intercepts, intercepts]
     wanted = machine.classes_ > 0
-    return weights[wanted].astype(np.float32), intercepts[wanted].astype(np.float32)
+    return found[wanted].astype(np.float32), intercepts[wanted].astype(np.float32)

@@ -77,7 +77,7 @@ def _term_origins(
             yield counter.numbers([f"m:{text}"]), [at]
         return
     for at, text in enumerate(texts):
-        yield counter.word(text), [at]
+        yield counter.word[text], [at]
     for members, phrase in counter.phrases(texts):
         yield counter.numbers([f"w:{phrase}"]), members
     if field == "name" and emphasized:

@@ -13,13 +13,13 @@ from itertools import chain, islice, repeat
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.memo import Memo
 from aisle.product import Product
 from aisle.text import words
 from aisle.vectors import WordVectors
 
-# Words longer than this (part numbers, unspaced scripts) are not worth a place in the cache.
-_CACHED_LENGTH = 32
-_CACHED_WORDS = 200_000
+_REMEMBERED_WORDS = 200_000
+_REMEMBERED_LENGTH = 32
 _COUNTED_TOGETHER = 256
 
 
@@ -68,7 +68,8 @@ class TermCounter:
     def __init__(self, spec: FeatureSpec, lookup: Callable[[Iterable[str]], Iterable[int]]) -> None:
         self._spec = spec
         self._lookup = lookup
-        self._cache: dict[str, NDArray[np.int64]] = {}
+        self.word = Memo(self._word, most=_REMEMBERED_WORDS, longest=_REMEMBERED_LENGTH)
+        """The numbers of a word and of its character n-grams: int64 (n,)."""
 
     def count(
         self, products: Iterable[Product]
@@ -93,8 +94,8 @@ class TermCounter:
         others_ends: list[int] = []
         for product in products:
             name, description = words(product.name), words(product.description)
-            of_words += map(self.word, name)
-            of_words += map(self.word, description)
+            of_words += map(self.word.__getitem__, name)
+            of_words += map(self.word.__getitem__, description)
             words_ends.append(len(of_words))
             others += map("w:".__add__, self._joined(name))
             others += map("w:".__add__, self._joined(description))
@@ -106,7 +107,7 @@ class TermCounter:
         rows = np.arange(len(words_ends))
         occurrences = np.concatenate(
             [
-                np.repeat(np.repeat(rows, _lengths(words_ends)), [len(one) for one in of_words]),
+                np.repeat(np.repeat(rows, _lengths(words_ends)), [*map(len, of_words)]),
                 np.repeat(rows, _lengths(others_ends)),
             ]
         )
@@ -114,14 +115,8 @@ class TermCounter:
         keys, counts = np.unique((occurrences << 32 | ids)[ids >= 0], return_counts=True)
         return len(rows), keys >> 32, keys & 0xFFFFFFFF, counts
 
-    def word(self, word: str) -> NDArray[np.int64]:
-        """Return the numbers of a word and of its character n-grams."""
-        found = self._cache.get(word)
-        if found is None:
-            found = self.numbers((f"w:{word}", *self._character_ngrams(word)))
-            if len(word) <= _CACHED_LENGTH and len(self._cache) < _CACHED_WORDS:
-                self._cache[word] = found
-        return found
+    def _word(self, word: str) -> NDArray[np.int64]:
+        return self.numbers((f"w:{word}", *self._character_ngrams(word)))
 
     def phrases(self, field_words: Sequence[str]) -> Iterator[tuple[range, str]]:
         """Yield the word n-grams of two words and more, each with its words' positions."""

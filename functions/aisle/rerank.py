@@ -8,6 +8,7 @@ outputs share out the probability anew.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +136,7 @@ class Shortlist:
         at = rows[:, :, None]
         every = np.ones(candidates.shape, np.float32)
         ranks = np.arange(candidates.shape[1], dtype=np.float32)
-        described = np.array([_describe(product) for product in products], np.float32)
+        described = _describe(products)
         parts = [
             logs,
             logs - logs[:, :1],
@@ -188,13 +189,13 @@ def _share_of_parent(taxonomy: Taxonomy, products: NDArray[np.int64]) -> NDArray
     return np.asarray(products / np.maximum(whole, 1))
 
 
-def _describe(product: Product) -> list[float]:
-    """Return what is known of a product besides its terms.
+def _describe(products: Sequence[Product]) -> NDArray[np.float32]:
+    """Return what is known of products besides their terms: float32 (products, 2).
 
     Not which fields it has: where part of a catalogue came through another system, that tells who
     labelled a product, not what it is.
     """
-    return [
-        float(len(words(product.name)) + len(words(product.description))),
-        float(np.log1p(product.price)) if product.price is not None else -1.0,
-    ]
+    lengths = [len(words(one.name)) + len(words(one.description)) for one in products]
+    prices = [nan if one.price is None else one.price for one in products]
+    known = np.log1p(np.array(prices, np.float64))
+    return np.stack([lengths, np.where(np.isnan(known), -1, known)], axis=1).astype(np.float32)

@@ -14,13 +14,14 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.memo import Memo
 from aisle.product import Product
 from aisle.text import words
 
 FIELDS = ("name", "description")
 _CONTINUED = "##"
 # A vector each: with 128 dimensions 12 MB in all. A catalogue's common words come early.
-_CACHED_WORDS = 20_000
+_REMEMBERED_WORDS = 20_000
 # Longer words are no words (part numbers, unspaced scripts): only their beginning is looked at.
 _LONGEST = 32
 
@@ -39,7 +40,7 @@ class WordVectors:
         self._numbers = {piece: number for number, piece in enumerate(pieces)}
         self._vectors = vectors
         self._weigh = weigh
-        self._cache: dict[str, NDArray[np.float32]] = {}
+        self._vector = Memo(self._summed, most=_REMEMBERED_WORDS, longest=_LONGEST)
         self._nothing = np.zeros(vectors.shape[1], np.float32)
 
     def transform(self, products: Sequence[Product]) -> NDArray[np.float32]:
@@ -92,24 +93,19 @@ class WordVectors:
     def _of(self, field_words: Sequence[str]) -> Iterable[NDArray[np.float32]]:
         """Return the vector of each distinct word."""
         if len(set(field_words)) == len(field_words):
-            return map(self._vector, field_words)
+            return map(self._vector.__getitem__, field_words)
         return starmap(self._repeated, Counter(field_words).items())
 
     def _repeated(self, word: str, count: int) -> NDArray[np.float32]:
         """Return the vector of a word that occurs so often in a field."""
-        found = self._vector(word)
+        found = self._vector[word]
         return found if count == 1 else found * np.float32(1 + log(count))
 
-    def _vector(self, word: str) -> NDArray[np.float32]:
+    def _summed(self, word: str) -> NDArray[np.float32]:
         """Return the vector of one occurrence of a word: the sum of its pieces', weighted."""
-        known = self._cache.get(word)
-        if known is None:
-            pieces = self._cut(word)
-            weight = np.float32(self._weigh(word) / sqrt(len(pieces) or 1))
-            known = self._vectors[pieces].sum(axis=0, dtype=np.float32) * weight
-            if len(self._cache) < _CACHED_WORDS:
-                self._cache[word] = known
-        return known
+        pieces = self._cut(word)
+        weight = np.float32(self._weigh(word) / sqrt(len(pieces) or 1))
+        return np.asarray(self._vectors[pieces].sum(axis=0, dtype=np.float32) * weight)
 
     def _cut(self, word: str) -> list[int]:
         """Cut a word into the longest known pieces, up to the first part that is unknown."""

@@ -254,19 +254,19 @@ def test_terms_ascend(whole):
 
 
 def test_word_cache(whole, monkeypatch):
-    """Features are the same with words from the cache, with a full one, and without any."""
+    """Features are the same with words remembered, with a full memory, and without any."""
     batch = [*made_up_products(40, seed=4), Product("x" * 40 + " pan")]
     whole.transform(batch)
     cached = rows(whole.transform(batch))
-    monkeypatch.setattr(features, "_CACHED_WORDS", 0)
+    monkeypatch.setattr(features, "_REMEMBERED_WORDS", 0)
     frequency = np.rint(201 / np.exp(whole._idf - 1) - 1).astype(np.int64)
     fresh = small(list(whole._numbers), document_frequency=frequency, documents=200)
     assert rows(fresh.transform(batch)) == cached
 
 
 def test_word_cache_is_bounded(monkeypatch):
-    """The cache takes no more words than it may, and none that are too long."""
-    monkeypatch.setattr(features, "_CACHED_WORDS", 2)
+    """The memory takes no more words than it may, and none that are too long."""
+    monkeypatch.setattr(features, "_REMEMBERED_WORDS", 2)
     featurizer = small(["w:pan"])
     featurizer.transform([Product("x" * 33 + " pan lid wok")])
-    assert set(featurizer.counter._cache) == {"pan", "lid"}
+    assert set(featurizer.counter.word) == {"pan", "lid"}

@@ -36,7 +36,13 @@ def examples(**counts):
 
 def problem(rows, *, min_products=1, field_dropout=0.0, others=()):
     """Make a problem, folding and dropping nothing unless asked."""
-    return make_problem(rows, min_products=min_products, field_dropout=field_dropout, others=others)
+    return make_problem(
+        rows,
+        min_products=min_products,
+        field_dropout=field_dropout,
+        copy_weight=0.25,
+        others=others,
+    )
 
 
 def lacks(copy, product):
@@ -148,6 +154,23 @@ def test_copies_do_not_depend_on_other_products(products):
     part = problem(rows[:2], field_dropout=0.5)
     assert set(part.products[2:]) <= set(whole.products[whole.distinct :])
     assert problem(rows, field_dropout=0.5).products == whole.products
+
+
+def test_a_copy_counts_less_than_its_product():
+    """Products count 1 each, copies with the same text what they are said to."""
+    rows = [example("AB"[at % 2], Product(f"sock {at}", None, "Ostra", 2.0)) for at in range(20)]
+    found = problem(rows, field_dropout=1)
+    assert found.distinct == 20
+    assert len(found.products) > 20
+    assert found.weights.tolist() == [1.0] * 20 + [0.25] * (len(found.products) - 20)
+
+
+def test_a_copy_with_another_text_counts_as_much():
+    """Without its name or its description, a product is another text to learn from."""
+    rows = [example("AB"[at % 2], Product(f"sock {at}", "warm", "Ostra", 2.0)) for at in range(20)]
+    found = problem(rows, field_dropout=1)
+    assert len(found.products) > 30
+    assert set(found.weights.tolist()) == {1.0}
 
 
 @pytest.mark.parametrize(("share", "least", "most"), [(0, 0, 0), (0.5, 380, 520), (1, 850, 1000)])

@@ -172,7 +172,19 @@ def trees():
     right = np.zeros((600, 8), np.bool_)
     right[np.arange(600), table[:, :, AT["vote"]].argmax(axis=1)] = True
     right[:100] = False
-    return fit_trees(table, right, parameters.load().rerank), table, right
+    return fit_trees(table, right, np.ones(600), parameters.load().rerank), table, right
+
+
+def test_trees_believe_what_counts_more(trees):
+    """Where products contradict each other, the trees follow those that weigh more."""
+    _, table, right = trees
+    tables, rights = np.concatenate([table, table]), np.concatenate([right, right[:, ::-1]])
+    for mine in (0.1, 10.0):
+        weights = np.repeat([mine, 1.0], len(table))
+        booster = fit_trees(tables, rights, weights, parameters.load().rerank)
+        chosen = chances(booster, table[100:]).argmax(axis=1)
+        agrees = np.mean(chosen == right[100:].argmax(axis=1))
+        assert (agrees > 0.8) == (mine > 1)
 
 
 def test_trees_learn_what_tells_candidates_apart(trees):

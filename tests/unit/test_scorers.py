@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from sklearn.svm import LinearSVC
 
 from aisle.product import path_from_names
@@ -34,9 +34,16 @@ def clouds():
 def fit(clouds):
     """Give the function that fits scorers on the clouds."""
 
-    def run(class_sets, labels=clouds[1]):
+    def run(class_sets, labels=clouds[1], features=clouds[0], weights=None):
         with steps("fitting", len(class_sets)) as bar:
-            return fit_scorers(clouds[0], labels, class_sets, inverse_regularization=1.0, steps=bar)
+            return fit_scorers(
+                features,
+                labels,
+                class_sets,
+                weights=np.ones(len(labels)) if weights is None else weights,
+                inverse_regularization=1.0,
+                steps=bar,
+            )
 
     return run
 
@@ -125,13 +132,26 @@ def test_two_classes(fit, clouds, class_sets):
     assert np.mean((margins > 0) == expected) > 0.98
 
 
-def test_more_products_than_terms(clouds):
+def test_what_counts_more_is_believed(clouds, fit):
+    """Where products contradict each other, the scorers follow those that weigh more."""
+    features, labels = clouds
+    others = (labels + 1) % CLASSES
+    class_sets = [(label,) for label in range(CLASSES)]
+    for mine in (0.1, 10.0):
+        coefficients, intercepts = fit(
+            class_sets,
+            np.concatenate([labels, others]),
+            vstack([features, features], format="csr"),
+            np.repeat([mine, 1.0], len(labels)),
+        )
+        chosen = (features @ coefficients.T + intercepts).argmax(axis=1)
+        assert np.mean(chosen == (labels if mine > 1 else others)) > 0.95
+
+
+def test_more_products_than_terms(clouds, fit):
     """Where products outnumber the terms, the same problem is solved as well."""
     features, labels = clouds[0][:, :CLASSES], clouds[1]
     class_sets = [(label,) for label in range(CLASSES)]
-    with steps("fitting", CLASSES) as bar:
-        coefficients, intercepts = fit_scorers(
-            features, labels, class_sets, inverse_regularization=1.0, steps=bar
-        )
+    coefficients, intercepts = fit(class_sets, labels, features)
     margins = features @ coefficients.T + intercepts
     assert np.mean(margins.argmax(axis=1) == labels) > 0.95

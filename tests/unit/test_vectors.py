@@ -79,11 +79,11 @@ def test_no_products(vectors):
 
 
 def test_full_cache(vectors, monkeypatch):
-    """Vectors are the same to the bit with words from the cache and without, and it is bounded."""
+    """Vectors are the same to the bit with words remembered and without, and it is bounded."""
     cached = [vectors.transform(PRODUCTS) for _ in range(2)]
-    monkeypatch.setattr("aisle.vectors._CACHED_WORDS", 1)
+    monkeypatch.setattr("aisle.vectors._REMEMBERED_WORDS", 1)
     fresh = WordVectors(PIECES, VECTORS, lambda word: WEIGHTS.get(word, 1.0))
     full = [fresh.transform(PRODUCTS) for _ in range(2)]
     for found in (*cached[1:], *full):
         np.testing.assert_array_equal(found, cached[0])
-    assert set(fresh._cache) == {"red"}
+    assert set(fresh._vector) == {"red"}

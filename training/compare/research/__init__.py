@@ -1,6 +1,6 @@
 """Research that decides: a question each, a table and a sentence for an answer."""
 
-from training.compare.research import cleaning, fields, folding, leak, learning, noise
+from training.compare.research import chance, cleaning, fields, folding, leak, learning, noise
 from training.compare.research.finding import Section
 
 SECTIONS: dict[str, Section] = {
@@ -10,6 +10,7 @@ SECTIONS: dict[str, Section] = {
         fields.SECTION,
         *folding.SECTIONS,
         leak.SECTION,
+        chance.SECTION,
         learning.SECTION,
         noise.SECTION,
     )
