@@ -50,8 +50,8 @@ def compare(
         bool | None,
         typer.Option(
             "--research/--no-research",
-            help="The research sections too: cleaning, fields, folding, leak, learning curve, "
-            "label noise.",
+            help="The research sections too: cleaning, fields, folding, leak, chance, learning "
+            "curve, label noise.",
             show_default="unless --quick or --only",
         ),
     ] = None,
@@ -59,8 +59,8 @@ def compare(
         bool,
         typer.Option(
             "--with-finetuned",
-            help="MiniLM fine-tuned end to end too, on one fold of the text: an hour on two cores. "
-            "Needs torch and transformers, which `make research` does not install.",
+            help="MiniLM fine-tuned end to end too, on one fold of the text: half an hour on two "
+            "cores. Needs torch and transformers, which `make research` does not install.",
         ),
     ] = False,
     workers: Annotated[

@@ -24,7 +24,7 @@ from training.parameters import Parameters
 from training.prepare import Example
 from training.problem import make_problem, with_fields_dropped
 from training.progress import say
-from training.rerank import chances, fit_outside, fit_trees, index_neighbours, to_text
+from training.rerank import fit_outside, fit_trees, index_neighbours, scores, to_text
 from training.terms import feature_spec
 
 _CHUNK = 256
@@ -65,7 +65,7 @@ class Fold:
 
     def reranked(self, trees: lgb.Booster, outside: Outside) -> NDArray[np.float32]:
         """Return the probabilities (products, classes) as a second stage shares them out."""
-        found = chances(trees, self.described)
+        found = scores(trees, self.described)
         return self.shortlist.share_out(self.probabilities, self.candidates, found, outside)
 
     def log_loss(self, probabilities: NDArray[np.float32]) -> float:

@@ -100,7 +100,7 @@ def check_parity(trained: Trained, classifier: Classifier, products: Sequence[Pr
                 probabilities=served,
                 margins=margins,
             )
-            gap = trained.reranker.chances(described) - classifier.reranker.chances(described)
+            gap = trained.reranker.scores(described) - classifier.reranker.scores(described)
             difference = max(difference, float(np.abs(gap).max()))
     if difference > PARITY_TOLERANCE or undecided:
         raise PublicationRefusedError(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,10 @@ from training.terms import Vocabulary, feature_spec, matrix
 
 # Standard errors within which two candidates count as equally good.
 _NOISE = 2
+# A product has few manufacturers and one price: what little each says of many classes counts.
+_NEVER_PRUNED = ("m", "p")
+
+Value = TypeVar("Value", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,10 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
         neighbours = neighbours_of(linear, features, parameters)
         reranker = Reranker(second.trees, second.outside, neighbours)
     terms = len(linear.vocabulary.terms)
-    weights, scale = _quantize(linear.coefficients[:, :terms], parameters.export.prune_below)
+    few = [
+        number for number, term in enumerate(linear.vocabulary.terms) if term[0] in _NEVER_PRUNED
+    ]
+    weights, scale = _quantize(linear.coefficients[:, :terms], parameters.export.prune_below, few)
     slot_weights = problem.structure.used * for_depth(choice.level_weights, problem.taxonomy.depth)
     return Trained(
         spec=feature_spec(parameters.features),
@@ -179,13 +187,14 @@ def right_nodes(
     )
 
 
-def finest(right: Mapping[int, NDArray[np.int64]]) -> int:
+def smallest_as_good(right: Mapping[Value, NDArray[np.int64]]) -> Value:
     """Return the smallest of the values that are as good as the best but for noise.
 
     `right` has each value's right nodes of the same products, int64 (products,). The noise is two
     standard errors of the paired difference (after the one-standard-error rule: Breiman et al.
-    1984). Where little tells two foldings apart, the finer one can still answer with a category
-    that the coarser one has given up.
+    1984). Where little tells two regularisations apart, the stronger one is the safer; where little
+    tells two foldings apart, the finer one can still answer with a category that the coarser one
+    has given up.
     """
     best = max(right, key=lambda value: int(right[value].sum()))
     behind = {value: right[best] - found for value, found in right.items()}
@@ -215,18 +224,14 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
 
     trial = _Trial(prepared, parameters)
     tried = [trial.run(value, middle.min_products) for value in regularizations]
-    best = max(tried, key=lambda candidate: candidate.node_accuracy or 0)
-    tried += [
-        trial.run(best.inverse_regularization, value)
-        for value in minima
-        if value != middle.min_products
-    ]
-    same = {
-        one.min_products: one
-        for one in tried
-        if one.inverse_regularization == best.inverse_regularization
+    strengths = {one.inverse_regularization: trial.right[one] for one in tried}
+    regularization = smallest_as_good(strengths)
+    tried += [trial.run(regularization, value) for value in minima if value != middle.min_products]
+    foldings = {
+        one.min_products: one for one in tried if one.inverse_regularization == regularization
     }
-    best = same[finest({value: trial.right[one] for value, one in same.items()})]
+    right = {value: trial.right[one] for value, one in foldings.items()}
+    best = foldings[smallest_as_good(right)]
     say(
         f"Chosen on {len(prepared.validation)} validation products: inverse regularisation "
         f"{best.inverse_regularization:g}, classes of at least {best.min_products} products; "
@@ -333,17 +338,20 @@ def _start_weights(depth: int, parameters: Parameters) -> NDArray[np.float32]:
 
 
 def _quantize(
-    coefficients: NDArray[np.float32], prune_below: float
+    coefficients: NDArray[np.float32], prune_below: float, whole: Sequence[int]
 ) -> tuple[csr_matrix, NDArray[np.float32]]:
     """Return int8 weights (terms, scorers) and the scale of each term.
 
-    Weights below a share of their term's largest are dropped: most are, and decisions hardly move.
+    Weights below a share of their term's largest are dropped, but for the terms in `whole`: most
+    are, and decisions hardly move.
     """
+    least = np.full((coefficients.shape[1], 1), prune_below, np.float32)
+    least[whole] = 0
     rows = []
     scale = np.abs(coefficients).max(axis=0)
     scale[scale == 0] = 1
     for start in range(0, coefficients.shape[1], 4096):
         relative = (coefficients[:, start : start + 4096] / scale[start : start + 4096]).T
-        relative[np.abs(relative) < prune_below] = 0
+        relative[np.abs(relative) < least[start : start + 4096]] = 0
         rows.append(csr_matrix(np.rint(relative * 127).astype(np.int8)))
     return vstack(rows).tocsr(), (scale / 127).astype(np.float32)

@@ -7,12 +7,14 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from aisle.neighbours import Neighbours
 from aisle.rerank import FEATURES, Outside, log_odds
 from training import parameters
 
+_LEAST_HESSIAN = 1e-4
 _QUIET = {"verbosity": -1}
 # The blocks of words, of the name's words and of the manufacturer: what neighbours have in common.
 _COMPARED = ("w", "n", "m")
@@ -26,15 +28,15 @@ class Reranker:
     outside: Outside
     neighbours: Neighbours
 
-    def chances(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how likely each candidate (candidates, features) is right, by LightGBM itself."""
-        return chances(lgb.Booster(model_str=self.trees), described)
+    def scores(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the score of each candidate (products, size, features), by LightGBM itself."""
+        return scores(lgb.Booster(model_str=self.trees), described)
 
 
-def chances(booster: lgb.Booster, described: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how likely each candidate (…, features) is right: float32 of the same shape."""
+def scores(booster: lgb.Booster, described: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the score of each candidate (…, features): float32 of the same shape."""
     flat = described.reshape(-1, described.shape[-1])
-    found = np.asarray(booster.predict(flat, num_threads=1), np.float32)
+    found = np.asarray(booster.predict(flat, num_threads=1, raw_score=True), np.float32)
     return found.reshape(described.shape[:-1])
 
 
@@ -46,32 +48,49 @@ def fit_trees(
 ) -> lgb.Booster:
     """Learn from candidates (products, size, features) which are `right` (products, size).
 
+    What is minimised is the log loss of softmax over a product's candidates, of which one is right
+    (conditional logit: McFadden 1974; as a listwise loss: Cao et al. 2007).
     `weights` (products,) are what each counts. Products without a right candidate teach nothing
     about telling candidates apart: left out.
     """
     known = right.any(axis=1)
     rows = described[known].reshape(-1, described.shape[2])
-    data = lgb.Dataset(
-        rows,
-        right[known].ravel().astype(np.float64),
-        weight=np.repeat(weights[known], described.shape[1]),
-        feature_name=list(FEATURES),
-        params=_QUIET,
-    )
+    wanted = right[known].astype(np.float64)
+    data = lgb.Dataset(rows, wanted.ravel(), feature_name=list(FEATURES), params=_QUIET)
     options = {
-        "objective": "binary",
+        "objective": Listwise(wanted, weights[known]),
         "num_leaves": settings.leaves,
         "learning_rate": settings.learning_rate,
         "min_data_in_leaf": settings.least_in_leaf,
         "lambda_l2": settings.l2,
         "feature_fraction": 0.7,
-        "bagging_fraction": 0.8,
-        "bagging_freq": 1,
         "seed": 0,
         "deterministic": True,
         "force_row_wise": True,
     }
     return lgb.train({**options, **_QUIET}, data, num_boost_round=settings.trees)
+
+
+class Listwise:
+    """Gradient and Hessian of the log loss of softmax over each product's candidates.
+
+    `wanted` is 1 for the right candidate, else 0 (products, size); `weights` (products,).
+    """
+
+    def __init__(self, wanted: NDArray[np.float64], weights: NDArray[np.float64]) -> None:
+        self._wanted = wanted
+        self._weights = weights[:, None]
+
+    def __call__(
+        self, scores: NDArray[np.float64], _data: lgb.Dataset
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return both at the scores, as LightGBM asks: float64 (products * size,) each."""
+        found = softmax(scores.reshape(self._wanted.shape), axis=1)
+        gradient = (found - self._wanted) * self._weights
+        # The diagonal alone would be too steep, as one score's rise is the others' fall: doubled,
+        # as LightGBM does in its own softmax.
+        hessian = 2 * np.maximum(found * (1 - found), _LEAST_HESSIAN) * self._weights
+        return gradient.ravel(), hessian.ravel()
 
 
 def fit_outside(rest: NDArray[np.float32], outside: NDArray[np.bool_]) -> Outside:
@@ -91,7 +110,8 @@ def to_text(booster: lgb.Booster) -> str:
     """Return a model in LightGBM's own text form, with thresholds that ONNX can hold.
 
     Each threshold is rounded down to float32: it decides the same for every float32, while the
-    nearest float32 might be the next value up.
+    nearest float32 might be the next value up. To whoever reads it, it is a regression: a score is
+    the sum of the leaves, whatever they were learnt for.
     """
     lines = []
     for line in booster.model_to_string().splitlines():
@@ -103,7 +123,9 @@ def to_text(booster: lgb.Booster) -> str:
             rounded[above] = np.nextafter(rounded[above], np.float32(-np.inf))
             lines.append(f"{key}={' '.join(repr(float(value)) for value in rounded)}")
         elif key != "tree_sizes":  # lengths of the texts of the trees, which have changed
-            lines.append(line)
+            lines.append(line.replace("[objective: custom]", "[objective: regression]"))
+        if key == "max_feature_idx":
+            lines.append("objective=regression")
     return "\n".join(lines)
 
 

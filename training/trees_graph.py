@@ -1,4 +1,4 @@
-"""LightGBM's trees as an ONNX graph: descriptions of candidates in, their chances out."""
+"""LightGBM's trees as an ONNX graph: descriptions of candidates in, their scores out."""
 
 import lightgbm as lgb
 import onnx
@@ -12,7 +12,7 @@ _OPSET = 15
 def build(trees: str) -> bytes:
     """Return the serialised graph of trees in LightGBM's own text form.
 
-    Input: `features` float32 (candidates, features). Output: `chances` float32 (candidates,).
+    Input: `features` float32 (candidates, features). Output: `scores` float32 (candidates,).
     """
     booster = lgb.Booster(model_str=trees)
     given = FloatTensorType([None, booster.num_feature()])
@@ -20,11 +20,11 @@ def build(trees: str) -> bytes:
         booster, initial_types=[("features", given)], zipmap=False, target_opset=_OPSET
     )
     graph = model.graph
-    # Of the two columns, the second is the chance of being right; the label is of no use.
-    graph.initializer.append(helper.make_tensor("second", TensorProto.INT64, [], [1]))
-    graph.node.append(helper.make_node("Gather", ["probabilities", "second"], ["chances"], axis=1))
+    (column,) = (one.name for one in graph.output)
+    graph.initializer.append(helper.make_tensor("flat", TensorProto.INT64, [1], [-1]))
+    graph.node.append(helper.make_node("Reshape", [column, "flat"], ["scores"]))
     del graph.output[:]
-    graph.output.append(helper.make_tensor_value_info("chances", TensorProto.FLOAT, ["candidates"]))
+    graph.output.append(helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["candidates"]))
     model.producer_name, model.producer_version = "aisle", ""
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))

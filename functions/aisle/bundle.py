@@ -20,7 +20,7 @@ from aisle.features import FeatureSpec
 from aisle.rerank import Outside
 from aisle.text import NORMALIZER_VERSION
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 SCORERS = "scorers.npy"

@@ -205,13 +205,13 @@ class Reranker:
         described = self.shortlist.features(
             products, features, candidates, probabilities=probabilities, margins=margins
         )
-        chances = self.chances(described)
-        return self.shortlist.share_out(probabilities, candidates, chances, self._outside)
+        scores = self.scores(described)
+        return self.shortlist.share_out(probabilities, candidates, scores, self._outside)
 
-    def chances(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return how likely each candidate (products, size, features) is right."""
+    def scores(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the trees' score of each candidate (products, size, features)."""
         flat = described.reshape(-1, described.shape[2])
-        (found,) = self._session.run(["chances"], {"features": flat})
+        (found,) = self._session.run(["scores"], {"features": flat})
         return np.asarray(found, np.float32).reshape(described.shape[:2])
 
 

@@ -160,10 +160,10 @@ class Shortlist:
         self,
         probabilities: NDArray[np.float32],
         candidates: NDArray[np.int64],
-        chances: NDArray[np.float32],
+        scores: NDArray[np.float32],
         outside: Outside,
     ) -> NDArray[np.float32]:
-        """Return probabilities in which the candidates share theirs by their chances (0 to 1).
+        """Return probabilities in which the candidates share theirs by softmax of their scores.
 
         How much is theirs, `outside` decides.
         """
@@ -173,7 +173,7 @@ class Shortlist:
         rest = out.sum(axis=1, keepdims=True)
         calibrated = outside.calibrate(rest)
         out *= calibrated / np.maximum(rest, np.float32(_SMALL))
-        shares = chances + np.float32(_SMALL)
+        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
         out[rows, candidates] = (1 - calibrated) * shares / shares.sum(axis=1, keepdims=True)
         return out
 

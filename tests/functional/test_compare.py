@@ -22,7 +22,7 @@ from training.compare import run as running
 from training.compare.candidates import CANDIDATES, PEERS
 from training.compare.candidates.finetuned import bucketed
 from training.compare.measures import macro_auc
-from training.compare.research import SECTIONS
+from training.compare.research import SECTIONS, chance
 from training.compare.run import make_plan, run
 from training.compare.worker import Job
 
@@ -309,3 +309,14 @@ def test_every_section_answers(catalogue, research, name, monkeypatch):
     assert finding.rows
     assert all(len(row) <= len(finding.columns) for row in finding.rows)
     assert finding.sentence.endswith((".", "one."))
+
+
+def test_other_folds_keep_variants_together(catalogue):
+    """Each assignment is another one, the first the tables' own, and none cuts a group."""
+    found = [*chance.assignments(catalogue).values()]
+    assert found[0] is catalogue.folds
+    assert len({folds.tobytes() for folds in found}) == len(found) > 2
+    for folds in found:
+        assert set(folds.tolist()) == set(range(protocol.FOLDS))
+        pairs = set(zip(catalogue.groups, folds.tolist(), strict=True))
+        assert len(pairs) == len(set(catalogue.groups))

@@ -133,8 +133,8 @@ def test_no_folder(tmp_path):
         bundle.read(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize(("field", "reads"), [("format_version", 3), ("normalizer_version", 1)])
-@pytest.mark.parametrize("found", [0, 4, "1", None])
+@pytest.mark.parametrize(("field", "reads"), [("format_version", 4), ("normalizer_version", 1)])
+@pytest.mark.parametrize("found", [0, 5, "1", None])
 def test_other_versions(whole, field, reads, found):
     """A bundle of another format or normaliser is refused; the message says which it is."""
     with pytest.raises(BundleError, match=f"{field} is {found!r}.* reads {reads}"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.fit import finest, right_nodes
+from training.fit import _quantize, right_nodes, smallest_as_good
 
 
 def test_right_nodes_on_paper():
@@ -23,9 +23,25 @@ def test_finer_unless_it_is_worse(lost, gained, expected):
     fine = coarse.copy()
     fine[:lost] -= 1
     fine[lost : lost + gained] += 1
-    assert finest({3: coarse, 1: fine}) == expected
+    assert smallest_as_good({3: coarse, 1: fine}) == expected
 
 
 def test_better_wins_however_coarse():
     """The best value is always in reach of itself."""
-    assert finest({1: np.array([0] * 50), 2: np.array([1] * 50), 5: np.array([2] * 50)}) == 5
+    found = {1: np.array([0] * 50), 2: np.array([1] * 50), 5: np.array([2] * 50)}
+    assert smallest_as_good(found) == 5
+
+
+def test_pruning_spares_what_has_to_stay_whole():
+    """Small weights are dropped, but for the terms said; what is kept is right to half a step."""
+    random = np.random.default_rng(0)
+    coefficients = random.normal(size=(30, 8)).astype(np.float32) ** 3
+    weights, scale = _quantize(coefficients, 0.2, [5])
+    kept = weights.toarray() * scale[:, None]
+    assert weights.dtype == np.int8
+    small = np.abs(coefficients) < 0.2 * np.abs(coefficients).max(axis=0)
+    small[:, 5] = False
+    assert small.any()
+    assert np.all(kept.T[small] == 0)
+    assert np.all(np.abs(kept.T - coefficients)[~small] <= (scale / 2 * 1.001)[np.where(~small)[1]])
+    assert np.count_nonzero(kept[5]) > np.count_nonzero(kept[4])

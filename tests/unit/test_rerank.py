@@ -4,6 +4,7 @@ import lightgbm
 import numpy as np
 import onnxruntime
 import pytest
+from scipy.special import softmax
 
 from aisle.neighbours import Neighbours
 from aisle.product import Product, path_from_names
@@ -12,7 +13,7 @@ from aisle.structure import structure
 from aisle.taxonomy import Taxonomy
 from tests.unit.test_neighbours import features
 from training import parameters
-from training.rerank import chances, fit_outside, fit_trees, to_text
+from training.rerank import Listwise, fit_outside, fit_trees, scores, to_text
 from training.trees_graph import build
 
 CLASSES = [
@@ -106,21 +107,23 @@ def test_fields_that_are_missing_are_not_told(shortlist):
 
 
 def test_candidates_share_what_they_had(shortlist):
-    """The candidates share their probability by their chances; the others keep theirs."""
+    """The candidates share their probability by softmax of their scores; the others keep theirs."""
     table = np.array([PROBABILITIES], np.float32)
     candidates = shortlist.candidates(table)
-    given = np.array([[0, 0.5, 0, 0, 0, 0.25, 0.25, 0]], np.float32)
+    with np.errstate(divide="ignore"):
+        given = np.log(np.array([[0, 2, 0, 0, 0, 1, 1, 0]], np.float32))
     (found,) = shortlist.share_out(table, candidates, given, AS_IT_IS)
     assert found.sum() == pytest.approx(1)
     assert found[[7, 9, 10]] == pytest.approx([0.01, 0.02, 0])
     assert found[[1, 6, 5, 4]] == pytest.approx([0.485, 0.2425, 0.2425, 0], abs=1e-6)
 
 
-def test_without_a_chance_all_share_alike(shortlist):
-    """Where no candidate has a chance, none is left out: no division by zero."""
+@pytest.mark.parametrize("score", [0, 1e4, -1e4])
+def test_of_equal_score_all_share_alike(shortlist, score):
+    """Where all score the same, they share alike, however large it is."""
     table = np.array([PROBABILITIES], np.float32)
     candidates = shortlist.candidates(table)
-    (found,) = shortlist.share_out(table, candidates, np.zeros((1, 8), np.float32), AS_IT_IS)
+    (found,) = shortlist.share_out(table, candidates, np.full((1, 8), score, "f4"), AS_IT_IS)
     assert found[candidates[0]] == pytest.approx(np.full(8, 0.97 / 8), abs=1e-6)
 
 
@@ -182,20 +185,36 @@ def test_trees_believe_what_counts_more(trees):
     for mine in (0.1, 10.0):
         weights = np.repeat([mine, 1.0], len(table))
         booster = fit_trees(tables, rights, weights, parameters.load().rerank)
-        chosen = chances(booster, table[100:]).argmax(axis=1)
+        chosen = scores(booster, table[100:]).argmax(axis=1)
         agrees = np.mean(chosen == right[100:].argmax(axis=1))
         assert (agrees > 0.8) == (mine > 1)
 
 
+def test_what_the_trees_descend_is_the_log_loss_of_softmax():
+    """The gradient is the slope of the loss, product by product as much as each weighs."""
+    random = np.random.default_rng(0)
+    given, weights = random.normal(size=(5, 3)), random.uniform(0.1, 2, 5)
+    wanted = np.eye(3)[random.integers(3, size=5)]
+
+    def loss(of):
+        return float((weights * -np.log((softmax(of, axis=1) * wanted).sum(axis=1))).sum())
+
+    gradient, hessian = Listwise(wanted, weights)(given.ravel(), None)
+    steps = np.eye(given.size).reshape(-1, *given.shape) * 1e-5
+    slopes = [(loss(given + step) - loss(given - step)) / 2e-5 for step in steps]
+    assert gradient == pytest.approx(slopes, abs=1e-7)
+    assert np.all(hessian > 0)
+
+
 def test_trees_learn_what_tells_candidates_apart(trees):
-    """The candidate with the best chance is mostly the right one."""
+    """The candidate with the best score is mostly the right one."""
     booster, table, right = trees
-    found = chances(booster, table[100:]).argmax(axis=1)
+    found = scores(booster, table[100:]).argmax(axis=1)
     assert np.mean(found == right[100:].argmax(axis=1)) > 0.95
 
 
 def test_trees_are_the_same_in_onnx(trees):
-    """ONNX gives every candidate the chance that LightGBM gives it, at thresholds too."""
+    """ONNX gives every candidate the score that LightGBM gives it, at thresholds too."""
     booster, table, _ = trees
     text = to_text(booster)
     lines = [line[10:] for line in text.splitlines() if line.startswith("threshold=")]
@@ -207,13 +226,13 @@ def test_trees_are_the_same_in_onnx(trees):
     rows = np.repeat(np.concatenate([near, up, down])[:, None], len(FEATURES), axis=1)
     rows = np.concatenate([rows, table.reshape(-1, len(FEATURES))])
     session = onnxruntime.InferenceSession(build(text))
-    (found,) = session.run(["chances"], {"features": rows})
+    (found,) = session.run(["scores"], {"features": rows})
     assert found == pytest.approx(lightgbm.Booster(model_str=text).predict(rows), abs=1e-5)
 
 
 def test_rounded_thresholds_decide_the_same(trees):
-    """Rounding the thresholds down to float32 changes no chance."""
+    """Rounding the thresholds down to float32 changes no score."""
     booster, table, _ = trees
     rows = table.reshape(-1, len(FEATURES))
     rounded = lightgbm.Booster(model_str=to_text(booster))
-    assert np.array_equal(rounded.predict(rows), booster.predict(rows))
+    assert np.array_equal(rounded.predict(rows), booster.predict(rows, raw_score=True))

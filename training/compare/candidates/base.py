@@ -70,7 +70,7 @@ class Candidate(ABC):
     seconds: ClassVar[float] = 20.0
     """About what a fold of 9,000 products takes, for all tables of one input."""
     all_cores: ClassVar[bool] = False
-    """Whether it may take all cores and talks of its progress itself: for what takes an hour."""
+    """Whether it may take all cores and talks of its progress itself: for what takes long."""
     prepares: ClassVar[bool] = False
     """Whether `prepare` has something to do."""
     members: ClassVar[tuple[str, ...]] = ()

@@ -38,7 +38,7 @@ class FineTuned(FoldedLate):
         "transformers": "transformers",
     }
     install: ClassVar[str] = "make research && .venv/bin/pip install torch transformers"
-    seconds: ClassVar[float] = 3600
+    seconds: ClassVar[float] = 1500
     all_cores: ClassVar[bool] = True
     min_products: int = 10
     epochs: int = 10

@@ -27,7 +27,7 @@ def answer(catalogue: Catalogue) -> Finding:
     ]
     found = {
         name: [value for table in tables for value in _measure(catalogue, table, folds)]
-        for name, folds in _assignments(catalogue).items()
+        for name, folds in assignments(catalogue).items()
     }
     every = np.array([*found.values()])
     others = every[1:]
@@ -55,7 +55,8 @@ def answer(catalogue: Catalogue) -> Finding:
     )
 
 
-def _assignments(catalogue: Catalogue) -> dict[str, NDArray[np.int64]]:
+def assignments(catalogue: Catalogue) -> dict[str, NDArray[np.int64]]:
+    """Return the folds of all rows, int64 (rows,): the tables' own first, then others."""
     found = {_OWN: catalogue.folds}
     for number in range(1, _OTHERS + 1):
         hashed = [hashlib.sha256(f"{number}{one}".encode()).digest() for one in catalogue.groups]
