@@ -7,6 +7,8 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 
 from training.compare.candidates import SHIPPED
 
@@ -14,6 +16,9 @@ _OURS = "#c1440e"
 _THEIRS = ("#33658a", "#7a9e9f", "#8d7f9b")
 _MOST_CLASSES = 30
 _DPI = 110
+# Half the width of a point, and where a name may stand beside it, in points.
+_DOT = 3
+_CORNERS = ((4, 4), (4, -9), (-4, 4), (-4, -9))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +57,50 @@ def _page(name: str, caption: str, tables: list[dict[str, Any]], drawing: Any) -
 
 
 def _latency(axes: Axes, table: dict[str, Any]) -> None:
-    for one in table["candidates"]:
-        mine = one["name"] == SHIPPED
-        at = (max(one["costs"]["p50_ms"], 1e-3), one["macro_f1"])
-        axes.scatter(*at, color=_OURS if mine else _THEIRS[0], zorder=3)
-        axes.annotate(one["name"], at, xytext=(4, 4), textcoords="offset points", fontsize=7)
+    points = {
+        one["name"]: (max(one["costs"]["p50_ms"], 1e-3), one["macro_f1"])
+        for one in table["candidates"]
+    }
+    for name, at in points.items():
+        axes.scatter(*at, color=_OURS if name == SHIPPED else _THEIRS[0], zorder=3)
     axes.set_xscale("log")
     axes.margins(x=0.2)
     axes.set_xlabel("one product, p50, ms (log)")
     axes.set_ylabel("macro-F1")
     axes.grid(alpha=0.3)
+    _name(axes, points)
+
+
+def _name(axes: Axes, points: dict[str, tuple[float, float]]) -> None:
+    """Write each point's name beside it, in the first corner where it covers nothing."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # noqa: S101  # the page's
+    figure.draw_without_rendering()  # until then, points have no place
+    taken = [
+        Bbox.from_bounds(x - _DOT, y - _DOT, 2 * _DOT, 2 * _DOT)
+        for x, y in axes.transData.transform([*points.values()])
+    ]
+    for name, at in points.items():
+        texts = [_beside(axes, name, at, corner) for corner in _CORNERS]
+        boxes = [text.get_window_extent() for text in texts]
+        free = [number for number, box in enumerate(boxes) if not box.count_overlaps(taken)]
+        chosen = free[0] if free else 0
+        taken.append(boxes[chosen])
+        for text in texts[:chosen] + texts[chosen + 1 :]:
+            text.remove()
+
+
+def _beside(
+    axes: Axes, name: str, at: tuple[float, float], corner: tuple[float, float]
+) -> Annotation:
+    return axes.annotate(
+        name,
+        at,
+        corner,
+        textcoords="offset points",
+        fontsize=7,
+        ha="left" if corner[0] > 0 else "right",
+    )
 
 
 def _threshold(axes: Axes, table: dict[str, Any]) -> None:
