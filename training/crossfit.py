@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import softmax
 
+from aisle.likelihoods import Likelihoods
 from aisle.neighbours import Neighbours
 from aisle.product import Path, Product
 from aisle.rerank import Outside, Shortlist
 from aisle.taxonomy import Taxonomy
 from training.calibrate import answer_thresholds, confidences
+from training.likelihoods import count_likelihoods
 from training.linear import Linear, fit_linear, for_depth
 from training.parameters import Parameters
 from training.prepare import Example
-from training.problem import make_problem, with_fields_dropped
+from training.problem import Problem, make_problem, with_fields_dropped
 from training.progress import say
 from training.rerank import fit_outside, fit_trees, index_neighbours, scores, to_text
 from training.terms import feature_spec
@@ -109,19 +111,18 @@ def cross_fit(
     for number in range(count):
         seen = [example for example, at in zip(examples, place, strict=True) if at != number]
         held = [example for example, at in zip(examples, place, strict=True) if at == number]
-        problem = make_problem(
-            seen,
-            min_products=min_products,
-            field_dropout=parameters.fit.field_dropout,
-            copy_weight=parameters.fit.copy_weight,
-        )
+        problem = make_problem(seen, parameters.fit, min_products=min_products)
         linear, features = fit_linear(
             problem,
             parameters,
             inverse_regularization=inverse_regularization,
             what=f"fold {number + 1} of {count}",
         )
-        shortlist = Shortlist(problem.taxonomy, neighbours_of(linear, features, parameters))
+        shortlist = Shortlist(
+            problem.taxonomy,
+            neighbours_of(linear, features, parameters),
+            likelihoods_of(problem, parameters),
+        )
         folds.append(_apply(linear, shortlist, held, parameters, level_weights))
     return folds
 
@@ -135,6 +136,16 @@ def neighbours_of(linear: Linear, features: csr_matrix, parameters: Parameters) 
         linear.vocabulary.terms,
         len(problem.taxonomy.classes),
         parameters.rerank,
+    )
+
+
+def likelihoods_of(problem: Problem, parameters: Parameters) -> Likelihoods:
+    """Count the values of a problem's products, but for copies."""
+    return count_likelihoods(
+        problem.products[: problem.distinct],
+        problem.labels[: problem.distinct],
+        len(problem.taxonomy.classes),
+        most_pairs=parameters.rerank.most_pairs,
     )
 
 
@@ -190,14 +201,11 @@ def _apply(
     """Let a fold's linear stage look at the products held out of it, and at copies of them."""
     problem = linear.problem
     featurizer = linear.vocabulary.featurizer(feature_spec(parameters.features))
-    settings = parameters.fit
     rows = [(example.product, problem.label(example.path), 1.0) for example in held]
     rows += [
         (copy, label, weight)
         for product, label, _ in rows
-        for copy, weight in with_fields_dropped(
-            product, settings.field_dropout, settings.copy_weight
-        )
+        for copy, weight in with_fields_dropped(product, parameters.fit)
     ]
     weights = for_depth(level_weights, problem.taxonomy.depth)
     products = [product for product, _, _ in rows]

@@ -42,6 +42,7 @@ def export(trained: Trained, prepared: Prepared, parameters: Parameters) -> Bund
         bundle.VECTORS: _array(vocabulary.vectors),
         bundle.RERANKER: b"",
         bundle.NEIGHBOURS: b"",
+        bundle.LIKELIHOODS: b"",
         bundle.METRICS: b"{}",
         bundle.MODEL_CARD: b"",
         bundle.GOLDEN: b"",
@@ -49,6 +50,7 @@ def export(trained: Trained, prepared: Prepared, parameters: Parameters) -> Bund
     if trained.reranker is not None:
         files[bundle.RERANKER] = trees_graph.build(trained.reranker.trees)
         files[bundle.NEIGHBOURS] = trained.reranker.neighbours.to_bytes()
+        files[bundle.LIKELIHOODS] = trained.reranker.likelihoods.to_bytes()
     whole = bundle.assemble(
         files,
         features=trained.spec,

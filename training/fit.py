@@ -15,7 +15,13 @@ from aisle.features import Features, FeatureSpec
 from aisle.structure import class_scores
 from aisle.taxonomy import Taxonomy
 from training.calibrate import NEVER, fit_level_weights
-from training.crossfit import SecondStage, choose_second_stage, cross_fit, neighbours_of
+from training.crossfit import (
+    SecondStage,
+    choose_second_stage,
+    cross_fit,
+    likelihoods_of,
+    neighbours_of,
+)
 from training.linear import collect_terms, fit_linear, for_depth
 from training.parameters import Parameters
 from training.prepare import Example, Prepared
@@ -96,7 +102,6 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
     Raises DataError where the products have fewer than two categories.
     """
     choice = _choose(prepared, parameters)
-    settings = parameters.fit
     examples = [*prepared.train, *prepared.validation]
     second = _second_stage(examples, parameters, choice)
     if second is not None:
@@ -108,11 +113,7 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
         )
     _warn_of_levels_never_sure(choice, parameters)
     problem = make_problem(
-        examples,
-        min_products=choice.min_products,
-        field_dropout=settings.field_dropout,
-        copy_weight=settings.copy_weight,
-        others=prepared.test,
+        examples, parameters.fit, min_products=choice.min_products, others=prepared.test
     )
     linear, features = fit_linear(
         problem,
@@ -123,7 +124,8 @@ def fit(prepared: Prepared, parameters: Parameters) -> Trained:
     reranker = None
     if second is not None and second.trees is not None:
         neighbours = neighbours_of(linear, features, parameters)
-        reranker = Reranker(second.trees, second.outside, neighbours)
+        likelihoods = likelihoods_of(problem, parameters)
+        reranker = Reranker(second.trees, second.outside, neighbours, likelihoods)
     terms = len(linear.vocabulary.terms)
     few = [
         number for number, term in enumerate(linear.vocabulary.terms) if term[0] in _NEVER_PRUNED
@@ -277,12 +279,8 @@ class _Trial:
 
     def problem(self, min_products: int) -> Problem:
         if min_products not in self._problems:
-            settings = self._parameters.fit
             self._problems[min_products] = make_problem(
-                self._prepared.train,
-                min_products=min_products,
-                field_dropout=settings.field_dropout,
-                copy_weight=settings.copy_weight,
+                self._prepared.train, self._parameters.fit, min_products=min_products
             )
         return self._problems[min_products]
 

@@ -56,6 +56,7 @@ class Rerank:
     l2: float
     most_neighbours: int
     most_frequent: float
+    most_pairs: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from aisle.errors import DataError
 from aisle.product import Path, Product
 from aisle.structure import Structure, structure
 from aisle.taxonomy import Entry, Taxonomy
+from training import parameters
 from training.prepare import Example, canonical_paths, fold_rare
 
 
@@ -39,10 +40,9 @@ class Problem:
 
 def make_problem(
     examples: Sequence[Example],
+    settings: parameters.Fit,
     *,
     min_products: int,
-    field_dropout: float,
-    copy_weight: float,
     others: Sequence[Example] = (),
 ) -> Problem:
     """Fold rare classes, add copies with fields dropped, and number the classes.
@@ -80,7 +80,7 @@ def make_problem(
     rows += [
         (copy, label, weight)
         for one, label, _ in rows
-        for copy, weight in with_fields_dropped(one, field_dropout, copy_weight)
+        for copy, weight in with_fields_dropped(one, settings)
     ]
     return Problem(
         products=tuple(product for product, _, _ in rows),
@@ -94,7 +94,7 @@ def make_problem(
 
 
 def with_fields_dropped(
-    product: Product, share: float, copy_weight: float
+    product: Product, settings: parameters.Fit
 ) -> Iterator[tuple[Product, float]]:
     """Yield a copy that lacks some fields, for a share of the products and where one can be spared.
 
@@ -102,9 +102,9 @@ def with_fields_dropped(
     Each choice is a bit of the product's own hash: it does not change as other products come.
     """
     digest = hashlib.sha256(repr(product).encode()).digest()
-    if digest[0] >= 256 * share:
+    if digest[0] >= 256 * settings.field_dropout:
         return
-    copy, weight = product, copy_weight
+    copy, weight = product, settings.copy_weight
     if product.name and product.description:
         dropped = "name" if digest[1] & 1 else "description"
         copy, weight = replace(copy, **{dropped: None}), 1.0

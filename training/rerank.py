@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
+from aisle.likelihoods import Likelihoods
 from aisle.neighbours import Neighbours
 from aisle.rerank import FEATURES, Outside, log_odds
 from training import parameters
@@ -22,11 +23,12 @@ _COMPARED = ("w", "n", "m")
 
 @dataclass(frozen=True, slots=True)
 class Reranker:
-    """A second stage: LightGBM's own text form of the trees, what lies outside, neighbours."""
+    """A second stage: LightGBM's own text form of the trees, what lies outside, what is counted."""
 
     trees: str
     outside: Outside
     neighbours: Neighbours
+    likelihoods: Likelihoods
 
     def scores(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the score of each candidate (products, size, features), by LightGBM itself."""

@@ -19,6 +19,7 @@ from aisle import bundle, keys
 from aisle.bundle import Bundle
 from aisle.errors import DataError, ObjectNotFoundError
 from aisle.features import FeatureSpec
+from aisle.likelihoods import Likelihoods
 from aisle.neighbours import Neighbours
 from aisle.rerank import Outside
 from aisle.store import Store
@@ -80,6 +81,9 @@ def save_trained(store: Store, run: str, trained: Trained, prepared_id: str) -> 
         "neighbours": np.frombuffer(
             trained.reranker.neighbours.to_bytes() if trained.reranker else b"", np.uint8
         ),
+        "likelihoods": np.frombuffer(
+            trained.reranker.likelihoods.to_bytes() if trained.reranker else b"", np.uint8
+        ),
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
@@ -121,6 +125,7 @@ def load_trained(store: Store, run: str) -> tuple[Trained, str]:
                     trees,
                     Outside(**about["outside"]),
                     Neighbours.from_bytes(arrays["neighbours"].tobytes()),
+                    Likelihoods.from_bytes(arrays["likelihoods"].tobytes()),
                 )
                 if trees
                 else None

@@ -20,7 +20,7 @@ from aisle.features import FeatureSpec
 from aisle.rerank import Outside
 from aisle.text import NORMALIZER_VERSION
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 SCORERS = "scorers.npy"
@@ -30,6 +30,7 @@ PIECES = "pieces.txt"
 VECTORS = "vectors.npy"
 RERANKER = "reranker.onnx"
 NEIGHBOURS = "neighbours.npy"
+LIKELIHOODS = "likelihoods.npy"
 METRICS = "metrics.json"
 GOLDEN = "golden.jsonl"
 MODEL_CARD = "MODEL_CARD.md"
@@ -42,10 +43,11 @@ DECISIVE_FILES = (
     VECTORS,
     RERANKER,
     NEIGHBOURS,
+    LIKELIHOODS,
 )
 """What predictions depend on; the other files describe the model.
 
-The reranker and its neighbours are empty where a model has no second stage.
+The reranker, its neighbours and likelihoods are empty where a model has no second stage.
 """
 FILES = (*DECISIVE_FILES, METRICS, GOLDEN, MODEL_CARD)
 
@@ -163,14 +165,16 @@ def read(folder: Path) -> Bundle:
     Raises BundleError, which names the file, where one is missing or changed, or where the bundle
     is of a format or normaliser that this version does not read.
     """
-    return verify({name: _bytes(folder / name) for name in (MANIFEST, *FILES)})
+    manifest = _bytes(folder / MANIFEST)
+    read_manifest(manifest)
+    return verify({MANIFEST: manifest, **{name: _bytes(folder / name) for name in FILES}})
 
 
 def verify(files: Mapping[str, bytes]) -> Bundle:
     """Check the files of a bundle, by name; raise BundleError as `read` does."""
     if MANIFEST not in files:
         raise BundleError(f"The bundle has no {MANIFEST}. Was it copied whole? Export it again.")
-    manifest = _manifest(_parse(files[MANIFEST], MANIFEST))
+    manifest = read_manifest(files[MANIFEST])
     for name in FILES:
         if name not in files:
             raise BundleError(f"The bundle has no {name}. Was it copied whole? Export it again.")
@@ -195,7 +199,12 @@ def _version(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _manifest(data: Any) -> Manifest:  # noqa: ANN401  # whatever the JSON holds
+def read_manifest(content: bytes) -> Manifest:
+    """Read a manifest; raise BundleError where this version does not read its format.
+
+    To be asked before the other files, since another format may have others.
+    """
+    data = _parse(content, MANIFEST)
     versions = {"format_version": FORMAT_VERSION, "normalizer_version": NORMALIZER_VERSION}
     if not isinstance(data, dict):
         raise BundleError(

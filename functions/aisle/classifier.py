@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aisle.bundle import (
     CATEGORIES,
+    LIKELIHOODS,
     METRICS,
     MODEL,
     NEIGHBOURS,
@@ -22,6 +23,7 @@ from aisle.bundle import (
 from aisle.errors import BundleError
 from aisle.evidence import find_evidence
 from aisle.features import Features, Featurizer
+from aisle.likelihoods import Likelihoods
 from aisle.neighbours import Neighbours
 from aisle.product import Evidence, Prediction, Product, Scored
 from aisle.rerank import Outside, Shortlist
@@ -190,7 +192,11 @@ class Reranker:
 
     def __init__(self, bundle: Bundle, taxonomy: Taxonomy) -> None:
         self._session = _session(bundle, RERANKER)
-        self.shortlist = Shortlist(taxonomy, Neighbours.from_bytes(bundle.files[NEIGHBOURS]))
+        self.shortlist = Shortlist(
+            taxonomy,
+            Neighbours.from_bytes(bundle.files[NEIGHBOURS]),
+            Likelihoods.from_bytes(bundle.files[LIKELIHOODS]),
+        )
         self._outside = bundle.manifest.outside or Outside(1, 0)
 
     def rerank(

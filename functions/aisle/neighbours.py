@@ -34,7 +34,14 @@ class Neighbours(Arrays):
     values: NDArray[np.uint8]
 
     def similarities(self, features: Features) -> NDArray[np.float32]:
-        """Return the cosine of each product with each neighbour: float32 (products, neighbours)."""
+        """Return the cosine of each product with each neighbour: float32 (products, neighbours).
+
+        Of a product with itself it may be more than 1 by what was rounded.
+        """
+        return self._in_a_row(features)[:-1].reshape(len(features.indptr) - 1, -1)
+
+    def _in_a_row(self, features: Features) -> NDArray[np.float32]:
+        """Return the similarities, product by product, and a zero after the last."""
         size, many = len(features.indptr) - 1, int(self.kept.sum())
         firsts = self.starts[features.indices]
         lengths = self.starts[features.indices + 1] - firsts
@@ -48,22 +55,31 @@ class Neighbours(Arrays):
         at = np.arange(ends[-1] if len(ends) else 0) + np.repeat(firsts - ends + lengths, lengths)
         shares = self.values[at] * np.repeat(weights, lengths)
         places = np.repeat(owners * many, lengths) + self.rows[at]
-        found = np.zeros(size * many, np.float32)
+        found = np.zeros(size * many + 1, np.float32)
         np.add.at(found, places, shares)
-        return np.minimum(found, 1, out=found).reshape(size, many)
+        return found
 
     def nearest_and_votes(
-        self, features: Features
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the similarity of each class's nearest product, and the classes' shares of votes.
+        self, features: Features, first: NDArray[np.int64], last: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Return what each product's neighbours say of some runs of classes.
 
-        Both are float32 (products, classes).
+        `first` and `last` int64 (products, runs) are the first class of each run and the one after
+        its last. Returns the similarity of the nearest neighbour in each run, the runs' shares of
+        the votes, both float32 (products, runs), and the similarity of the nearest of all, float32
+        (products,).
         """
-        similarities = self.similarities(features)
-        starts = np.cumsum(self.kept) - self.kept
-        nearest = np.maximum.reduceat(similarities, starts, axis=1)
+        size, many = len(first), int(self.kept.sum())
+        found = self._in_a_row(features)
+        edges = np.concatenate([[0], np.cumsum(self.kept)])
+        runs = np.stack([edges[first], edges[last]], axis=2) + many * np.arange(size)[:, None, None]
+        # Between a run's end and the next one's beginning something is added up, too: every other.
+        bounds = runs.ravel()
+        nearest = np.maximum.reduceat(found, bounds)[::2].reshape(first.shape)
+        by_product = found[:-1].reshape(size, many)
+        nearest_of_all = by_product.max(axis=1)
         for _ in range(_SQUARINGS):
-            similarities *= similarities
-        votes = np.add.reduceat(similarities, starts, axis=1)
-        votes /= votes.sum(axis=1, keepdims=True) + np.float32(_SMALL)
-        return nearest, votes
+            found *= found
+        votes = np.add.reduceat(found, bounds)[::2].reshape(first.shape)
+        votes /= by_product.sum(axis=1, keepdims=True) + np.float32(_SMALL)
+        return np.minimum(nearest, 1), votes, np.minimum(nearest_of_all, 1)

@@ -58,7 +58,10 @@ def write_pointer(store: Store, pointer: Pointer, *, replacing: str | None) -> N
 
 
 def fetch_bundle(store: Store, version: str) -> Bundle:
-    """Read and check a published bundle; raise BundleError where it is not whole."""
+    """Read and check a published bundle.
+
+    Raises BundleError where it is not whole, or of a format that this version does not read.
+    """
     files = {}
     for name in (bundle.MANIFEST, *bundle.FILES):
         try:
@@ -68,6 +71,8 @@ def fetch_bundle(store: Store, version: str) -> Bundle:
                 f"There is no whole model {version} in {store.url}: it has no {name}. Check the "
                 "version, publish it again, or go back to another one."
             ) from error
+        if name == bundle.MANIFEST:
+            bundle.read_manifest(files[name])
     whole = bundle.verify(files)
     if whole.manifest.model_version != version:
         raise BundleError(

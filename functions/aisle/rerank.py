@@ -1,9 +1,9 @@
 """The second stage: what tells a product's best few candidates apart, as numbers for trees.
 
 The linear scorers say which categories a product may be in; they take no notice of how common a
-category is, how far its scorers can be trusted, or which products it resembles most. A
-gradient-boosted tree model (LightGBM: Ke et al. 2017) weighs all that for each candidate; its
-outputs share out the probability anew.
+category is, how far its scorers can be trusted, which products it resembles most, or what its
+products are usually like. A gradient-boosted tree model (LightGBM: Ke et al. 2017) weighs all that
+for each candidate; its outputs share out the probability anew.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.features import Features
+from aisle.likelihoods import Likelihoods
 from aisle.neighbours import Neighbours
 from aisle.product import Product
 from aisle.structure import Structure, structure
@@ -44,6 +45,9 @@ FEATURES = (
     "vote_level_3",
     "nearest",
     "nearest_of_all",
+    "text_likelihood",
+    "manufacturer_likelihood",
+    "price_likelihood",
 )
 _LEVELS = 3
 _SMALL = 1e-9
@@ -77,10 +81,13 @@ def log_odds(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
 class Shortlist:
     """Describe each product's most probable classes, and share the probability between them."""
 
-    def __init__(self, taxonomy: Taxonomy, neighbours: Neighbours) -> None:
+    def __init__(
+        self, taxonomy: Taxonomy, neighbours: Neighbours, likelihoods: Likelihoods
+    ) -> None:
         self._taxonomy = taxonomy
         self._structure: Structure = structure(taxonomy)
         self._neighbours = neighbours
+        self._likelihoods = likelihoods
         self.size = min(MOST_CANDIDATES, len(taxonomy.classes))
 
         lengths = (taxonomy.ancestors >= 0).sum(axis=1)
@@ -129,10 +136,14 @@ class Shortlist:
         logs = np.log(found + np.float32(_SMALL))
         entropy = -(probabilities * np.log(probabilities + np.float32(_SMALL))).sum(axis=1)
         rolled = self._taxonomy.roll_up(probabilities)
-        nearest, votes = self._neighbours.nearest_and_votes(features)
-        voted = self._taxonomy.roll_up(votes)
-
         nodes = self._nodes[candidates]
+        first, last = self._taxonomy.classes_below(nodes[:, :, -1])
+        nearest, votes, nearest_of_all = self._neighbours.nearest_and_votes(
+            features,
+            np.concatenate([candidates, first], axis=1),
+            np.concatenate([candidates + 1, last], axis=1),
+        )
+        size = candidates.shape[1]
         at = rows[:, :, None]
         every = np.ones(candidates.shape, np.float32)
         ranks = np.arange(candidates.shape[1], dtype=np.float32)
@@ -148,10 +159,11 @@ class Shortlist:
             self._fixed[candidates],
             entropy[:, None] * every,
             described[:, None, :] * every[:, :, None],
-            votes[rows, candidates],
-            voted[rows, nodes[:, :, -1]],
-            nearest[rows, candidates],
-            nearest.max(axis=1, keepdims=True) * every,
+            votes[:, :size],
+            votes[:, size:],
+            nearest[:, :size],
+            nearest_of_all[:, None] * every,
+            self._likelihoods.log_ratios(products, candidates),
         ]
         wide = [part if part.ndim == 3 else part[:, :, None] for part in parts]  # noqa: PLR2004  # products, candidates, features
         return np.concatenate(wide, axis=2, dtype=np.float32)

@@ -13,6 +13,7 @@ from aisle.bundle import (
     DECISIVE_FILES,
     FILES,
     GOLDEN,
+    LIKELIHOODS,
     MANIFEST,
     METRICS,
     MODEL,
@@ -37,6 +38,7 @@ CONTENT = {
     VECTORS: b"\x93NUMPY",
     RERANKER: b"",
     NEIGHBOURS: b"",
+    LIKELIHOODS: b"",
     METRICS: b'{"accuracy": 0.5}',
     GOLDEN: b"",
     MODEL_CARD: "# Kärtchen\n".encode(),
@@ -133,12 +135,21 @@ def test_no_folder(tmp_path):
         bundle.read(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize(("field", "reads"), [("format_version", 4), ("normalizer_version", 1)])
-@pytest.mark.parametrize("found", [0, 5, "1", None])
+@pytest.mark.parametrize(("field", "reads"), [("format_version", 5), ("normalizer_version", 1)])
+@pytest.mark.parametrize("found", [0, 4, "1", None])
 def test_other_versions(whole, field, reads, found):
     """A bundle of another format or normaliser is refused; the message says which it is."""
     with pytest.raises(BundleError, match=f"{field} is {found!r}.* reads {reads}"):
         bundle.verify(with_manifest(whole, **{field: found}))
+
+
+def test_the_format_is_asked_before_the_files(whole, tmp_path):
+    """Of a bundle of another format, which may have other files, the format is what is told."""
+    bundle.write(tmp_path, whole)
+    (tmp_path / MANIFEST).write_bytes(with_manifest(whole, format_version=4)[MANIFEST])
+    (tmp_path / LIKELIHOODS).unlink()
+    with pytest.raises(BundleError, match="format_version is 4"):
+        bundle.read(tmp_path)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff\xfe", b"format_version: 1"])

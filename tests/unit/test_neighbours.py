@@ -46,18 +46,29 @@ def test_similarity_is_the_cosine():
 
 
 def test_nearest_and_votes():
-    """A class is as near as its nearest product; nearer products weigh far more in the vote."""
-    nearest, votes = index().nearest_and_votes(features({3: 1.0}, {0: 1.0}))
-    assert nearest == pytest.approx(np.array([[1, 0], [0, 0]]), abs=5e-3)
-    assert votes == pytest.approx(np.array([[1, 0], [0, 0]]), abs=5e-3)
+    """A class is as near as its nearest product; nearer products weigh far more in the vote.
+
+    Asked of class 1, class 0, and both together: the runs may come in any order, and overlap.
+    """
+    first, last = np.array([[1, 0, 0]] * 3), np.array([[2, 1, 2]] * 3)
+    asked = features({3: 1.0}, {0: 1.0}, {4: 1.0})
+    nearest, votes, nearest_of_all = index().nearest_and_votes(asked, first, last)
+    similar = 4 / np.sqrt(26)  # to the red pan; to something red it is 1
+    vote = 1 / (1 + similar**8)
+    assert nearest == pytest.approx(np.array([[0, 1, 1], [0, 0, 0], [1, similar, 1]]), abs=5e-3)
+    expected = np.array([[0, 1, 1], [0, 0, 0], [vote, 1 - vote, 1]])
+    assert votes == pytest.approx(expected, abs=5e-3)
+    assert nearest_of_all == pytest.approx(np.array([1, 0, 1]), abs=5e-3)
 
 
 def test_alone_or_together():
     """A product's neighbours do not depend on the products beside it."""
     rows = [{3: 1.0, 4: 2.0}, {}, {1: 1.0}]
-    together = index().similarities(features(*rows))
-    alone = [index().similarities(features(row))[0] for row in rows]
-    assert np.allclose(together, alone)
+    first, last = np.tile([0, 1, 0], (3, 1)), np.tile([1, 2, 2], (3, 1))
+    together = index().nearest_and_votes(features(*rows), first, last)
+    alone = [index().nearest_and_votes(features(row), first[:1], last[:1]) for row in rows]
+    for number, found in enumerate(together):
+        assert np.array_equal(found, np.concatenate([one[number] for one in alone]))
 
 
 def test_frequent_terms_are_left_out():

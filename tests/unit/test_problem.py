@@ -1,5 +1,7 @@
 """The learning problem: which class each product is trained as, and which copies join it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from aisle.errors import DataError
 from aisle.product import Product, path_from_names
+from training import parameters
 from training.prepare import Example
 from training.problem import make_problem
 
@@ -36,13 +39,8 @@ def examples(**counts):
 
 def problem(rows, *, min_products=1, field_dropout=0.0, others=()):
     """Make a problem, folding and dropping nothing unless asked."""
-    return make_problem(
-        rows,
-        min_products=min_products,
-        field_dropout=field_dropout,
-        copy_weight=0.25,
-        others=others,
-    )
+    chosen = replace(parameters.load().fit, field_dropout=field_dropout, copy_weight=0.25)
+    return make_problem(rows, chosen, min_products=min_products, others=others)
 
 
 def lacks(copy, product):

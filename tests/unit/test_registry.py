@@ -82,6 +82,16 @@ def test_incomplete_version(store, version, name):
         registry.fetch_bundle(store, version)
 
 
+def test_version_of_another_format(store, version):
+    """Of a model of another format, which may have other files, the format is what is told."""
+    manifest = json.loads(store.get(keys.bundle_file(version, MANIFEST)).data)
+    other = json.dumps({**manifest, "format_version": 4}).encode()
+    store.put(keys.bundle_file(version, MANIFEST), other)
+    store.delete(keys.bundle_file(version, FILES[-1]))
+    with pytest.raises(BundleError, match="format_version is 4"):
+        registry.fetch_bundle(store, version)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_changed_version(store, version, name):
     """A published file that was changed is refused by name."""

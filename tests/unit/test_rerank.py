@@ -13,6 +13,7 @@ from aisle.structure import structure
 from aisle.taxonomy import Taxonomy
 from tests.unit.test_neighbours import features
 from training import parameters
+from training.likelihoods import count_likelihoods
 from training.rerank import Listwise, fit_outside, fit_trees, scores, to_text
 from training.trees_graph import build
 
@@ -25,15 +26,25 @@ AS_IT_IS = Outside(1.0, 0.0)
 AT = {name: at for at, name in enumerate(FEATURES)}
 
 
+def no_likelihoods(classes):
+    """Return what is counted of no products."""
+    return count_likelihoods([], np.empty(0, np.int64), classes, most_pairs=1)
+
+
 @pytest.fixture(scope="module")
 def shortlist():
-    """Give a shortlist whose classes have one neighbour each, which has the class's own term."""
+    """Give a shortlist whose classes have one neighbour each, which has the class's own term.
+
+    Class 1 alone is known to have had something: a pan, of Mott's, at 6.39.
+    """
     products = np.arange(1, SIZE + 1)
     ones = np.ones(SIZE, np.int64)
     rows = np.arange(SIZE, dtype=np.int32)
     starts = np.arange(SIZE + 1)
     neighbours = Neighbours(products, ones, starts, rows, np.full(SIZE, 255, np.uint8))
-    return Shortlist(TAXONOMY, neighbours)
+    known = Product("pan", None, "Mott", 6.389)
+    likelihoods = count_likelihoods([known], np.array([1]), SIZE, most_pairs=10)
+    return Shortlist(TAXONOMY, neighbours, likelihoods)
 
 
 def described(shortlist, product, probabilities, terms):
@@ -62,14 +73,20 @@ def test_few_classes_are_all_candidates():
     small = Taxonomy(CLASSES[:3], [])
     ones = np.ones(3, np.int64)
     index = Neighbours(ones, ones, np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, "u1"))
-    found = Shortlist(small, index).candidates(np.array([[0.2, 0.5, 0.3]], np.float32))
+    found = Shortlist(small, index, no_likelihoods(3)).candidates(
+        np.array([[0.2, 0.5, 0.3]], np.float32)
+    )
     assert found.tolist() == [[1, 2, 0]]
 
 
 def test_what_is_said_of_a_candidate(shortlist):
-    """Probabilities, margins, sizes, neighbours and the product itself, on paper."""
+    """Probabilities, margins, sizes, neighbours, values and the product itself, on paper.
+
+    All texts of class 1 are a pan, all prices 6.39: having them again says nothing. Half of what it
+    has next is expected to be new, as "red" and Finch are.
+    """
     candidates, found = described(
-        shortlist, Product("red pan", None, None, 6.389), PROBABILITIES, {1: 2.0}
+        shortlist, Product("red pan", None, "Finch", 6.389), PROBABILITIES, {1: 2.0}
     )
     one = dict(zip(FEATURES, found[candidates.index(1)].tolist(), strict=True))
     slots = structure(TAXONOMY).slots[1]
@@ -95,6 +112,9 @@ def test_what_is_said_of_a_candidate(shortlist):
         "vote_level_3": 1,
         "nearest": 1,
         "nearest_of_all": 1,
+        "text_likelihood": np.log(1 / 2),
+        "manufacturer_likelihood": np.log(1 / 2),
+        "price_likelihood": 0,
     }
     assert {name: one[name] for name in expected} == pytest.approx(expected, abs=1e-3)
 
@@ -146,7 +166,7 @@ def test_where_nothing_is_outside_nothing_is_put_there():
     ones = np.ones(3, np.int64)
     index = Neighbours(ones, ones, np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, "u1"))
     table = np.array([[0.2, 0.5, 0.3]], np.float32)
-    few = Shortlist(small, index)
+    few = Shortlist(small, index, no_likelihoods(3))
     (found,) = few.share_out(table, few.candidates(table), np.ones((1, 3), "f4"), Outside(2, 1))
     assert found == pytest.approx([1 / 3] * 3)
 
