@@ -31,7 +31,7 @@ from aisle.scorers import Scorers
 from aisle.taxonomy import Taxonomy
 
 # Products looked at together, but for the product of weights.
-_TOGETHER = 64
+_TOGETHER = 128
 _VOCABULARY_LINE = re.compile(r"(?P<term>(?P<block>\w):[^\t]*)\t(?P<count>\d+)")
 _NO_SCORERS = np.empty(0, np.int64)
 _OUTPUTS = ["sums", "offsets", "weights", "directions"]

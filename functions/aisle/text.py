@@ -66,7 +66,7 @@ def tokenize(text: str | None) -> list[Token]:
 
 
 # Terms, vectors and the second stage ask for the words of the same few texts, one after the other.
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=512)
 def _words(text: str) -> tuple[str, ...]:
     if "<" in text or "&" in text:
         # Twice: markup is often escaped, and then escapes are escaped.

@@ -7,6 +7,7 @@ policies are checked, that S3's conditional writes collide as moto's do, and how
 from itertools import pairwise
 
 import boto3
+import numpy as np
 import pytest
 
 from aisle import bundle, registry
@@ -158,6 +159,35 @@ def test_catalogue_of_two_categories(train):
     classifier = train([row | {"category": row["category"][:1]} for row in rows])
     (found,) = classifier.predict([Product("bypass pruner")])
     assert (found.category.category.name, len(classifier.taxonomy.classes)) == ("Garden", 2)
+
+
+def test_prices_that_a_category_never_has(train):
+    """Used games have the words and the makers of new ones, and cost about as much, but two prices.
+
+    To the linear stage, all these prices are two: it takes them by powers of the root of two.
+    """
+    few, many = [4.99, 9.99], [*np.arange(4.7, 6.9, 0.1), *np.arange(7.1, 10.2, 0.1)]
+    random = np.random.default_rng(0)
+
+    def games(count):
+        used = random.random(count) < 0.5
+        texts = random.choice(["race", "quest", "puzzle", "arena", "soccer", "city"], (count, 4))
+        for number in range(count):
+            name = f"{' '.join(texts[number])} {number}"
+            price = round(float(random.choice(few if used[number] else many)), 2)
+            path = [{"name": "Games"}, {"name": "Used" if used[number] else "New"}]
+            yield {"name": name, "price": price, "category": path}
+
+    classifier = train([*ROWS, *games(500)])
+    asked = list(games(200))
+    found = classifier.predict(
+        [Product(row["name"], price=row["price"]) for row in asked], explain=False
+    )
+    right = [
+        one.category.category.name == row["category"][1]["name"]
+        for one, row in zip(found, asked, strict=True)
+    ]
+    assert np.mean(right) > 0.95
 
 
 # With a test of one's own.
