@@ -20,6 +20,7 @@ def build(trees: str) -> bytes:
         booster, initial_types=[("features", given)], zipmap=False, target_opset=_OPSET
     )
     graph = model.graph
+    graph.name = "reranker"  # the converter's is a random one, another bundle each time
     (column,) = (one.name for one in graph.output)
     graph.initializer.append(helper.make_tensor("flat", TensorProto.INT64, [1], [-1]))
     graph.node.append(helper.make_node("Reshape", [column, "flat"], ["scores"]))

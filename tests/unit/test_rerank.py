@@ -250,6 +250,12 @@ def test_trees_are_the_same_in_onnx(trees):
     assert found == pytest.approx(lightgbm.Booster(model_str=text).predict(rows), abs=1e-5)
 
 
+def test_the_same_trees_are_the_same_bytes(trees):
+    """A bundle's version comes from its bytes: the same trees make the same graph."""
+    text = to_text(trees[0])
+    assert build(text) == build(text)
+
+
 def test_rounded_thresholds_decide_the_same(trees):
     """Rounding the thresholds down to float32 changes no score."""
     booster, table, _ = trees
