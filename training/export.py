@@ -116,7 +116,7 @@ def check_parity(trained: Trained, classifier: Classifier, products: Sequence[Pr
 def _golden(trained: Trained, classifier: Classifier, count: int) -> list[Golden]:
     """Make products of the words that speak most for classes spread over the taxonomy.
 
-    They are made up, so that a bundle gives away no product of the catalogue.
+    They are made up, so that no product of the catalogue is sent anywhere as an example.
     """
     size = len(trained.taxonomy.classes)
     words = [at for at, term in enumerate(trained.vocabulary.terms) if term.startswith("w:")]

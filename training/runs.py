@@ -99,6 +99,11 @@ def load_trained(store: Store, run: str) -> tuple[Trained, str]:
             f"There is no run {run} in {store.url}. Expected the id that the fit stage printed."
         ) from error
     with np.load(io.BytesIO(data)) as arrays:
+        if "likelihoods" not in arrays:
+            raise DataError(
+                f"Run {run} in {store.url} was fitted by an earlier version of Aisle. Run the fit "
+                "stage again."
+            )
         about = json.loads(arrays["about"].tobytes())
         choice = about["choice"]
         vocabulary = Vocabulary(
@@ -169,8 +174,10 @@ def save_evaluation(
 def load_bundle(store: Store, run: str) -> Bundle:
     """Read a run's bundle and check it; it tells its figures where it was evaluated."""
     try:
-        names = (bundle.MANIFEST, *bundle.FILES)
-        whole = bundle.verify({name: store.get(keys.run_file(run, name)).data for name in names})
+        files = {bundle.MANIFEST: store.get(keys.run_file(run, bundle.MANIFEST)).data}
+        bundle.read_manifest(files[bundle.MANIFEST])
+        files |= {name: store.get(keys.run_file(run, name)).data for name in bundle.FILES}
+        whole = bundle.verify(files)
     except ObjectNotFoundError as error:
         raise DataError(
             f"Run {run} in {store.url} has no bundle. Run the export stage first."

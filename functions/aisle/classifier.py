@@ -192,11 +192,15 @@ class Reranker:
 
     def __init__(self, bundle: Bundle, taxonomy: Taxonomy) -> None:
         self._session = _session(bundle, RERANKER)
-        self.shortlist = Shortlist(
-            taxonomy,
-            Neighbours.from_bytes(bundle.files[NEIGHBOURS]),
-            Likelihoods.from_bytes(bundle.files[LIKELIHOODS]),
-        )
+        neighbours = Neighbours.from_bytes(bundle.files[NEIGHBOURS])
+        likelihoods = Likelihoods.from_bytes(bundle.files[LIKELIHOODS])
+        classes = len(taxonomy.classes)
+        for file, found in (
+            (NEIGHBOURS, len(neighbours.products)),
+            (LIKELIHOODS, likelihoods.absent.shape[-1]),
+        ):
+            _check_size(file, found, "classes", CATEGORIES, classes)
+        self.shortlist = Shortlist(taxonomy, neighbours, likelihoods)
         self._outside = bundle.manifest.outside or Outside(1, 0)
 
     def rerank(

@@ -32,7 +32,8 @@ def values(product: Product) -> tuple[Iterable[str], Iterable[str], Iterable[str
     return (
         map("t:".__add__, text),
         (f"m:{' '.join(manufacturer)}",) if manufacturer else (),
-        (f"p:{product.price:.2f}",) if product.price is not None else (),
+        # Plus zero, so that minus zero is the same price.
+        (f"p:{product.price + 0.0:.2f}",) if product.price is not None else (),
     )
 
 

@@ -38,7 +38,8 @@ class Neighbours(Arrays):
 
         Of a product with itself it may be more than 1 by what was rounded.
         """
-        return self._in_a_row(features)[:-1].reshape(len(features.indptr) - 1, -1)
+        size, many = len(features.indptr) - 1, int(self.kept.sum())
+        return self._in_a_row(features)[:-1].reshape(size, many)
 
     def _in_a_row(self, features: Features) -> NDArray[np.float32]:
         """Return the similarities, product by product, and a zero after the last."""

@@ -4,6 +4,7 @@ The S3 half runs on moto, inside this process. What moto does not prove: that cr
 policies are checked, that S3's conditional writes collide as moto's do, and how long it takes.
 """
 
+import shutil
 from itertools import pairwise
 
 import boto3
@@ -104,6 +105,18 @@ def test_s3_gives_the_same_bytes(trained, tmp_path, s3_url):
     assert files(s3_url) == files(trained[0])
     contents = boto3.client("s3").list_objects_v2(Bucket=BUCKET)["Contents"]
     assert all(each["Key"].startswith("team/shop/") for each in contents)
+
+
+def test_run_of_an_earlier_version(trained, tmp_path):
+    """A model that was fitted before there were likelihoods is told as such; fit makes it anew."""
+    folder = shutil.copytree(trained[0], tmp_path / "store")
+    (file,) = folder.glob("runs/*/trained.npz")
+    with np.load(file) as arrays:
+        kept = {name: arrays[name] for name in arrays if name != "likelihoods"}
+    with file.open("wb") as opened:
+        np.savez_compressed(opened, **kept)
+    with pytest.raises(DataError, match=r"earlier version of Aisle\. Run the fit"):
+        trainer(folder).export(file.parent.name)
 
 
 # What was learnt.

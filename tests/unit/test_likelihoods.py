@@ -107,6 +107,15 @@ def test_any_price():
     assert found[:, PRICE] == pytest.approx([log(2 / 5), log(1 / 2), 0], rel=1e-6)
 
 
+def test_minus_zero_is_zero():
+    """What is free is free, whichever sign its price has."""
+    free = count_likelihoods([Product(price=0.0), PRODUCTS[0]], LABELS[2:4], 2, most_pairs=9)
+    asked = [Product(price=0.0), Product(price=-0.0)]
+    one, other = free.log_ratios(asked, np.tile(np.arange(2), (2, 1)))
+    assert np.array_equal(one, other)
+    assert one[0, PRICE] > 0
+
+
 def test_nothing_counted():
     """Where no product has any value, every class is as likely as before."""
     nothing = count_likelihoods([Product()] * 2, np.arange(2), 3, most_pairs=10)
