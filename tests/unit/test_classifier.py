@@ -9,9 +9,19 @@ import numpy as np
 import pytest
 
 from aisle import bundle
-from aisle.bundle import CATEGORIES, MODEL, SCORERS, VOCABULARY, Bundle
+from aisle.bundle import (
+    CATEGORIES,
+    LIKELIHOODS,
+    MODEL,
+    NEIGHBOURS,
+    SCORERS,
+    VOCABULARY,
+    Bundle,
+)
 from aisle.classifier import Classifier, _largest
 from aisle.errors import BundleError
+from aisle.likelihoods import Likelihoods
+from aisle.neighbours import Neighbours
 from aisle.product import Product
 from aisle.scorers import Scorers
 from aisle.taxonomy import Taxonomy
@@ -283,6 +293,20 @@ def test_scorers_of_another_model(made_up_bundle):
     ):
         with pytest.raises(BundleError, match=message):
             Classifier(bundle.describe(made_up_bundle, {SCORERS: changed}))
+
+
+def test_second_stage_of_another_model():
+    """Neighbours and likelihoods of other classes would be answers about other classes: refused."""
+    packaged = bundle.read(bundle.PACKAGED)
+    likelihoods = Likelihoods.from_bytes(packaged.files[LIKELIHOODS])
+    neighbours = Neighbours.from_bytes(packaged.files[NEIGHBOURS])
+    fewer = {
+        LIKELIHOODS: replace(likelihoods, absent=likelihoods.absent[:, 1:]).to_bytes(),
+        NEIGHBOURS: replace(neighbours, products=neighbours.products[1:]).to_bytes(),
+    }
+    for name, data in fewer.items():
+        with pytest.raises(BundleError, match=rf"{name} is made for \d+ classes, its categories"):
+            Classifier(bundle.describe(packaged, {name: data}))
 
 
 @pytest.mark.parametrize("categories", [b"", b"[]", b'{"classes": [], "categories": []}'])
