@@ -174,10 +174,7 @@ def save_evaluation(
 def load_bundle(store: Store, run: str) -> Bundle:
     """Read a run's bundle and check it; it tells its figures where it was evaluated."""
     try:
-        files = {bundle.MANIFEST: store.get(keys.run_file(run, bundle.MANIFEST)).data}
-        bundle.read_manifest(files[bundle.MANIFEST])
-        files |= {name: store.get(keys.run_file(run, name)).data for name in bundle.FILES}
-        whole = bundle.verify(files)
+        whole = bundle.read_by(lambda name: store.get(keys.run_file(run, name)).data)
     except ObjectNotFoundError as error:
         raise DataError(
             f"Run {run} in {store.url} has no bundle. Run the export stage first."

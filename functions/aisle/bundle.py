@@ -7,7 +7,7 @@ its content, so the same model has the same version wherever and whenever it was
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -165,16 +165,24 @@ def read(folder: Path) -> Bundle:
     Raises BundleError, which names the file, where one is missing or changed, or where the bundle
     is of a format or normaliser that this version does not read.
     """
-    manifest = _bytes(folder / MANIFEST)
-    read_manifest(manifest)
-    return verify({MANIFEST: manifest, **{name: _bytes(folder / name) for name in FILES}})
+    return read_by(lambda name: _bytes(folder / name))
+
+
+def read_by(get: Callable[[str], bytes]) -> Bundle:
+    """Read a bundle file by file, as `get` gives them by name, and check it as `read` does.
+
+    The manifest comes first, since another format may have other files.
+    """
+    manifest = get(MANIFEST)
+    _manifest(manifest)
+    return verify({MANIFEST: manifest, **{name: get(name) for name in FILES}})
 
 
 def verify(files: Mapping[str, bytes]) -> Bundle:
     """Check the files of a bundle, by name; raise BundleError as `read` does."""
     if MANIFEST not in files:
         raise BundleError(f"The bundle has no {MANIFEST}. Was it copied whole? Export it again.")
-    manifest = read_manifest(files[MANIFEST])
+    manifest = _manifest(files[MANIFEST])
     for name in FILES:
         if name not in files:
             raise BundleError(f"The bundle has no {name}. Was it copied whole? Export it again.")
@@ -199,11 +207,8 @@ def _version(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def read_manifest(content: bytes) -> Manifest:
-    """Read a manifest; raise BundleError where this version does not read its format.
-
-    To be asked before the other files, since another format may have others.
-    """
+def _manifest(content: bytes) -> Manifest:
+    """Read a manifest; raise BundleError where this version does not read its format."""
     data = _parse(content, MANIFEST)
     versions = {"format_version": FORMAT_VERSION, "normalizer_version": NORMALIZER_VERSION}
     if not isinstance(data, dict):

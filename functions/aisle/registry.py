@@ -62,18 +62,17 @@ def fetch_bundle(store: Store, version: str) -> Bundle:
 
     Raises BundleError where it is not whole, or of a format that this version does not read.
     """
-    files = {}
-    for name in (bundle.MANIFEST, *bundle.FILES):
+
+    def get(name: str) -> bytes:
         try:
-            files[name] = store.get(keys.bundle_file(version, name)).data
+            return store.get(keys.bundle_file(version, name)).data
         except ObjectNotFoundError as error:
             raise BundleError(
                 f"There is no whole model {version} in {store.url}: it has no {name}. Check the "
                 "version, publish it again, or go back to another one."
             ) from error
-        if name == bundle.MANIFEST:
-            bundle.read_manifest(files[name])
-    whole = bundle.verify(files)
+
+    whole = bundle.read_by(get)
     if whole.manifest.model_version != version:
         raise BundleError(
             f"Model {version} in {store.url} is really {whole.manifest.model_version}. Expected "
