@@ -16,7 +16,8 @@ SAM := SAM_CLI_TELEMETRY=0 AWS_EC2_METADATA_DISABLED=true \
 	AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),us-east-1) $(SAM_VENV)/bin/sam
 ENV_VARS := .aisle/env-vars.json
 RESEARCH := $(VENV)/.research
-PACKAGES := $(wildcard functions/aisle functions/api functions/authorizer functions/predict functions/feedback functions/retrain catalogue training cli infra demo)
+PACKAGES := functions/aisle functions/authorizer functions/predict functions/feedback functions/retrain \
+	training/aisle_training benchmark/aisle_benchmark infra demo
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-header --no-emit-index-url --no-emit-find-links $(ARGS)
 
@@ -153,11 +154,11 @@ openapi: setup ## write infra/openapi.json anew from the code
 .PHONY: lock
 lock: setup ## lock the requirements anew (ARGS=--upgrade for the latest of everything)
 	@$(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
-	@for extra in predict feedback training research; do \
+	@for extra in training research; do \
 		$(COMPILE) pyproject.toml --extra $$extra --constraint requirements/dev.txt \
 			-o requirements/$$extra.txt || exit 1; \
 	done
-	@for group in labs s3; do \
+	@for group in predict feedback labs s3; do \
 		$(COMPILE) --group $$group --constraint requirements/dev.txt -o requirements/$$group.txt || exit 1; \
 	done
 	@for group in sam templates; do \

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from demo import shop
-from demo.service import Api, DemoError, aisle, names, serving, until
+from demo.service import ApiClient, DemoError, aisle, names, serving, until
 
 BEST_BUY: Final = Path(__file__).parents[2] / "shared" / "data" / "bestbuy" / "products.jsonl.gz"
 _PRODUCTS: Final = 3_000
@@ -84,7 +84,7 @@ def main() -> None:
 class Loop:
     """The story as it is told of a service: its API, and the commands on its store."""
 
-    api: Api
+    api: ApiClient
     command: Callable[..., str]
     say: Callable[[str], None]
 
@@ -163,7 +163,7 @@ def tell(story: Story, folder: Path) -> None:
     say(f"{story.shop}: everything has happened.")
 
 
-def _states(api: Api) -> Iterator[str]:
+def _states(api: ApiClient) -> Iterator[str]:
     """Yield what a training run says of itself, whenever it says something else, to its end."""
     before = ""
     while True:
@@ -177,12 +177,12 @@ def _states(api: Api) -> Iterator[str]:
         time.sleep(0.5)
 
 
-def _started(api: Api) -> bool:
+def _started(api: ApiClient) -> bool:
     last = api.get("/v1/feedback/stats")["last"]
     return bool(last and last["started"])
 
 
-def _serves(api: Api) -> str:
+def _serves(api: ApiClient) -> str:
     return str(api.get("/v1/model")["version"])
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-_AISLE: Final = [sys.executable, "-c", "from cli.main import main; main()"]
+_AISLE: Final = [sys.executable, "-c", "from aisle.cli.main import main; main()"]
 _BATCH: Final = 50
 
 
@@ -31,7 +31,7 @@ def aisle(store: Path, *arguments: str) -> str:
 
 
 @contextmanager
-def serving(store: Path) -> Iterator["Api"]:
+def serving(store: Path) -> Iterator["ApiClient"]:
     """Run `aisle serve` on a store while the block lasts."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -39,7 +39,7 @@ def serving(store: Path) -> Iterator["Api"]:
     open_to_all = {name: value for name, value in os.environ.items() if name != "AISLE_KEYS"}
     process = subprocess.Popen(command, env=open_to_all)  # noqa: S603
     try:
-        api = Api(f"http://127.0.0.1:{port}")
+        api = ApiClient(f"http://127.0.0.1:{port}")
         until(lambda: process.poll() is not None or api.answers(), "The service answers", 60)
         yield api
     finally:
@@ -47,7 +47,7 @@ def serving(store: Path) -> Iterator["Api"]:
         process.wait()
 
 
-class Api:
+class ApiClient:
     """The API at an address."""
 
     def __init__(self, address: str, key: str = "") -> None:

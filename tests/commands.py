@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 
-AISLE = [sys.executable, "-c", "from cli.main import main; main()"]
+AISLE = [sys.executable, "-c", "from aisle.cli.main import main; main()"]
 TERMINAL = {"TERM": "dumb", "COLUMNS": "200", "NO_COLOR": "1", "LOKY_MAX_CPU_COUNT": "1"}
 
 

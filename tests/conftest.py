@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from aisle import registry
-from aisle.classifier import Classifier
+from aisle.model.classifier import Classifier
+from aisle.registry import bundles
 from aisle.store import open_store
 from tests.made_up import products, write_catalogue
 
@@ -45,8 +45,8 @@ def research():
 @pytest.fixture(scope="session")
 def made_up_store(tmp_path_factory):
     """Give a store that serves a model trained on 400 made-up products."""
-    from training.parameters import DEFAULT, load
-    from training.pipeline import Trainer
+    from aisle_training.parameters import DEFAULT, load
+    from aisle_training.pipeline import Trainer
 
     folder = tmp_path_factory.mktemp("made_up")
     store = open_store((folder / "store").as_uri())
@@ -58,7 +58,7 @@ def made_up_store(tmp_path_factory):
 @pytest.fixture(scope="session")
 def made_up_bundle(made_up_store):
     """Give the bundle of that model."""
-    return registry.current_bundle(made_up_store)
+    return bundles.current_bundle(made_up_store)
 
 
 @pytest.fixture(scope="session")

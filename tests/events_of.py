@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from aisle import auth
+from aisle.access import scopes
+from aisle.feedback.event import record_feedback
+from aisle.serving.feedback.schemas import FeedbackRequest
 from aisle.store import Store
-from feedback.recording import record_feedback
-from feedback.schemas import FeedbackRequest
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -22,4 +22,4 @@ def say(store: Store, product, category=None, *, client="shop", at=0, **more) ->
 
 def visitor(store: Store, product, category, **more) -> str:
     """Keep what somebody says whom nobody knows."""
-    return say(store, product, category, client=auth.SITE, **more)
+    return say(store, product, category, client=scopes.SITE, **more)

@@ -3,8 +3,8 @@
 import math
 
 from aisle.errors import InvalidProductError
+from aisle.normalize import words
 from aisle.product import Product
-from aisle.text import words
 
 LONGEST = {"name": 500, "description": 20_000, "manufacturer": 200}
 """The most characters of each text."""

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import BundleError
+from aisle.normalize import words
 from aisle.product import PATH_SEPARATOR, Category, Path
-from aisle.text import words
 
 
 @dataclass(frozen=True, slots=True)

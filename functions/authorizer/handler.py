@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from aisle.access.keyring import keyring
 from aisle.errors import AisleError, NotAuthenticatedError
-from aisle.keyring import keyring
 from aisle.store import Store, open_store
 from authorizer.policy import UnauthorizedError, authorize, refusal
-from authorizer.settings import Settings
+from authorizer.settings import AuthorizerSettings
 
-_settings = Settings.read(os.environ)
+_settings = AuthorizerSettings.read(os.environ)
 _in_sam_local = os.environ.get("AWS_SAM_LOCAL") == "true"  # SAM sets it in its containers
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from aisle import auth
-from aisle.auth import KeyRecord, Keys
+from aisle.access import api_keys, scopes
+from aisle.access.api_keys import ApiKey, ApiKeys
 
 _PARAMETER: Final = re.compile(r"\{[^}]*\}")
 
@@ -18,19 +18,22 @@ class UnauthorizedError(Exception):
         super().__init__("Unauthorized")
 
 
-def authorize(event: Mapping[str, Any], keys: Keys, *, now: datetime) -> dict[str, Any]:
-    """Return the policy of the key in a request's header; raise as `aisle.auth.check` does."""
-    return policy(auth.check(keys, presented_key(event), now=now), event["methodArn"])
+def authorize(event: Mapping[str, Any], keys: ApiKeys, *, now: datetime) -> dict[str, Any]:
+    """Return the policy of the key in a request's header.
+
+    Raises as `aisle.access.api_keys.check` does.
+    """
+    return policy(api_keys.check(keys, presented_key(event), now=now), event["methodArn"])
 
 
 def presented_key(event: Mapping[str, Any]) -> str | None:
     """Find the key; API Gateway passes header names on as the client wrote them."""
     headers = event.get("headers") or {}
-    wanted = auth.HEADER.lower()
+    wanted = api_keys.HEADER.lower()
     return next((value for name, value in headers.items() if name.lower() == wanted), None)
 
 
-def policy(record: KeyRecord, method_arn: str) -> dict[str, Any]:
+def policy(record: ApiKey, method_arn: str) -> dict[str, Any]:
     """Allow every route of the key's scopes and the docs, whichever was asked for.
 
     API Gateway remembers the policy for all requests with this key: one that named only the route
@@ -38,8 +41,8 @@ def policy(record: KeyRecord, method_arn: str) -> dict[str, Any]:
     """
     # arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>
     api, stage, *_ = method_arn.split("/")
-    opened = [route for scope in record.scopes for route in auth.ROUTES[scope]]
-    routes = [_PARAMETER.sub("*", route).split(" ") for route in (*opened, *auth.DOCS)]
+    opened = [route for scope in record.scopes for route in scopes.ROUTES[scope]]
+    routes = [_PARAMETER.sub("*", route).split(" ") for route in (*opened, *scopes.DOCS)]
     return _answer(
         record.client, "Allow", [f"{api}/{stage}/{method}{path}" for method, path in routes]
     ) | {

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from api.settings import Settings as BaseSettings
+from aisle.serving.http.settings import Settings
 
 
-class Settings(BaseSettings):
+class AuthorizerSettings(Settings):
     """The settings; each is the variable AISLE_<NAME> of the environment."""
 
     store: str = Field(default="", description="Where the records of the API keys are.")

@@ -7,19 +7,19 @@ from functools import cache
 from fastapi import FastAPI
 
 from aisle.errors import ConfigurationError, StoreError
+from aisle.serving.aws.gateway import failing, lambda_handler
+from aisle.serving.aws.observability import Observability
+from aisle.serving.feedback.app import create_app
+from aisle.serving.http.access import gateway_access
 from aisle.store import Store, open_store
-from api.access import gateway_access
-from api.gateway import failing, lambda_handler
-from api.observability import Observability
-from feedback.app import create_app
-from feedback.settings import Settings
+from feedback.settings import FeedbackSettings
 
 _observability = Observability("feedback")
 
 
 def _app() -> FastAPI:
     try:
-        settings = Settings.read(os.environ)
+        settings = FeedbackSettings.read(os.environ)
     except ConfigurationError as error:
         return create_app(failing(error), access=gateway_access, telemetry=_observability)
 

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from api.settings import ApiSettings
+from aisle.serving.http.settings import ApiSettings
 
 
-class Settings(ApiSettings):
+class FeedbackSettings(ApiSettings):
     """The settings; each is the variable AISLE_<NAME> of the environment."""
 
     store: str = Field(default="", description="Where feedback is kept; it has to be given.")

@@ -7,20 +7,20 @@ from functools import cache
 from fastapi import FastAPI
 
 from aisle.errors import BundleError, ConfigurationError
+from aisle.serving.aws.gateway import failing, lambda_handler
+from aisle.serving.aws.observability import Observability
+from aisle.serving.http.access import gateway_access
+from aisle.serving.predict.app import create_app
+from aisle.serving.predict.live import LiveModel
 from aisle.store import Store, open_store
-from api.access import gateway_access
-from api.gateway import failing, lambda_handler
-from api.observability import Observability
-from predict.app import create_app
-from predict.live import LiveModel
-from predict.settings import Settings
+from predict.settings import PredictSettings
 
 _observability = Observability("predict")
 
 
 def _app() -> FastAPI:
     try:
-        settings = Settings.read(os.environ)
+        settings = PredictSettings.read(os.environ)
     except ConfigurationError as error:
         return create_app(failing(error), access=gateway_access, telemetry=_observability)
 

@@ -2,16 +2,12 @@
 
 from pydantic import Field
 
-from api.settings import ApiSettings
-from predict.live import POLL_SECONDS
+from aisle.serving.predict.settings import LiveSettings
 
 
-class Settings(ApiSettings):
+class PredictSettings(LiveSettings):
     """The settings; each is the variable AISLE_<NAME> of the environment."""
 
     store: str = Field(
         default="", description="Where published models are; without it, the packaged one serves."
-    )
-    poll_seconds: int = Field(
-        default=POLL_SECONDS, gt=0, description="How often to look for another model, at most."
     )

@@ -10,19 +10,19 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from aisle.feedback_events import Counter
-from aisle.retraining import start_if_due
+from aisle.feedback.count import Counter
+from aisle.feedback.due import start_if_due
+from aisle.serving.aws.observability import Observability
 from aisle.store import open_store
-from api.observability import Observability
 from retrain.batch import job_on_batch
-from retrain.settings import Settings
+from retrain.settings import RetrainFunctionSettings
 
 _observability = Observability("retrain")
 
 
 @cache
-def _settings() -> Settings:
-    return Settings.read(os.environ)
+def _settings() -> RetrainFunctionSettings:
+    return RetrainFunctionSettings.read(os.environ)
 
 
 @cache

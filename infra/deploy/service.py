@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from aisle import auth, keyring
-from aisle.auth import KeyRecord
+from aisle.access import api_keys, keyring, scopes
+from aisle.access.api_keys import ApiKey
+from aisle.access.usage_plans import UsagePlans
 from aisle.store import open_store
-from cli.usage_plans import UsagePlans
 from infra.deploy.buckets import Buckets
 from infra.deploy.names import Names
 from infra.deploy.plan import Step
 from infra.deploy.session import ClientError, Session, calling, code
 from infra.deploy.smoke import Ask, ask_over_http, smoke_test
 from infra.deploy.stacks import Stacks
-from infra.deploy.tools import PACKAGED, ROOT, Images, Run, run
+from infra.deploy.tools import PACKAGED, ROOT, Images, RunProgram, run
 
 STAGE: Final = "live"
 _SITE_KEY_DAYS: Final = 3650  # it never leaves AWS; who distrusts it revokes it and deploys again
@@ -31,7 +31,7 @@ class World:
     """What is outside: programs, the network, time, and who listens."""
 
     say: Callable[[str], None]
-    run: Run = run
+    run: RunProgram = run
     ask: Ask = ask_over_http
     pause: Callable[[float], None] = time.sleep
     root: Path = ROOT
@@ -48,7 +48,7 @@ class Service:
         self._stacks = Stacks(session, say=world.say, pause=world.pause)
         self._buckets = Buckets(session)
         self._images = Images(names, session, world.run)
-        self._site_key: tuple[str, KeyRecord] | None = None
+        self._site_key: tuple[str, ApiKey] | None = None
 
     def up(self) -> list[Step]:
         """Return the steps from a bare account to a service that answers."""
@@ -123,8 +123,8 @@ class Service:
         parameters = dict(self._world.parameters)
         if not self._has_site_key():
             now = datetime.now(UTC)
-            self._site_key = auth.new_key(
-                auth.SITE, auth.SCOPES, now=now, lifetime=timedelta(days=_SITE_KEY_DAYS)
+            self._site_key = api_keys.new_key(
+                scopes.SITE, scopes.SCOPES, now=now, lifetime=timedelta(days=_SITE_KEY_DAYS)
             )
             parameters["SiteKey"] = self._site_key[0]
         self._stacks.deploy(self._names.stack, {"TemplateURL": url}, parameters)
@@ -134,7 +134,7 @@ class Service:
         if self._stacks.outputs(self._names.stack) is None:
             return False
         known, _ = keyring.read(open_store(self._names.store))
-        return any(each.client == auth.SITE and each.usable(datetime.now(UTC)) for each in known)
+        return any(each.client == scopes.SITE and each.usable(datetime.now(UTC)) for each in known)
 
     def _keep_site_key(self) -> None:
         if self._site_key is None:
@@ -142,11 +142,11 @@ class Service:
         else:
             self._keep(self._site_key[1])
 
-    def _keep(self, record: KeyRecord) -> None:
+    def _keep(self, record: ApiKey) -> None:
         with self._plans().registered(record):
             keyring.edit(open_store(self._names.store), lambda known: (*known, record))
 
-    def _forget(self, record: KeyRecord) -> None:
+    def _forget(self, record: ApiKey) -> None:
         keyring.edit(
             open_store(self._names.store),
             lambda known: tuple(each for each in known if each.id != record.id),
@@ -178,7 +178,9 @@ class Service:
 
     def _smoke_test(self) -> None:
         now = datetime.now(UTC)
-        key, record = auth.new_key("smoke-test", ["predict"], now=now, lifetime=timedelta(hours=1))
+        key, record = api_keys.new_key(
+            "smoke-test", ["predict"], now=now, lifetime=timedelta(hours=1)
+        )
         self._keep(record)
         try:
             for url, sent in ((self._root()["ApiUrl"], key), (self._site()["SiteUrl"], None)):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, Protocol
 
-from aisle.auth import HEADER
+from aisle.access.api_keys import HEADER
 from aisle.errors import CloudError
 
 PRODUCT: Final = {"name": "GoPro - Camera Mount Accessory Kit - Black"}

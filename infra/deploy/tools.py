@@ -22,7 +22,7 @@ FUNCTIONS: Final[Mapping[str, str]] = {
 }
 
 
-class Run(Protocol):
+class RunProgram(Protocol):
     """Run a program, with something on its standard input; raise CloudError where it fails."""
 
     def __call__(self, command: Sequence[str], *, given: str | None = None) -> None:
@@ -30,7 +30,7 @@ class Run(Protocol):
 
 
 def run(command: Sequence[str], *, given: str | None = None) -> None:
-    """Run a program as `Run` says, in the project's folder; what it prints is seen."""
+    """Run a program as `RunProgram` says, in the project's folder; what it prints is seen."""
     try:
         subprocess.run(command, check=True, cwd=ROOT, input=given, text=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
@@ -43,7 +43,7 @@ def run(command: Sequence[str], *, given: str | None = None) -> None:
 class Images:
     """The images: built here, pushed to the registry of the account."""
 
-    def __init__(self, names: Names, session: Session, run: Run) -> None:
+    def __init__(self, names: Names, session: Session, run: RunProgram) -> None:
         self._names = names
         self._session = session
         self._run = run

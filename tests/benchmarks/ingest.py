@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from catalogue.records import read_records
+from aisle.catalogue.records import read_records
 from tests import made_up
 
 _PRODUCTS = 51_646

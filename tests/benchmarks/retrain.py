@@ -20,17 +20,17 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
-from aisle import keys, registry
-from aisle.classifier import Classifier
-from aisle.store import Store, open_store
-from catalogue.labelled import read_labelled
-from catalogue.products import LabelledProduct
-from catalogue.records import read_records
+from aisle.catalogue.labelled import read_labelled
+from aisle.catalogue.products import LabelledProduct
+from aisle.catalogue.records import read_records
+from aisle.model.classifier import Classifier
+from aisle.registry import bundles
+from aisle.store import Store, layout, open_store
+from aisle_training.parameters import load
+from aisle_training.pipeline import Trainer
 from tests import made_up
-from training.parameters import load
-from training.pipeline import Trainer
 
-_TRAIN = "from cli.main import main; main()"
+_TRAIN = "from aisle.cli.main import main; main()"
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def _processor() -> float:
 
 def correct(store: Store, rows: list[LabelledProduct], count: int) -> int:
     """Keep corrections of the products that the model gets wrong, and of others where too few."""
-    classifier = Classifier(registry.current_bundle(store))
+    classifier = Classifier(bundles.current_bundle(store))
     found = classifier.predict([row.product for row in rows], top_k=0, explain=False)
     is_wrong = [
         one.category.category.id != row.path[-1].id for one, row in zip(found, rows, strict=True)
@@ -106,7 +106,7 @@ def correct(store: Store, rows: list[LabelledProduct], count: int) -> int:
             "right": False,
         }
         data = json.dumps(event, sort_keys=True).encode()
-        store.put(keys.feedback_event(datetime.now(UTC).date(), sha256(data).hexdigest()), data)
+        store.put(layout.feedback_event(datetime.now(UTC).date(), sha256(data).hexdigest()), data)
     return min(len(wrong), count)
 
 

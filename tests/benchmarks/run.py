@@ -23,10 +23,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
-from aisle import bundle
-from aisle.classifier import Classifier
+from aisle.catalogue.labelled import read_labelled
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
 from aisle.product import Product
-from catalogue.labelled import read_labelled
 from tests import made_up
 
 _COLD = """

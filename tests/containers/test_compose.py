@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from aisle import bundle
+from aisle.model import bundle
 from demo.loop import Loop, made_up_shop
-from demo.service import Api, DemoError
+from demo.service import ApiClient, DemoError
 from tests.containers.commands import api_event, ask, run, wait_for
 from tests.made_up import products, write_catalogue
 
@@ -31,7 +31,7 @@ import training.pipeline
 from aisle import registry
 from aisle.classifier import Classifier
 from aisle.store import open_store
-Classifier(registry.current_bundle(open_store(os.environ["AISLE_STORE"])))
+Classifier(bundles.current_bundle(open_store(os.environ["AISLE_STORE"])))
 ''')
 nbclient.NotebookClient(nbformat.v4.new_notebook(cells=[cell])).execute()
 """
@@ -153,7 +153,7 @@ def test_the_loop(project, key, trained):
     wait_for(lambda: predict(project, key)["model_version"] == first, or_say=project.logs)
     told = []
     try:
-        Loop(Api(address, key), command, told.append).go(story, first)
+        Loop(ApiClient(address, key), command, told.append).go(story, first)
     except DemoError as error:
         pytest.fail("\n".join([*told, str(error), project.logs()]))
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import auth, bundle
+from aisle.access import api_keys
+from aisle.model import bundle
 from tests.containers.commands import api_event, run
 
 pytestmark = pytest.mark.containers
@@ -110,8 +111,8 @@ def test_the_feedback_image_keeps_feedback(feedback):
 def test_the_feedback_image_is_the_authorizers_too(start_lambda):
     """With another command it checks keys, here those of its environment."""
     now = datetime.now(UTC)
-    key, record = auth.new_key("shop", ["predict"], now=now, lifetime=timedelta(days=1))
-    records = auth.dump((record,)).decode()
+    key, record = api_keys.new_key("shop", ["predict"], now=now, lifetime=timedelta(days=1))
+    records = api_keys.dump((record,)).decode()
     authorizer = start_lambda("feedback", "authorizer.handler.handler", AISLE_KEYS=records)
     allowed = authorizer({"methodArn": METHOD, "headers": {"x-api-key": key}})
     refused = authorizer({"methodArn": METHOD, "headers": {"x-api-key": "aisle_" + "0" * 64}})

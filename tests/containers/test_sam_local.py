@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import auth
+from aisle.access import api_keys, scopes
 from tests.containers.commands import (
     ROOT,
     START_SECONDS,
@@ -58,9 +58,9 @@ def keys():
     now = datetime.now(UTC)
     day = timedelta(days=1)
     return {
-        "whole": auth.new_key("shop", auth.SCOPES, now=now, lifetime=day),
-        "feedback": auth.new_key("labels", ["feedback"], now=now, lifetime=day),
-        "expired": auth.new_key("gone", auth.SCOPES, now=now - 2 * day, lifetime=day),
+        "whole": api_keys.new_key("shop", scopes.SCOPES, now=now, lifetime=day),
+        "feedback": api_keys.new_key("labels", ["feedback"], now=now, lifetime=day),
+        "expired": api_keys.new_key("gone", scopes.SCOPES, now=now - 2 * day, lifetime=day),
     }
 
 
@@ -68,7 +68,7 @@ def keys():
 def api(built, keys, tmp_path_factory):
     """Start the API with these keys, and give its address."""
     folder = tmp_path_factory.mktemp("start-api")
-    records = auth.dump(tuple(record for _, record in keys.values())).decode()
+    records = api_keys.dump(tuple(record for _, record in keys.values())).decode()
     variables = folder / "env-vars.json"
     given = {"AISLE_KEYS": records, "AISLE_STORE": "file:///tmp/aisle"}
     variables.write_text(json.dumps({"Parameters": given}))

@@ -123,8 +123,8 @@ def test_a_correction_survives_a_lost_connection(open_page, shop, tmp_path):
 
 def test_a_new_model_is_told_with_before_and_after(open_page, shop, tmp_path, keep):
     """When another model is published while the page is open, the same input is shown twice."""
-    from training.parameters import DEFAULT, load
-    from training.pipeline import Trainer
+    from aisle_training.parameters import DEFAULT, load
+    from aisle_training.pipeline import Trainer
 
     page = open_page()
     begin(page, shop, "electric kettle 1.7 l")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from cli.site import HEADERS
+from aisle.serving.site import HEADERS
 from tests.commands import Server
 
 pytestmark = pytest.mark.e2e

@@ -217,11 +217,13 @@ def test_a_key_is_asked_for_where_one_is_needed(open_page, tmp_path, keep):
     """With keys in the store the page asks for one, keeps it in the tab, and works with it."""
     from datetime import UTC, datetime, timedelta
 
-    from aisle import auth, keyring
+    from aisle.access import api_keys, keyring
     from aisle.store import open_store
 
     now = datetime.now(UTC)
-    key, record = auth.new_key("me", ["predict", "feedback"], now=now, lifetime=timedelta(days=1))
+    key, record = api_keys.new_key(
+        "me", ["predict", "feedback"], now=now, lifetime=timedelta(days=1)
+    )
     keyring.edit(open_store((tmp_path / "store").as_uri()), lambda known: (*known, record))
     page = open_page(LOOKS[0])
     with Server(tmp_path, store="store") as running:

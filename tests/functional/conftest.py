@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from starlette.testclient import TestClient
 
+from aisle.normalize import tokenize, words
 from aisle.product import Evidence, Prediction, Scored, path_from_names
+from aisle.serving.predict.app import create_app
 from aisle.taxonomy import Entry, Taxonomy
-from aisle.text import tokenize, words
-from predict.app import create_app
 
 
 class KeywordClassifier:

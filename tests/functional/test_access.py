@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import auth
+from aisle.access import api_keys, scopes
 from aisle.errors import ConfigurationError, StoreError
+from aisle.serving.http.access import KeyAccess, gateway_access
+from aisle.serving.whole import whole_api
 from aisle.store import FolderStore
-from api.access import KeyAccess, gateway_access
-from cli.whole import whole_api
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -22,15 +22,15 @@ BODIES = {
 }
 GUARDED = [
     (scope, *route.replace("{version}", "packaged").split(" "))
-    for scope in auth.SCOPES
-    for route in auth.ROUTES[scope]
+    for scope in scopes.SCOPES
+    for route in scopes.ROUTES[scope]
 ]
 OPEN = ["/healthz", "/v1/docs", "/v1/docs/start.js", "/v1/openapi.json"]
 
 
 def make(*scopes, lifetime=DAY):
     """Make a key of these scopes."""
-    return auth.new_key("shop", scopes, now=NOW, lifetime=lifetime)
+    return api_keys.new_key("shop", scopes, now=NOW, lifetime=lifetime)
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_no_route_without_a_key(guarded, scope, method, path):
 @pytest.mark.parametrize(("scope", "method", "path"), GUARDED)
 def test_other_scope_is_not_enough(guarded, scope, method, path):
     """A good key of the other scope is refused as such."""
-    (other,) = {*auth.SCOPES} - {scope}
+    (other,) = {*scopes.SCOPES} - {scope}
     key, record = make(other)
     answer = guarded(record).request(
         method, path, json=BODIES.get(path), headers={"X-Api-Key": key}
@@ -97,7 +97,7 @@ def test_exactly_the_described_routes_are_guarded(guarded):
         for method, operation in methods.items()
         if operation.get("security") == [{"ApiKey": []}]
     }
-    assert secured == {route for routes in auth.ROUTES.values() for route in routes}
+    assert secured == {route for routes in scopes.ROUTES.values() for route in routes}
     assert described["components"]["securitySchemes"]["ApiKey"]["name"] == "X-Api-Key"
     unsecured = {*described["paths"]} - {route.split(" ")[1] for route in secured}
     assert unsecured == {"/healthz"}

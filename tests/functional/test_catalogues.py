@@ -9,13 +9,12 @@ from itertools import islice
 
 import pytest
 
-from aisle import keys
-from aisle.store import open_store
-from catalogue.records import read_records
+from aisle.catalogue.records import read_records
+from aisle.store import layout, open_store
 
 pytestmark = pytest.mark.slow
 
-AISLE = [sys.executable, "-c", "from cli.main import main; main()"]
+AISLE = [sys.executable, "-c", "from aisle.cli.main import main; main()"]
 COLUMNS = "sku=id,name=title,description=body,manufacturer=brand,price=cost,category=cat"
 
 
@@ -61,7 +60,7 @@ def splits(store, *options):
     """Ingest and prepare a catalogue; return how many products each split has."""
     snapshot = run(store, "stage", "ingest", *options).strip()
     prepared = run(store, "stage", "prepare", snapshot).strip()
-    manifest = open_store(str(store)).get(keys.prepared(prepared, "manifest.json"))
+    manifest = open_store(str(store)).get(layout.prepared(prepared, "manifest.json"))
     return json.loads(manifest.data)["products"]
 
 

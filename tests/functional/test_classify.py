@@ -13,13 +13,15 @@ import time
 import pytest
 from moto import mock_aws
 
+from aisle.catalogue import bulk
+from aisle.catalogue.results import HEADER, Result, ResultFormat
 from aisle.store import open_store
-from catalogue.results import HEADER, Result, ResultFormat
-from cli import bulk
 from tests.made_up import products, write_catalogue
 
 # The command, remembering after every chunk, so that there is something to go on from soon.
-_COMMAND = "import cli.bulk; cli.bulk._REMEMBER_SECONDS = 0; from cli.main import main; main()"
+_COMMAND = (
+    "import cli.bulk; cli.bulk._REMEMBER_SECONDS = 0; from aisle.cli.main import main; main()"
+)
 
 
 @pytest.fixture
@@ -185,7 +187,7 @@ def test_to_and_from_the_store(catalogue, monkeypatch, tmp_path):
     import boto3
     from typer.testing import CliRunner
 
-    from cli.main import app
+    from aisle.cli.main import app
 
     monkeypatch.chdir(tmp_path)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):

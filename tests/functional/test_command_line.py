@@ -10,8 +10,8 @@ from contextlib import redirect_stderr, redirect_stdout
 import pytest
 from typer.testing import CliRunner
 
-from aisle import bundle
-from cli.main import app, main
+from aisle.cli.main import app, main
+from aisle.model import bundle
 from tests.commands import AISLE, TERMINAL, Server, environment
 from tests.made_up import products, write_catalogue
 

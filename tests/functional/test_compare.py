@@ -12,19 +12,20 @@ import joblib
 import numpy as np
 import pytest
 
+from aisle.catalogue.columns import Columns
+from aisle.catalogue.labelled import read_labelled
+from aisle.cli.main import main
 from aisle.store import open_store
-from catalogue.columns import Columns
-from catalogue.labelled import read_labelled
-from cli.main import main
+from aisle_benchmark import protocol
+from aisle_benchmark.candidates import CANDIDATES, PEERS
+from aisle_benchmark.candidates.finetuned import bucketed
+from aisle_benchmark.reporting.measures import macro_auc
+from aisle_benchmark.research import SECTIONS, chance
+from aisle_benchmark.running import results, worker
+from aisle_benchmark.running import run as running
+from aisle_benchmark.running.run import make_plan, run
+from aisle_benchmark.running.worker import Job
 from tests.made_up import products, write_catalogue
-from training.compare import protocol, results, worker
-from training.compare import run as running
-from training.compare.candidates import CANDIDATES, PEERS
-from training.compare.candidates.finetuned import bucketed
-from training.compare.measures import macro_auc
-from training.compare.research import SECTIONS, chance
-from training.compare.run import make_plan, run
-from training.compare.worker import Job
 
 CHEAP = ("naive-bayes", "mlp")
 ROWS = list(products(330))

@@ -5,11 +5,11 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import app
+from aisle.cli.main import app
+from aisle_training.data.describe import describe
+from aisle_training.data.ingest import ingest
+from aisle_training.data.pictures import draw
 from tests.made_up import products, write_catalogue
-from training.describe import describe
-from training.ingest import ingest
-from training.pictures import draw
 
 SOCK = [{"id": "s", "name": "Sport"}, {"id": "s1", "name": "Socks"}]
 PAN = [{"id": "k", "name": "Kitchen"}]
@@ -81,7 +81,7 @@ def test_table_and_pictures(run, tmp_path):
 
 def test_picture_of_a_catalogue_of_one(tmp_path):
     """A catalogue of a single category can be drawn too."""
-    from catalogue.labelled import read_labelled
+    from aisle.catalogue.labelled import read_labelled
 
     rows = read_labelled(write_catalogue(tmp_path / "one.jsonl", ROWS[2:3]))
     assert len(draw(describe(rows), tmp_path / "pictures")) == 2

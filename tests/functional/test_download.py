@@ -11,12 +11,12 @@ import threading
 
 import pytest
 
+from aisle.catalogue import download
+from aisle.catalogue.download import fetch
+from aisle.catalogue.records import read_records
 from aisle.errors import DataError
-from catalogue import download
-from catalogue.download import fetch
-from catalogue.records import read_records
+from aisle_training.data.fetch import open_data_set
 from tests.made_up import products
-from training.fetch import open_data_set
 
 DATA = json.dumps(list(products(2000))).encode()
 CUT = len(DATA) // 3
@@ -223,7 +223,7 @@ def test_open_data_set_out_of_reach_names_data(tmp_path):
 def test_ingest_by_address(shop, tmp_path):
     """The command takes an address, says which file it was, and keeps what is secret in it out."""
     environment = {name: one for name, one in os.environ.items() if not name.startswith("AISLE_")}
-    command = [sys.executable, "-c", "from cli.main import main; main()"]
+    command = [sys.executable, "-c", "from aisle.cli.main import main; main()"]
     result = subprocess.run(
         [*command, "stage", "ingest", "--data", shop.address() + "?signature=hush"],
         cwd=tmp_path,

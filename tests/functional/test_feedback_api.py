@@ -9,13 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import auth
+from aisle.access import api_keys
 from aisle.errors import ConfigurationError, StoreError
+from aisle.feedback.event import record_feedback
+from aisle.serving.feedback.app import create_app
+from aisle.serving.feedback.schemas import FeedbackRequest
+from aisle.serving.http.access import KeyAccess
 from aisle.store import FolderStore, open_store
-from api.access import KeyAccess
-from feedback.app import create_app
-from feedback.recording import record_feedback
-from feedback.schemas import FeedbackRequest
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PRODUCT = {"name": "GoPro - Camera Mount Kit", "price": 12}
@@ -142,7 +142,7 @@ def test_what_visitors_of_the_page_say_is_held(store, client, held):
 
 def test_client_is_the_key_holder(store, checked_client):
     """Who said it is the client of the key, whatever the body claims."""
-    key, record = auth.new_key("shop", ["feedback"], now=NOW, lifetime=timedelta(days=1))
+    key, record = api_keys.new_key("shop", ["feedback"], now=NOW, lifetime=timedelta(days=1))
     access = KeyAccess(lambda: (record,), now=lambda: NOW)
     client = checked_client(create_app(lambda: store, access=access))
     headers = {"X-Api-Key": key}

@@ -5,11 +5,13 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from aisle import audit, bundle, keys, registry
-from aisle.audit import Occasion
+from aisle.cli.main import app
 from aisle.errors import DataError
-from aisle.store import FolderStore
-from cli.main import app
+from aisle.model import bundle
+from aisle.registry import audit, bundles
+from aisle.registry.audit import Occasion
+from aisle.registry.pointer import Pointer, read_pointer, write_pointer
+from aisle.store import FolderStore, layout
 from tests.events_of import say, visitor
 
 LAMPS = ("Home", "Lamps")
@@ -37,7 +39,7 @@ def aisle(store):
 
 def decisions(store):
     """Return what was decided, by event."""
-    found = [json.loads(store.get(key).data) for key in store.list(keys.reviews_prefix())]
+    found = [json.loads(store.get(key).data) for key in store.list(layout.reviews_prefix())]
     return {one["event"]: one["decision"] for one in found}
 
 
@@ -67,7 +69,7 @@ def test_quarantined_feedback_is_listed_with_why(aisle, store):
         {"id": fine, "state": "accepted", "why": ""},
     ]
     store.put("datasets/base/s1/feedback.json", json.dumps({"events": told}).encode())
-    store.put(keys.processed_feedback(), b'{"snapshot": "s1"}')
+    store.put(layout.processed_feedback(), b'{"snapshot": "s1"}')
     (found,) = json.loads(aisle("feedback", "review", "list", "--json"))
     assert (found["id"], found["state"], found["why"]) == (own, "quarantined", "it looks wrong")
 
@@ -130,9 +132,9 @@ def stored(store):
     """Store the packaged model as one that the gate let pass; give its version."""
     packaged = bundle.read(bundle.PACKAGED)
     version = packaged.manifest.model_version
-    registry.upload_bundle(store, packaged)
+    bundles.upload_bundle(store, packaged)
     facts = {"state": "published", "accuracy": 0.8, "created_at": "2026-11-22T12:00:00+00:00"}
-    store.put(keys.report_file(version, "report.json"), json.dumps(facts).encode())
+    store.put(layout.report_file(version, "report.json"), json.dumps(facts).encode())
     return version
 
 
@@ -151,21 +153,19 @@ def test_no_models(aisle):
 def test_model_is_promoted_with_a_reason(aisle, store, stored):
     """Promotion makes it serve, and the reason is on record."""
     assert "before it: the packaged one" in aisle("model", "promote", stored, "--why", "a test")
-    assert registry.read_pointer(store)[0].version == stored
+    assert read_pointer(store)[0].version == stored
     assert [(one.event, one.why) for one in audit.history(store)] == [("promoted", "a test")]
 
 
 def test_model_is_rolled_back(aisle, store, stored):
     """Rollback says from what to what; here a bad pointer's predecessor, by its record."""
     aisle("model", "promote", stored)
-    pointer, etag = registry.read_pointer(store)
-    registry.write_pointer(
-        store, registry.Pointer("bad", "t", pointer.published_at), replacing=etag
-    )
+    pointer, etag = read_pointer(store)
+    write_pointer(store, Pointer("bad", "t", pointer.published_at), replacing=etag)
     audit.write(store, "promoted", "bad", Occasion("me", "oops"), previous=stored)
     told = aisle("model", "rollback", "--why", "it is bad")
     assert f"Model {stored} serves again, instead of bad." in told
-    assert registry.read_pointer(store)[0].version == stored
+    assert read_pointer(store)[0].version == stored
 
 
 def test_models_are_compared(aisle, stored):

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from aisle import auth, bundle, keys, registry
-from aisle.bundle import MODEL
-from aisle.registry import Pointer
-from aisle.store import FolderStore
+from aisle.access import api_keys
+from aisle.model import bundle
+from aisle.model.bundle import MODEL
+from aisle.registry import bundles
+from aisle.registry.pointer import Pointer, write_pointer
+from aisle.store import FolderStore, layout
 from tests.lambda_runtime import call, event
 
 DESCRIBED = json.loads(
@@ -292,14 +294,14 @@ def test_predict_with_a_bad_configuration(check, settings, status, named):
 def test_published_model_serves_and_a_bad_one_is_refused(made_up_bundle, tmp_path):
     """A published model serves from the start; a spoilt one is refused, counted and named."""
     store = FolderStore(tmp_path)
-    registry.upload_bundle(store, made_up_bundle)
+    bundles.upload_bundle(store, made_up_bundle)
     version = made_up_bundle.manifest.model_version
-    registry.write_pointer(store, Pointer(version, "", ""), replacing=None)
+    write_pointer(store, Pointer(version, "", ""), replacing=None)
     good = call("predict.handler", event("health"), AISLE_STORE=str(tmp_path))
     assert body(good.answers[0])["model_version"] == version
     assert good.metrics["ModelSwitched"] == [1]
 
-    store.put(keys.bundle_file(version, MODEL), b"spoilt")
+    store.put(layout.bundle_file(version, MODEL), b"spoilt")
     bad = call("predict.handler", event("health"), AISLE_STORE=str(tmp_path))
     packaged = bundle.read(bundle.PACKAGED).manifest.model_version
     assert body(bad.answers[0])["model_version"] == packaged
@@ -318,17 +320,17 @@ def ask_authorizer(key, **settings):
 @pytest.fixture
 def key():
     """Make a key, good for a day."""
-    return auth.new_key("shop", ["predict"], now=datetime.now(UTC), lifetime=timedelta(days=1))
+    return api_keys.new_key("shop", ["predict"], now=datetime.now(UTC), lifetime=timedelta(days=1))
 
 
 @pytest.mark.parametrize("place", ["store", "variable"])
 def test_authorizer_lets_a_good_key_pass(key, tmp_path, place):
     """The authorizer knows the keys of the store, or of the variable, and logs none."""
     presented, record = key
-    FolderStore(tmp_path).put(keys.api_keys(), auth.dump((record,)))
+    FolderStore(tmp_path).put(layout.api_keys(), api_keys.dump((record,)))
     where = {
         "store": {"AISLE_STORE": str(tmp_path), "AISLE_KEYS": ""},
-        "variable": {"AISLE_KEYS": auth.dump((record,)).decode()},
+        "variable": {"AISLE_KEYS": api_keys.dump((record,)).decode()},
     }
     calls = ask_authorizer(presented, **where[place])
     assert calls.answers[0]["context"] == {"client": "shop", "scopes": "predict"}
@@ -337,7 +339,7 @@ def test_authorizer_lets_a_good_key_pass(key, tmp_path, place):
 
 def test_authorizer_refuses_any_other_key(key, tmp_path):
     """Another key is refused with the word that API Gateway answers 401 for, and not logged."""
-    records = auth.dump((key[1],)).decode()
+    records = api_keys.dump((key[1],)).decode()
     other = "aisle_" + "1" * 64
     calls = ask_authorizer(other, AISLE_KEYS=records)
     assert calls.answers[0]["errorMessage"] == "Unauthorized"
@@ -347,7 +349,7 @@ def test_authorizer_refuses_any_other_key(key, tmp_path):
 def test_authorizer_denies_in_sam_local(key):
     """In SAM's containers, where that word is a 502, another key gets a policy that denies."""
     presented, record = key
-    settings = {"AISLE_KEYS": auth.dump((record,)).decode(), "AWS_SAM_LOCAL": "true"}
+    settings = {"AISLE_KEYS": api_keys.dump((record,)).decode(), "AWS_SAM_LOCAL": "true"}
     (refused,) = ask_authorizer("aisle_" + "1" * 64, **settings).answers
     (statement,) = refused["policyDocument"]["Statement"]
     assert (statement["Effect"], statement["Resource"]) == (

@@ -8,12 +8,12 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from aisle.catalogue.columns import columns_from
+from aisle.cli.main import app
 from aisle.errors import DataError
 from aisle.store import open_store
-from catalogue.columns import columns_from
-from cli.main import app
+from aisle_training.data.ingest import ingest, read_snapshot, rejects_address
 from tests.made_up import products, write_catalogue
-from training.ingest import ingest, read_snapshot, rejects_address
 
 ROWS = list(products(60))
 BAD = [

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from aisle import auth, keyring
+from aisle.access import api_keys, keyring
 from aisle.store import open_store
 from tests.commands import AISLE, Server, environment
 
@@ -108,8 +108,8 @@ def test_list_as_the_variable_takes_it(aisle, known):
     aisle("keys", "create", "--client", "first")
     as_json = aisle("keys", "list", "--json").stdout
     env_vars = json.loads(aisle("keys", "list", "--env-vars").stdout)
-    assert auth.parse(as_json) == known()
-    assert auth.parse(env_vars["Parameters"]["AISLE_KEYS"]) == known()
+    assert api_keys.parse(as_json) == known()
+    assert api_keys.parse(env_vars["Parameters"]["AISLE_KEYS"]) == known()
     assert env_vars["Parameters"]["AISLE_STORE"] == "file:///tmp/aisle"
 
 

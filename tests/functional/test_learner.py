@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aisle import bundle, keys, lease, registry
-from aisle.registry import Pointer
-from aisle.retraining import Policy
-from aisle.store import FolderStore
-from cli.learner import Learner, training_command
-from predict.live import LiveModel
+from aisle.cli.use.learner import Learner, training_command
+from aisle.feedback.due import Policy
+from aisle.model import bundle
+from aisle.registry import bundles
+from aisle.registry.pointer import Pointer, write_pointer
+from aisle.serving.predict.live import LiveModel
+from aisle.store import FolderStore, layout, lease
 
 PACKAGED = bundle.read(bundle.PACKAGED).manifest.model_version
 POINT = """
@@ -28,7 +29,7 @@ write_pointer(FolderStore(Path(sys.argv[1])), Pointer(sys.argv[2], "", ""), repl
 def store(tmp_path, made_up_bundle):
     """Give a store in which a model lies that does not serve yet."""
     found = FolderStore(tmp_path)
-    registry.upload_bundle(found, made_up_bundle)
+    bundles.upload_bundle(found, made_up_bundle)
     return found
 
 
@@ -37,7 +38,7 @@ def say(store, count):
     now = datetime.now(UTC)
     for at in range(count):
         said = {"product": {"name": f"tv {at}"}, "received": now.isoformat(), "category": {}}
-        store.put(keys.feedback_event(now.date(), f"{at:064x}"), json.dumps(said).encode())
+        store.put(layout.feedback_event(now.date(), f"{at:064x}"), json.dumps(said).encode())
 
 
 def learner(store, code, *arguments, commands=None):
@@ -84,7 +85,7 @@ def test_too_little_feedback_trains_nothing(store):
     it = learner(store, "raise SystemExit('nobody should run this')")
     it._step(0.0)
     assert it._process is None
-    assert json.loads(store.get(keys.feedback_state()).data)["new"] == 2
+    assert json.loads(store.get(layout.feedback_state()).data)["new"] == 2
 
 
 def test_feedback_is_heard_of(store):
@@ -106,7 +107,7 @@ def test_a_pointer_that_moved_is_followed(store, made_up_bundle):
     """Where another process publishes or rolls back, the model is swapped without a request."""
     it = learner(store, "")
     version = made_up_bundle.manifest.model_version
-    registry.write_pointer(store, Pointer(version, "", ""), replacing=None)
+    write_pointer(store, Pointer(version, "", ""), replacing=None)
     it._step(time.monotonic())
     assert it._model._serving.model_version == version
 

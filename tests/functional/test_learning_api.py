@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import bundle, keys, lease, registry
 from aisle.errors import StoreError
-from aisle.registry import Pointer
-from aisle.store import FolderStore
-from predict.app import create_app
+from aisle.model import bundle
+from aisle.registry.pointer import Pointer, write_pointer
+from aisle.serving.predict.app import create_app
+from aisle.store import FolderStore, layout, lease
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PACKAGED = bundle.read(bundle.PACKAGED).manifest.model_version
@@ -37,7 +37,7 @@ def audit(store, minute, event, version, previous=None):
     at = NOON + timedelta(minutes=minute)
     facts = {"event": event, "version": version, "previous": previous}
     more = {"at": at.isoformat(), "who": "me", "why": "a test", "run": "r1"}
-    write(store, keys.audit_record(at, version), facts | more)
+    write(store, layout.audit_record(at, version), facts | more)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_stats_are_what_was_counted(learning, store):
         "quarantined": 3,
         "last": {"at": NOON.isoformat(), "started": True, "why": "due", "run": "r1"},
     }
-    write(store, keys.feedback_state(), counted | {"secret": 1})
+    write(store, layout.feedback_state(), counted | {"secret": 1})
     assert learning.get("/v1/feedback/stats").json() == counted
 
 
@@ -93,7 +93,7 @@ def test_training_is_followed(learning, store):
         "message": "It fits.",
         "version": None,
     }
-    write(store, keys.training_status(), status)
+    write(store, layout.training_status(), status)
     lease.take(store, "r1", "me", now=datetime.now(UTC))
     assert learning.get("/v1/training").json() == status
 
@@ -102,13 +102,13 @@ def test_training_is_followed(learning, store):
 def test_training_that_ended_is_told(learning, store, state):
     """How a run ended stays known, with the model that it came to."""
     ended = {"run": "r1", "state": state, "message": "So.", "version": "v1", "progress": 1.0}
-    write(store, keys.training_status(), ended)
+    write(store, layout.training_status(), ended)
     assert ended.items() <= learning.get("/v1/training").json().items()
 
 
 def test_training_that_died_is_not_running(learning, store):
     """A run that says it goes on, but whose lease ended, has failed."""
-    write(store, keys.training_status(), {"run": "r1", "state": "running", "progress": 0.5})
+    write(store, layout.training_status(), {"run": "r1", "state": "running", "progress": 0.5})
     lease.take(store, "r1", "me", now=NOON - timedelta(days=9))
     found = learning.get("/v1/training").json()
     assert (found["run"], found["state"], found["progress"]) == ("r1", "failed", 0.5)
@@ -116,7 +116,7 @@ def test_training_that_died_is_not_running(learning, store):
 
 def test_training_that_was_only_started_is_running(learning, store):
     """Between the decision and the first word of who trains, the lease tells of the run."""
-    write(store, keys.training_status(), {"run": "r1", "state": "published", "version": "v1"})
+    write(store, layout.training_status(), {"run": "r1", "state": "published", "version": "v1"})
     lease.take(store, "r2", "me", now=datetime.now(UTC))
     found = learning.get("/v1/training").json()
     assert (found["run"], found["state"], found["version"]) == ("r2", "running", None)
@@ -129,10 +129,10 @@ def test_models_have_their_states(learning, store):
     audit(store, 2, "promoted", "v3", "v1")
     audit(store, 3, "promoted", "v4", "v3")
     audit(store, 4, "rolled back", "v3", "v4")
-    registry.write_pointer(store, Pointer("v3", "", ""), replacing=None)
+    write_pointer(store, Pointer("v3", "", ""), replacing=None)
     facts = {"created_at": "2026-11-22T12:02:00+00:00", "classes": 3, "products": 40}
-    write(store, keys.report_file("v3", "report.json"), facts | {"accuracy": 0.9})
-    write(store, keys.report_file("v2", "report.json"), {"metrics": {"leaf": {"accuracy": 0.1}}})
+    write(store, layout.report_file("v3", "report.json"), facts | {"accuracy": 0.9})
+    write(store, layout.report_file("v2", "report.json"), {"metrics": {"leaf": {"accuracy": 0.1}}})
     found = learning.get("/v1/models").json()
     assert found["current"] == "v3"
     assert {each["version"]: each["state"] for each in found["models"]} == {
@@ -157,7 +157,7 @@ def test_a_model_that_came_back_is_published(learning, store):
     audit(store, 2, "rolled back", "v1", "v2")
     audit(store, 3, "promoted", "v2", "v1")
     audit(store, 4, "promoted", "v3", "v2")
-    registry.write_pointer(store, Pointer("v3", "", ""), replacing=None)
+    write_pointer(store, Pointer("v3", "", ""), replacing=None)
     states = {
         each["version"]: each["state"] for each in learning.get("/v1/models").json()["models"]
     }
@@ -171,7 +171,7 @@ def test_history_is_the_last_hundred(learning, store):
     found = learning.get("/v1/models").json()["history"]
     assert [each["version"] for each in found] == [f"v{at}" for at in range(104, 4, -1)]
     store.get = None
-    store.list, listed = lambda prefix: iter(listed), [*store.list(keys.audit_prefix())]
+    store.list, listed = lambda prefix: iter(listed), [*store.list(layout.audit_prefix())]
     records = learning.app.state.records
     assert len(records._history()) == 100
 
@@ -179,7 +179,7 @@ def test_history_is_the_last_hundred(learning, store):
 def test_report_is_the_one_that_was_written(learning, store):
     """A report is answered whole, whatever figures it has."""
     report = {"version": "v1", "metrics": {"rows": 3}, "gate": {"passed": True}, "drift": [1]}
-    write(store, keys.report_file("v1", "report.json"), report)
+    write(store, layout.report_file("v1", "report.json"), report)
     assert learning.get("/v1/models/v1/report").json() == report
 
 
@@ -210,9 +210,9 @@ def test_report_of_no_model(learning, name):
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"state": "flying"}'])
 def test_what_was_spoilt_is_a_503(learning, store, caplog, data):
     """An object that is not what it should be is no stack trace; the log names it."""
-    store.put(keys.training_status(), data)
+    store.put(layout.training_status(), data)
     assert learning.get("/v1/training").status_code == 503
-    assert keys.training_status() in caplog.text
+    assert layout.training_status() in caplog.text
 
 
 def test_store_that_cannot_be_had(classifier, checked_client):

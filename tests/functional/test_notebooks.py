@@ -5,9 +5,9 @@ import re
 import nbformat
 import pytest
 
+from aisle_benchmark.notebook.tables import DATA, STORE
 from notebooks.execute import FOLDER, execute
 from tests.made_up import products, write_catalogue
-from training.notebook import DATA, STORE
 
 NOTEBOOKS = ("01-explore", "02-prepare", "03-compare", "04-errors")
 MOST_BYTES = 1_000_000

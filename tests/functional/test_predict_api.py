@@ -5,7 +5,7 @@ import json
 import pytest
 from starlette.testclient import TestClient
 
-from predict.app import create_app
+from aisle.serving.predict.app import create_app
 
 GOPRO = {"name": "GoPro - Camera Mount Kit", "description": "Fits most cameras"}
 

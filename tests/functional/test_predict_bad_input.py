@@ -5,8 +5,8 @@ import json
 import pytest
 from starlette.testclient import TestClient
 
-from predict.app import create_app
-from predict.settings import Settings
+from aisle.serving.predict.app import create_app
+from predict.settings import PredictSettings
 
 JSON = {"Content-Type": "application/json"}
 TOO_LARGE = b'{"name": "' + b"x" * 6_000_000 + b'"}'
@@ -202,7 +202,7 @@ def test_large_body_is_refused(client, content, headers):
 def test_body_just_within_the_limit_is_read(classifier):
     """The limit is the largest body that is accepted."""
     body = b'{"name": "camera"}'
-    app = create_app(lambda: classifier, Settings(max_body_bytes=len(body)))
+    app = create_app(lambda: classifier, PredictSettings(max_body_bytes=len(body)))
     client = TestClient(app)
     assert client.post("/v1/predict", content=body, headers=JSON).status_code == 200
     assert client.post("/v1/predict", content=body + b" ", headers=JSON).status_code == 413

@@ -8,8 +8,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from aisle import __version__
-from api.problems import KINDS
-from predict.app import create_app
+from aisle.serving.http.problems import KINDS
+from aisle.serving.predict.app import create_app
 
 PATHS = [
     "/v1/predict",

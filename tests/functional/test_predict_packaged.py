@@ -2,9 +2,9 @@
 
 import pytest
 
-from aisle import bundle
-from aisle.classifier import Classifier
-from predict.app import create_app
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
+from aisle.serving.predict.app import create_app
 
 GOPRO = {
     "name": "GoPro - Camera Mount Accessory Kit - Black",

@@ -12,7 +12,7 @@ from aisle.errors import (
     ObjectNotFoundError,
     StoreError,
 )
-from predict.app import create_app
+from aisle.serving.predict.app import create_app
 
 SECRET = "s3://bucket/secret: access denied"
 

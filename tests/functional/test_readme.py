@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from aisle import bundle
-from aisle.classifier import Classifier
-from predict.app import create_app
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
+from aisle.serving.predict.app import create_app
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 

@@ -14,19 +14,20 @@ from contextlib import suppress
 
 import pytest
 
-from aisle import audit, keys, registry
-from aisle.classifier import Classifier
 from aisle.errors import DataError, PublicationRefusedError
+from aisle.feedback.review import decide
+from aisle.model.classifier import Classifier
 from aisle.product import Product
-from aisle.store import FolderStore, open_store
+from aisle.registry import audit, bundles
+from aisle.registry.pointer import read_pointer
+from aisle.store import FolderStore, layout, open_store
+from aisle_training.data.prepare import split_of
+from aisle_training.parameters import DEFAULT, load
+from aisle_training.pipeline import Trainer
+from aisle_training.retrain import retrain
 from tests.commands import AISLE, environment
 from tests.events_of import say, visitor
 from tests.made_up import products, write_catalogue
-from training.parameters import DEFAULT, load
-from training.pipeline import Trainer
-from training.prepare import split_of
-from training.retrain import retrain
-from training.review import decide
 
 ROWS = list(products(600))
 DRONE = Product("Quadcopter Zeta drone with camera, red")
@@ -68,12 +69,12 @@ def again(store, quick):
 
 def champion(store):
     """Return the version that serves."""
-    return registry.read_pointer(store)[0].version
+    return read_pointer(store)[0].version
 
 
 def ask(store, product=DRONE):
     """Return what the model that serves says of a product, as names."""
-    (found,) = Classifier(registry.current_bundle(store)).predict([product])
+    (found,) = Classifier(bundles.current_bundle(store)).predict([product])
     return tuple(node.name for node in found.category.path)
 
 
@@ -97,17 +98,17 @@ def family(store, path, count=40, **more):
 
 def processed(store):
     """Return what the last run says of the events."""
-    return json.loads(store.get(keys.processed_feedback()).data)
+    return json.loads(store.get(layout.processed_feedback()).data)
 
 
 def status(store):
     """Return how the last run ended."""
-    return json.loads(store.get(keys.training_status()).data)
+    return json.loads(store.get(layout.training_status()).data)
 
 
 def report(store, version):
     """Return a model's report."""
-    return json.loads(store.get(keys.report_file(version, "report.json")).data)
+    return json.loads(store.get(layout.report_file(version, "report.json")).data)
 
 
 # What is learnt.
@@ -150,14 +151,14 @@ def test_contradictions_are_reported(store, again):
     found = report(store, again().version)
     assert found["feedback"]["contradictions"] == 1
     assert found["feedback"]["states"] == {"accepted": 42, "outvoted": 1}
-    ingested = store.get(keys.base_snapshot(found["snapshot"], "feedback.json")).data
+    ingested = store.get(layout.base_snapshot(found["snapshot"], "feedback.json")).data
     (contradiction,) = json.loads(ingested)["contradictions"]
     assert contradiction["votes"] == {"Toys > Flying > Drones": 2, "Sport > Camping > Tents": 1}
 
 
 def test_frozen_test_does_not_move(store, again):
     """With feedback on products of the test among it, the test is the same, row by row."""
-    before, _ = registry.read_pointer(store)
+    before, _ = read_pointer(store)
     settings = load().prepare
     assert split_of("f" * 64, settings) == "test"
     for at, row in enumerate(ROWS[:60]):
@@ -165,7 +166,7 @@ def test_frozen_test_does_not_move(store, again):
         say(store, name, [node["name"] for node in row["category"]], at=at)
     family(store, DRONES)
     again()
-    after, _ = registry.read_pointer(store)
+    after, _ = read_pointer(store)
     assert after.version != before.version
     assert after.test_sha256 == before.test_sha256
 
@@ -177,15 +178,15 @@ def test_few_of_a_new_category_fold_into_its_parent(store, again):
     with suppress(PublicationRefusedError):  # so few change little
         again()
     snapshot = processed(store)["snapshot"]
-    report = json.loads(store.get(keys.base_snapshot(snapshot, "feedback.json")).data)
+    report = json.loads(store.get(layout.base_snapshot(snapshot, "feedback.json")).data)
     (new,) = report["new_categories"]
     assert (new["path"][-1], new["products"], new["joined"]) == ("Hammocks", 4, False)
 
 
 def test_corrected_label_goes_before_the_shops(store, quick):
     """A product of the catalogue is trained as what people say that it is."""
-    from training.ingest import read_snapshot
-    from training.ingest_feedback import find_base, ingest_feedback
+    from aisle_training.data.ingest import read_snapshot
+    from aisle_training.data.ingest_feedback import find_base, ingest_feedback
 
     row = next(row for row in ROWS if row["name"] and row["description"])
     own = say(store, {"name": row["name"], "description": row["description"]}, TENTS)
@@ -224,7 +225,7 @@ def test_store_without_a_catalogue_says_what_to_do(tmp_path, quick, monkeypatch)
     def unreachable():
         raise DataError("The open data set cannot be reached.")
 
-    monkeypatch.setattr("training.retrain.open_data_set", unreachable)
+    monkeypatch.setattr("aisle_training.retrain.open_data_set", unreachable)
     empty = FolderStore(tmp_path / "empty")
     with pytest.raises(DataError, match="aisle train --data FILE"):
         retrain(empty, load(quick), why="a test")
@@ -256,7 +257,7 @@ def test_bucket_learns_as_a_folder_does(store, again, quick, s3_url):
 @pytest.mark.parametrize("clients", [1, 50])
 def test_one_label_for_everything_changes_nothing(store, again, clients):
     """500 events that call everything Labels are held or quarantined; the champion serves on."""
-    before = store.get(keys.current_model())
+    before = store.get(layout.current_model())
     rows = list(products(500, seed=5))
     for at, row in enumerate(rows):
         product = {"name": f"{row['name'] or 'thing'} {at}", "description": row["description"]}
@@ -264,7 +265,7 @@ def test_one_label_for_everything_changes_nothing(store, again, clients):
         say(store, product, ("Office", "Paper", "Labels"), client=client, at=at)
     with pytest.raises(PublicationRefusedError):
         again()
-    assert store.get(keys.current_model()) == before
+    assert store.get(layout.current_model()) == before
     counts = processed(store)["states"]
     assert counts.pop("held", 0) + counts.pop("quarantined") == 500
     assert counts == {}
@@ -272,20 +273,20 @@ def test_one_label_for_everything_changes_nothing(store, again, clients):
 
 def test_gate_refuses_poison_that_nobody_held(store, quick, again, monkeypatch):
     """Were everything believed, the gate would still refuse: the frozen test did not change."""
-    monkeypatch.setattr("training.trust._one_label_for_everything", lambda *_: None)
-    monkeypatch.setattr("training.trust._improbable", lambda *_: None)
-    before = store.get(keys.current_model())
+    monkeypatch.setattr("aisle_training.data.trust._one_label_for_everything", lambda *_: None)
+    monkeypatch.setattr("aisle_training.data.trust._improbable", lambda *_: None)
+    before = store.get(layout.current_model())
     for at, row in enumerate(ROWS[:450]):
         product = {"name": row["name"], "description": row["description"]}
         path = ("Office", "Paper", "Labels")
         say(store, product, path, client=f"client-{at % 50}", at=at)
     with pytest.raises(PublicationRefusedError, match="accuracy"):
         again()
-    assert store.get(keys.current_model()) == before
+    assert store.get(layout.current_model()) == before
     assert audit.history(store)[-1].event == "refused"
     refused = audit.history(store)[-1].version
     assert report(store, refused)["state"] == "refused"
-    assert registry.fetch_bundle(store, refused).manifest.model_version == refused
+    assert bundles.fetch_bundle(store, refused).manifest.model_version == refused
 
 
 # Killed.
@@ -300,10 +301,10 @@ def check_whole(store, events, version):
     assert version in versions
     with_files = {key.split("/")[1] for key in store.list("models/") if key.count("/") > 1}
     for each in with_files - {"audit"}:
-        registry.fetch_bundle(store, each)  # raises where it is not whole
+        bundles.fetch_bundle(store, each)  # raises where it is not whole
     assert processed(store)["events"] == sorted(events)
     assert processed(store)["states"] == {"accepted": len(events)}
-    assert len(list(store.list(keys.feedback_prefix()))) == len(events)
+    assert len(list(store.list(layout.feedback_prefix()))) == len(events)
     assert [one.version for one in audit.history(store)].count(version) == 1
     assert status(store)["state"] == "published"
 
@@ -358,7 +359,7 @@ def test_finished_stages_are_not_repeated(store, quick, undisturbed, tmp_path, m
         retrain(DyingStore(tmp_path / "store", writes - 20), load(quick), why="a test")
     assert status(store)["state"] == "running"
     say(store, "Quadcopter that came later", TENTS, at=900)
-    monkeypatch.setattr("training.pipeline.fit", None)
+    monkeypatch.setattr("aisle_training.pipeline.fit", None)
     assert retrain(store, load(quick), why="a test").version == version
     assert processed(store)["events"] == sorted(events)
 
@@ -394,7 +395,7 @@ def test_killed_at_any_moment(trained, quick, undisturbed, tmp_path):
             process.communicate(timeout=30)
         # Where it had finished before it was killed, there is nothing left to learn.
         finished = (
-            keys.training_status() in store.list("models/")
+            layout.training_status() in store.list("models/")
             and status(store)["state"] == "published"
         )
         with start(store, quick) as process:
@@ -402,7 +403,7 @@ def test_killed_at_any_moment(trained, quick, undisturbed, tmp_path):
         assert process.returncode == (3 if finished else 0), said
         if not finished:
             check_whole(store, events, undisturbed[0])
-        registry.current_bundle(store)
+        bundles.current_bundle(store)
         assert champion(store) == undisturbed[0]
 
 
@@ -415,5 +416,5 @@ def test_two_at_once(store, quick, undisturbed):
     assert {one.returncode, other.returncode} <= {0, 3}, said
     assert 0 in {one.returncode, other.returncode}, said
     assert champion(store) == undisturbed[0]
-    registry.current_bundle(store)
+    bundles.current_bundle(store)
     assert processed(store)["events"] == sorted(events)

@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import keys, lease
-from aisle.store import FolderStore
+from aisle.store import FolderStore, layout, lease
 from tests.commands import AISLE, environment
 
 
@@ -39,7 +38,7 @@ def say(store, count):
     now = datetime.now(UTC)
     for at in range(count):
         said = {"product": {"name": f"tv {at}"}, "received": now.isoformat(), "category": {}}
-        store.put(keys.feedback_event(now.date(), f"{at:064x}"), json.dumps(said).encode())
+        store.put(layout.feedback_event(now.date(), f"{at:064x}"), json.dumps(said).encode())
 
 
 @pytest.mark.parametrize(("needed", "said"), [("3", "Due: 3 products"), ("4", "Not due: 3 prod")])
@@ -58,7 +57,7 @@ def test_what_is_not_due_is_no_error(retrain, store):
     say(store, 3)
     done = retrain("--if-due")
     assert (done.returncode, done.stdout[:8]) == (0, "Not due:")
-    assert json.loads(store.get(keys.feedback_state()).data)["why"] in done.stdout
+    assert json.loads(store.get(layout.feedback_state()).data)["why"] in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [[], ["--run", "r2"], ["--if-due"]])
@@ -82,4 +81,4 @@ def test_nothing_to_train_on_ends_the_lease(retrain, store):
     assert "missing.jsonl" in done.stderr
     assert "Traceback" not in done.stderr
     assert not lease.read(store)[0].holds(datetime.now(UTC))
-    assert json.loads(store.get(keys.training_status()).data)["state"] == "failed"
+    assert json.loads(store.get(layout.training_status()).data)["state"] == "failed"

@@ -10,9 +10,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from aisle import keys, lease
 from aisle.errors import CloudError
-from aisle.store import FolderStore
+from aisle.store import FolderStore, layout, lease
 from retrain.batch import job_on_batch
 from tests.lambda_runtime import call, event
 
@@ -44,7 +43,7 @@ def say(store, *names):
     now = datetime.now(UTC)
     for at, name in enumerate(names):
         said = {"product": {"name": name}, "received": now.isoformat(), "category": {"id": "x"}}
-        key = keys.feedback_event(now.date(), f"{at:064x}")
+        key = layout.feedback_event(now.date(), f"{at:064x}")
         store.put(key, json.dumps(said).encode())
 
 
@@ -87,7 +86,7 @@ def test_what_is_not_due_submits_nothing(tmp_path):
     asked = event("new_feedback")
     calls = call("retrain.handler", asked, setup=NOTING, AISLE_STORE=str(tmp_path), **SETTINGS)
     assert submitted(calls) == []
-    told = json.loads(store.get(keys.feedback_state()).data)
+    told = json.loads(store.get(layout.feedback_state()).data)
     assert (told["new"], told["last"]["started"]) == (1, False)
     assert told["why"] in calls.text
 

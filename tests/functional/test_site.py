@@ -3,8 +3,8 @@
 import pytest
 from starlette.testclient import TestClient
 
-from cli.site import FOLDER, add_site
-from predict.app import create_app
+from aisle.serving.predict.app import create_app
+from aisle.serving.site import FOLDER, add_site
 
 
 @pytest.fixture

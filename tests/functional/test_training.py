@@ -11,15 +11,16 @@ import boto3
 import numpy as np
 import pytest
 
-from aisle import bundle, registry
-from aisle.classifier import Classifier
 from aisle.errors import DataError, PublicationRefusedError
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
 from aisle.product import Product
+from aisle.registry import bundles
 from aisle.store import open_store
+from aisle_training.data.prepare import read_prepared
+from aisle_training.parameters import load
+from aisle_training.pipeline import Trainer
 from tests.made_up import products, write_catalogue
-from training.parameters import load
-from training.pipeline import Trainer
-from training.prepare import read_prepared
 
 ROWS = list(products(600))
 BUCKET = "shelf"  # the fixture's
@@ -32,7 +33,7 @@ def trainer(store):
 
 def files(store):
     """Return the files of the bundle that a store serves."""
-    return registry.current_bundle(open_store(str(store))).to_files()
+    return bundles.current_bundle(open_store(str(store))).to_files()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def train(tmp_path):
         data = write_catalogue(tmp_path / "rows.jsonl", rows)
         test_data = test_rows and write_catalogue(tmp_path / "test.jsonl", test_rows)
         trainer(tmp_path / "own").train(data, test_data=test_data or None)
-        return Classifier(registry.current_bundle(open_store(str(tmp_path / "own"))))
+        return Classifier(bundles.current_bundle(open_store(str(tmp_path / "own"))))
 
     return run
 
@@ -133,14 +134,14 @@ def test_run_of_an_earlier_version(trained, tmp_path):
 )
 def test_products_never_seen_find_their_category(trained, name, path):
     """A new product lands where its words belong."""
-    classifier = Classifier(registry.current_bundle(open_store(str(trained[0]))))
+    classifier = Classifier(bundles.current_bundle(open_store(str(trained[0]))))
     (found,) = classifier.predict([Product(name)])
     assert " > ".join(node.name for node in found.category.path) == path
 
 
 def test_bundle_says_what_it_was_trained_on(trained):
     """The manifest counts the products of each split, and they are all the usable rows."""
-    whole = registry.current_bundle(open_store(str(trained[0])))
+    whole = bundles.current_bundle(open_store(str(trained[0])))
     counts = whole.manifest.dataset["products"]
     assert counts["test"] == whole.json(bundle.METRICS)["test"]["rows"]
     assert sum(counts.values()) == len(ROWS)
@@ -230,7 +231,7 @@ def test_worse_model_on_the_same_test_is_refused(train, tmp_path):
     wrong = [one | {"category": other["category"]} for one, other in pairwise(ROWS[:301])]
     with pytest.raises(PublicationRefusedError, match=champion):
         train(wrong + ROWS[300:500], ROWS[500:])
-    serving = registry.current_bundle(open_store(str(tmp_path / "own")))
+    serving = bundles.current_bundle(open_store(str(tmp_path / "own")))
     assert serving.manifest.model_version == champion
 
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from aisle import auth, keyring
+from aisle.access import api_keys, keyring
 from aisle.errors import CloudError, ConfigurationError
 from aisle.store import FolderStore
 from infra.deploy import service as service_module
@@ -199,7 +199,7 @@ def test_the_page_gets_a_key_of_its_own(account, deployment, store):
     _, main = account.asked("CreateStack")
     sent = {each["ParameterKey"]: each["ParameterValue"] for each in main["Parameters"]}["SiteKey"]
     (record,), _ = keyring.read(store)
-    assert auth.check((record,), sent, now=record.created).client == "site"
+    assert api_keys.check((record,), sent, now=record.created).client == "site"
     assert record.scopes == ("feedback", "predict")
     plan, key = account.asked("CreateUsagePlan")[0], account.asked("CreateApiKey")[0]
     assert plan["name"] == "aisle-a1b2c3d4e5-live-site"
@@ -227,7 +227,7 @@ def test_a_revoked_key_of_the_page_is_replaced(account, deployment, store):
     """Once its key is revoked, the next deployment gives the page another."""
     up(deployment())
     (record,), _ = keyring.read(store)
-    keyring.edit(store, lambda known: auth.revoke(known, record.id, now=record.created))
+    keyring.edit(store, lambda known: api_keys.revoke(known, record.id, now=record.created))
     account.calls.clear()
     up(deployment())
     _, main = account.asked("UpdateStack")

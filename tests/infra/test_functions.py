@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from aisle.retraining import Policy
-from api.settings import PREFIX
-from authorizer.settings import Settings as AuthorizerSettings
-from feedback.settings import Settings as FeedbackSettings
+from aisle.feedback.due import Policy
+from aisle.serving.http.settings import PREFIX
+from authorizer.settings import AuthorizerSettings
+from feedback.settings import FeedbackSettings
 from infra.deploy.tools import FUNCTIONS
-from predict.settings import Settings as PredictSettings
-from retrain.settings import Settings as RetrainSettings
+from predict.settings import PredictSettings
+from retrain.settings import RetrainFunctionSettings
 from tests.infra.templates import resources
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +20,7 @@ SETTINGS = {
     "PredictFunction": PredictSettings,
     "FeedbackFunction": FeedbackSettings,
     "AuthorizerFunction": AuthorizerSettings,
-    "RetrainFunction": RetrainSettings,
+    "RetrainFunction": RetrainFunctionSettings,
 }
 STORE = "s3://aisle-data-123456789012-eu-west-1"
 
@@ -112,7 +112,7 @@ def test_retraining_is_told_of_feedback_and_of_time(root, resolved):
 
 def test_retraining_is_due_as_the_code_has_it(functions):
     """Without parameters it is due when it is due on a laptop."""
-    read = RetrainSettings.read(environment(functions["RetrainFunction"]))
+    read = RetrainFunctionSettings.read(environment(functions["RetrainFunction"]))
     assert read.policy() == Policy()
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from aisle import auth
-from api import errors
-from api.application import DOCS_URL, OPENAPI_URL
-from api.problems import KINDS, Problem
-from cli.usage_plans import usual_limits
+from aisle.access import api_keys, scopes
+from aisle.access.usage_plans import usual_limits
+from aisle.serving.http import errors
+from aisle.serving.http.application import DOCS_URL, OPENAPI_URL
+from aisle.serving.http.problems import KINDS, Problem
 
 DESCRIBED = Path(__file__).parents[2] / "infra" / "openapi.json"
 GUARDED = {
-    *(route for routes in auth.ROUTES.values() for route in routes),
+    *(route for routes in scopes.ROUTES.values() for route in routes),
     f"GET {OPENAPI_URL}",
     f"GET {DOCS_URL}",
     f"GET {DOCS_URL}/{{asset}}",
@@ -62,19 +62,19 @@ def test_every_path_answers_preflights_for_the_origin(body):
     for operations in body["paths"].values():
         answer = json.dumps(operations["options"])
         assert "'https://nobody.invalid'" in answer
-        assert auth.HEADER in answer
+        assert api_keys.HEADER in answer
 
 
 def test_docs_are_in_every_keys_policy():
     """What the gateway guards beyond the scopes' routes is what every key opens."""
-    opened = {route.replace("*", "{asset}") for route in auth.DOCS}
-    assert opened == GUARDED - {route for routes in auth.ROUTES.values() for route in routes}
+    opened = {route.replace("*", "{asset}") for route in scopes.DOCS}
+    assert opened == GUARDED - {route for routes in scopes.ROUTES.values() for route in routes}
 
 
 def test_the_authorizer_is_asked_with_the_key(root, body):
     """The header that keys are sent in is what is asked about, once a minute."""
     asked = body["securityDefinitions"]["KeyAuthorizer"]["x-amazon-apigateway-authorizer"]
-    assert asked["identitySource"] == f"method.request.header.{auth.HEADER}"
+    assert asked["identitySource"] == f"method.request.header.{api_keys.HEADER}"
     assert (asked["type"], asked["authorizerResultTtlInSeconds"]) == ("request", 60)
     assert root["Resources"]["Api"]["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aisle import keys
+from aisle.store import layout
 from tests.infra.templates import resources
 
 DATA = "arn:aws:s3:::aisle-data-123456789012-eu-west-1"
@@ -81,15 +81,15 @@ def allowed(role):
                 *(
                     ("s3:GetObject", f"{DATA}/{key}")
                     for key in (
-                        keys.current_model(),
-                        keys.feedback_state(),
-                        keys.processed_feedback(),
-                        keys.training_lock(),
-                        keys.training_status(),
+                        layout.current_model(),
+                        layout.feedback_state(),
+                        layout.processed_feedback(),
+                        layout.training_lock(),
+                        layout.training_status(),
                     )
                 ),
-                ("s3:PutObject", f"{DATA}/{keys.feedback_state()}"),
-                ("s3:PutObject", f"{DATA}/{keys.training_lock()}"),
+                ("s3:PutObject", f"{DATA}/{layout.feedback_state()}"),
+                ("s3:PutObject", f"{DATA}/{layout.training_lock()}"),
                 ("s3:ListBucket", DATA),
                 ("batch:SubmitJob", f"{BATCH}:job-queue/aisle-training"),
                 ("batch:SubmitJob", f"{BATCH}:job-definition/aisle-training"),
@@ -118,8 +118,8 @@ def test_a_role_may_do_its_work_and_no_more(roles, role, may):
 @pytest.mark.parametrize(
     ("role", "condition"),
     [
-        ("PredictRole", {"StringEquals": {"s3:prefix": keys.audit_prefix()}}),
-        ("RetrainRole", {"StringLike": {"s3:prefix": f"{keys.feedback_prefix()}*"}}),
+        ("PredictRole", {"StringEquals": {"s3:prefix": layout.audit_prefix()}}),
+        ("RetrainRole", {"StringLike": {"s3:prefix": f"{layout.feedback_prefix()}*"}}),
     ],
 )
 def test_a_role_lists_only_what_it_reads(roles, role, condition):

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from typer.testing import CliRunner
 
-from aisle import auth, keyring
+from aisle.access import api_keys, keyring, scopes
+from aisle.access.usage_plans import Limits, UsagePlans
+from aisle.cli.main import app
 from aisle.errors import AisleError, CloudError, ConfigurationError, StoreError
 from aisle.store import FolderStore
-from cli.main import app
-from cli.usage_plans import Limits, UsagePlans
 
 API = "a1b2c3d4e5/live"
 SHOP = {"name": "aisle-a1b2c3d4e5-live-shop", "id": "plan"}
@@ -32,7 +32,7 @@ def gateway(recorded):
 @pytest.fixture
 def record():
     """Give what is kept of a key."""
-    return auth.new_key("shop", auth.SCOPES, now=NOW, lifetime=timedelta(days=1))[1]
+    return api_keys.new_key("shop", scopes.SCOPES, now=NOW, lifetime=timedelta(days=1))[1]
 
 
 @pytest.fixture

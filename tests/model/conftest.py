@@ -2,8 +2,8 @@
 
 import pytest
 
-from aisle import bundle
-from aisle.classifier import Classifier
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ def top(classifier, product):
 
 def confidence(classifier, name, node):
     """Return how sure the model is that a product is at a node of this name or below."""
-    rolled = classifier.taxonomy.roll_up(classifier.probabilities([Product(name)]))[0]
+    rolled = classifier.taxonomy.roll_up(classifier.predict_proba([Product(name)]))[0]
     named = [at for at, path in enumerate(classifier.taxonomy.nodes) if path[-1].name == node]
     return float(rolled[named].sum())
 
@@ -73,7 +73,7 @@ def test_plain_products_find_their_department(packaged, name, department, fields
 def test_same_words_are_the_same_answer(packaged, name, typed):
     """Case, punctuation, spaces, markup and letter forms change no probability."""
     assert typed(name) != name
-    before, after = packaged.probabilities([Product(name), Product(typed(name))])
+    before, after = packaged.predict_proba([Product(name), Product(typed(name))])
     assert np.array_equal(before, after)
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aisle import bundle, registry
-from aisle.classifier import Classifier
+from aisle.catalogue.labelled import read_labelled
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
+from aisle.registry import bundles
 from aisle.store import open_store
-from catalogue.labelled import read_labelled
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +30,7 @@ def train(shared_data, tmp_path_factory):
         store = tmp_path_factory.mktemp(shop) / "store"
         data = shared_data / shop / "products.jsonl.gz"
         subprocess.run([AISLE, "--store", store, "train", "--data", data], check=True, timeout=900)
-        return registry.current_bundle(open_store(str(store)))
+        return bundles.current_bundle(open_store(str(store)))
 
     return run
 
@@ -83,7 +84,7 @@ def test_packaged_model_is_the_command_s(best_buy, shared_data):
     assert best_buy.manifest.dataset == packaged.manifest.dataset
     rows = islice(read_labelled(shared_data / "bestbuy" / "products.jsonl.gz"), 0, None, 9)
     products = [row.product for row in rows]
-    ours, theirs = (Classifier(each).probabilities(products) for each in (best_buy, packaged))
+    ours, theirs = (Classifier(each).predict_proba(products) for each in (best_buy, packaged))
     assert np.mean(ours.argmax(axis=1) == theirs.argmax(axis=1)) > 0.99
 
 

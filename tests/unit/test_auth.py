@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import auth
+from aisle.access import api_keys, scopes
 from aisle.errors import ConfigurationError, NotAuthenticatedError, NotPermittedError
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 YEAR = timedelta(days=365)
 
 
-def make(scopes=auth.SCOPES, *, client="shop", lifetime=YEAR):
+def make(scopes=scopes.SCOPES, *, client="shop", lifetime=YEAR):
     """Make a key at noon."""
-    return auth.new_key(client, scopes, now=NOW, lifetime=lifetime)
+    return api_keys.new_key(client, scopes, now=NOW, lifetime=lifetime)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_keys_are_distinct():
 def test_record_does_not_have_the_key(pair):
     """Neither a record nor its usage id tells anything of the key but its hash."""
     key, record = pair
-    kept = json.dumps(asdict(record), default=str) + auth.dump((record,)).decode()
+    kept = json.dumps(asdict(record), default=str) + api_keys.dump((record,)).decode()
     assert key.removeprefix("aisle_") not in kept
     assert record.usage_id not in key
     assert record.usage_id not in record.sha256
@@ -55,14 +55,14 @@ def test_record_does_not_have_the_key(pair):
 def test_good_key_passes(pair):
     """A key that is known and not expired gives its record."""
     key, record = pair
-    assert auth.check((make()[1], record, make()[1]), key, now=NOW, scope="feedback") == record
+    assert api_keys.check((make()[1], record, make()[1]), key, now=NOW, scope="feedback") == record
 
 
 @pytest.mark.parametrize("presented", [None, ""])
 def test_missing_key(pair, presented):
     """Without a key, the message names the header to send it in."""
     with pytest.raises(NotAuthenticatedError, match="X-Api-Key"):
-        auth.check((pair[1],), presented, now=NOW)
+        api_keys.check((pair[1],), presented, now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_unknown_key(pair, change):
     """Whatever is not exactly the key is refused, however odd it is, and not repeated."""
     key, record = pair
     with pytest.raises(NotAuthenticatedError, match="not known") as refusal:
-        auth.check((record,), change(key), now=NOW)
+        api_keys.check((record,), change(key), now=NOW)
     assert key[6:20] not in str(refusal.value)
 
 
@@ -92,13 +92,13 @@ def test_the_hash_is_no_key(pair):
     _, record = pair
     for stolen in (record.sha256, f"aisle_{record.sha256}", record.usage_id, record.id):
         with pytest.raises(NotAuthenticatedError):
-            auth.check((record,), stolen, now=NOW)
+            api_keys.check((record,), stolen, now=NOW)
 
 
 def test_no_keys_at_all(pair):
     """Where no key is known, none passes."""
     with pytest.raises(NotAuthenticatedError):
-        auth.check((), pair[0], now=NOW)
+        api_keys.check((), pair[0], now=NOW)
 
 
 @pytest.mark.parametrize("late", [0, 1, 10**8])
@@ -108,28 +108,28 @@ def test_expired_key(late):
     now = record.expires + timedelta(seconds=late)
     assert not record.usable(now)
     with pytest.raises(NotAuthenticatedError, match="expired"):
-        auth.check((record,), key, now=now)
+        api_keys.check((record,), key, now=now)
 
 
 def test_key_in_its_last_second():
     """Until it expires, a key is good."""
     key, record = make(lifetime=timedelta(days=1))
-    assert auth.check((record,), key, now=record.expires - timedelta(seconds=1)) == record
+    assert api_keys.check((record,), key, now=record.expires - timedelta(seconds=1)) == record
 
 
 def test_revoked_key(pair):
     """A revoked key opens nothing, whatever its expiry says."""
     key, record = pair
-    keys = auth.revoke((record,), record.id, now=NOW)
+    keys = api_keys.revoke((record,), record.id, now=NOW)
     with pytest.raises(NotAuthenticatedError, match="revoked"):
-        auth.check(keys, key, now=NOW)
+        api_keys.check(keys, key, now=NOW)
 
 
 def test_revoking_touches_one_key():
     """Revoking keeps every other record, and the time of an earlier revocation."""
     records = (make()[1], make()[1])
-    once = auth.revoke(records, records[0].id, now=NOW)
-    again = auth.revoke(once, records[0].id, now=NOW + YEAR)
+    once = api_keys.revoke(records, records[0].id, now=NOW)
+    again = api_keys.revoke(once, records[0].id, now=NOW + YEAR)
     assert once == (replace(records[0], revoked=NOW), records[1])
     assert again == once
 
@@ -137,16 +137,16 @@ def test_revoking_touches_one_key():
 def test_revoking_an_unknown_id(pair):
     """An id that no key has is an error that names it."""
     with pytest.raises(ConfigurationError, match="'nobody'"):
-        auth.revoke((pair[1],), "nobody", now=NOW)
+        api_keys.revoke((pair[1],), "nobody", now=NOW)
 
 
 @pytest.mark.parametrize(("held", "asked"), [("predict", "feedback"), ("feedback", "predict")])
 def test_missing_scope(held, asked):
     """A key opens the scopes that it has; the message names the one it lacks."""
     key, record = make([held])
-    assert auth.check((record,), key, now=NOW, scope=held) == record
+    assert api_keys.check((record,), key, now=NOW, scope=held) == record
     with pytest.raises(NotPermittedError, match=f"'{asked}'"):
-        auth.check((record,), key, now=NOW, scope=asked)
+        api_keys.check((record,), key, now=NOW, scope=asked)
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_key_for_nobody_or_nothing(client, scopes):
 
 def test_records_round_trip(pair):
     """What was written is what is read."""
-    keys = auth.revoke((pair[1], make(["predict"])[1]), pair[1].id, now=NOW)
-    assert auth.parse(auth.dump(keys)) == keys
+    keys = api_keys.revoke((pair[1], make(["predict"])[1]), pair[1].id, now=NOW)
+    assert api_keys.parse(api_keys.dump(keys)) == keys
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_malformed_record(pair, change, told):
     """A record that is not whole spoils all: the message names the field and no value."""
     data = json.dumps([pair[1].to_json(), pair[1].to_json() | change])
     with pytest.raises(ConfigurationError, match=told) as refusal:
-        auth.parse(data)
+        api_keys.parse(data)
     assert "secret" not in str(refusal.value)
 
 
@@ -194,7 +194,7 @@ def test_malformed_record(pair, change, told):
 def test_malformed_file(data):
     """What is no array of records is an error that says what was expected."""
     with pytest.raises(ConfigurationError, match="aisle keys list --json"):
-        auth.parse(data)
+        api_keys.parse(data)
 
 
 @pytest.mark.parametrize("name", ["id", "client", "scopes", "sha256", "usage_id", "expires"])
@@ -203,4 +203,4 @@ def test_record_without_a_field(pair, name):
     data = pair[1].to_json()
     del data[name]
     with pytest.raises(ConfigurationError, match=f"{name} is missing"):
-        auth.parse(json.dumps([data]))
+        api_keys.parse(json.dumps([data]))

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import auth
+from aisle.access import api_keys
 from aisle.errors import NotAuthenticatedError
 from authorizer.policy import UnauthorizedError, authorize
-from authorizer.settings import Settings
+from authorizer.settings import AuthorizerSettings
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 API = "arn:aws:execute-api:eu-west-1:123456789012:a1b2c3d4e5"
@@ -17,7 +17,7 @@ ARN = f"{API}/prod/POST/v1/predict"
 
 def make(*scopes):
     """Make a key of these scopes."""
-    return auth.new_key("shop", scopes, now=NOW, lifetime=timedelta(days=1))
+    return api_keys.new_key("shop", scopes, now=NOW, lifetime=timedelta(days=1))
 
 
 def ask(key, record, *, header="X-Api-Key", arn=ARN):
@@ -88,6 +88,6 @@ def test_the_word_that_api_gateway_looks_for():
 
 def test_settings_do_not_show_keys():
     """What keys are set is not in the text of the settings."""
-    settings = Settings.read({"AISLE_KEYS": "[secret]", "AISLE_STORE": "s3://shelf"})
+    settings = AuthorizerSettings.read({"AISLE_KEYS": "[secret]", "AISLE_STORE": "s3://shelf"})
     assert settings.keys == "[secret]"
     assert "secret" not in repr(settings)

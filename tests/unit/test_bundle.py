@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from aisle import bundle
-from aisle.bundle import (
+from aisle.errors import BundleError
+from aisle.model import bundle
+from aisle.model.bundle import (
     CATEGORIES,
     DECISIVE_FILES,
     FILES,
@@ -25,9 +26,8 @@ from aisle.bundle import (
     VECTORS,
     VOCABULARY,
 )
-from aisle.errors import BundleError
-from aisle.features import FeatureSpec
-from aisle.rerank import Outside
+from aisle.model.rerank.calibration import Outside
+from aisle.model.tfidf import FeatureSpec
 
 CONTENT = {
     MODEL: b"\x08\x09model",

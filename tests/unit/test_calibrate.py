@@ -8,7 +8,7 @@ from scipy.special import log_softmax, softmax
 
 from aisle.product import path_from_names
 from aisle.taxonomy import Taxonomy
-from training.calibrate import NEVER, answer_thresholds, confidences, fit_level_weights
+from aisle_training.fit.calibrate import NEVER, answer_thresholds, confidences, fit_level_weights
 
 CLASSES = [path_from_names(names) for names in (["A", "1"], ["A", "2"], ["B"])]
 TAXONOMY = Taxonomy(CLASSES, [])

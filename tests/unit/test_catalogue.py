@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aisle.catalogue.labelled import Skipped, read_labelled
 from aisle.errors import DataError
 from aisle.product import PATH_SEPARATOR, Product
-from catalogue.labelled import Skipped, read_labelled
 
 ROW = {
     "sku": 7,

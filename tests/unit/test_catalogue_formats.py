@@ -9,12 +9,12 @@ import tracemalloc
 
 import pytest
 
+from aisle.catalogue import formats
+from aisle.catalogue.columns import Columns, columns_from
+from aisle.catalogue.labelled import Skipped, read_labelled
+from aisle.catalogue.products import to_labelled, to_product
+from aisle.catalogue.records import Record, read_records
 from aisle.errors import DataError, InvalidProductError
-from catalogue import formats
-from catalogue.columns import Columns, columns_from
-from catalogue.labelled import Skipped, read_labelled
-from catalogue.products import to_labelled, to_product
-from catalogue.records import Record, read_records
 
 ROWS = [
     {"sku": "1", "name": "Milk pan", "price": "12.50", "category": "Kitchen > Pans"},

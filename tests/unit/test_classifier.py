@@ -8,8 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from aisle import bundle
-from aisle.bundle import (
+from aisle.errors import BundleError
+from aisle.model import bundle
+from aisle.model.bundle import (
     CATEGORIES,
     LIKELIHOODS,
     MODEL,
@@ -18,12 +19,11 @@ from aisle.bundle import (
     VOCABULARY,
     Bundle,
 )
-from aisle.classifier import Classifier, _largest
-from aisle.errors import BundleError
-from aisle.likelihoods import Likelihoods
-from aisle.neighbours import Neighbours
+from aisle.model.classifier import Classifier, _largest
+from aisle.model.linear import Scorers
+from aisle.model.rerank.knn import Neighbours
+from aisle.model.rerank.naive_bayes import Likelihoods
 from aisle.product import Product
-from aisle.scorers import Scorers
 from aisle.taxonomy import Taxonomy
 from tests.made_up import products
 
@@ -55,7 +55,7 @@ def predictions(made_up_classifier):
 
 def test_probabilities(made_up_classifier):
     """Every product has a probability of every class; they add up to 1."""
-    found = made_up_classifier.probabilities(EVERYTHING)
+    found = made_up_classifier.predict_proba(EVERYTHING)
     assert found.shape == (len(EVERYTHING), len(made_up_classifier.taxonomy.classes))
     assert found.dtype == np.float32
     assert found.min() >= 0
@@ -64,8 +64,8 @@ def test_probabilities(made_up_classifier):
 
 def test_batch_equals_one_by_one(made_up_classifier):
     """A product's probabilities do not depend on the products sent with it."""
-    batch = made_up_classifier.probabilities(EVERYTHING)
-    single = [made_up_classifier.probabilities([product])[0] for product in EVERYTHING]
+    batch = made_up_classifier.predict_proba(EVERYTHING)
+    single = [made_up_classifier.predict_proba([product])[0] for product in EVERYTHING]
     # To the bit: trees would turn the smallest difference into a visible one.
     assert np.array_equal(batch, single)
 
@@ -93,7 +93,7 @@ def test_what_it_was_taught(made_up_classifier, product, expected):
 
 def test_category_is_the_likeliest_class(made_up_classifier, predictions):
     """The category is the class with the highest probability."""
-    best = made_up_classifier.probabilities(EVERYTHING).argmax(axis=1)
+    best = made_up_classifier.predict_proba(EVERYTHING).argmax(axis=1)
     expected = [made_up_classifier.taxonomy.classes[label] for label in best]
     assert [prediction.category.path for prediction in predictions] == expected
 
@@ -117,7 +117,7 @@ def test_levels_get_less_sure(predictions):
 def test_confidence_of_a_level(made_up_classifier, predictions):
     """A level is as sure as all classes below it together."""
     classes = made_up_classifier.taxonomy.classes
-    probabilities = made_up_classifier.probabilities(EVERYTHING)
+    probabilities = made_up_classifier.predict_proba(EVERYTHING)
     roots = [one.levels[0] for one in predictions]
     expected = [
         sum(row[label] for label, path in enumerate(classes) if path[:1] == root.path)
@@ -135,7 +135,7 @@ def test_alternatives_exclude_the_category(predictions):
 
 def test_alternatives_are_the_runners_up(made_up_classifier, predictions):
     """The alternatives are the next likeliest classes, likeliest first."""
-    ranked = np.sort(made_up_classifier.probabilities(EVERYTHING), axis=1)[:, ::-1]
+    ranked = np.sort(made_up_classifier.predict_proba(EVERYTHING), axis=1)[:, ::-1]
     found = [[other.confidence for other in one.alternatives] for one in predictions]
     assert np.allclose(found, ranked[:, 1:6], rtol=0, atol=1e-6)
 
@@ -158,7 +158,7 @@ def test_ancestors_are_no_alternatives(inner):
 def test_confidence_of_an_alternative_at_an_inner_node(inner):
     """A class that has others below it is as sure as all of them together."""
     (found,) = inner.predict([Product(name="lamp")], top_k=40)
-    (probabilities,) = inner.probabilities([Product(name="lamp")])
+    (probabilities,) = inner.predict_proba([Product(name="lamp")])
     shelf = inner.taxonomy.classes[0]
     expected = sum(
         probability

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
+from aisle.catalogue.columns import Columns, columns_from
 from aisle.errors import DataError
-from catalogue.columns import Columns, columns_from
 
 ROW = {"title": "Milk pan", "dept": "Kitchen", "aisle": "Pans", "path": "Kitchen > Pans"}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.compare.minilm import Encoder
+from aisle_benchmark.candidates.minilm import Encoder
 
 # sentence-transformers 6.2.0 on torch 2.13.0, the first six of 384 numbers; over 50 product texts
 # no number differed by more than 2e-7.

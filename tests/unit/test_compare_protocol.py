@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aisle.catalogue.products import LabelledProduct
 from aisle.errors import DataError
 from aisle.product import Category, Product, path_from_names
-from catalogue.products import LabelledProduct
-from training.compare.protocol import (
+from aisle_benchmark.protocol import (
     FOLDS,
     OTHER,
     Table,

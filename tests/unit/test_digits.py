@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from aisle.errors import BundleError
-from aisle.features import Features
-from aisle.scorers import DIGITS, Scorers
+from aisle.model.linear import DIGITS, Scorers
+from aisle.model.tfidf import Features
 
 TERMS, SCORERS, CLASSES = 400, 7, 5
 

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, f1_score
 
+from aisle.catalogue.products import LabelledProduct
 from aisle.product import Category, Product, path_from_names
 from aisle.taxonomy import Entry, Taxonomy
-from catalogue.products import LabelledProduct
-from training.evaluate import calibration_error, evaluate
+from aisle_training.release.evaluate import calibration_error, evaluate
 
 FIGURES = ("accuracy", "macro_f1", "weighted_f1")
 
@@ -25,7 +25,7 @@ class TableClassifier:
     model_version: str = "table-1"
     asked: list[Product] = field(default_factory=list)
 
-    def probabilities(self, products):
+    def predict_proba(self, products):
         """Look the products up, and note them."""
         self.asked += products
         rows = [self.table[product.name] for product in products]

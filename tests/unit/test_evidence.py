@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from aisle.evidence import find_evidence
-from aisle.features import FeatureSpec, TermCounter
+from aisle.model.evidence import find_evidence
+from aisle.model.tfidf import FeatureSpec, TermCounter
 from aisle.product import Product
 from tests.made_up import products
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aisle import features
-from aisle.features import FeatureSpec, Featurizer, TermCounter
+from aisle.model import tfidf
+from aisle.model.tfidf import FeatureSpec, Featurizer, TermCounter
 from aisle.product import Product
 from tests.made_up import products
 
@@ -258,7 +258,7 @@ def test_word_cache(whole, monkeypatch):
     batch = [*made_up_products(40, seed=4), Product("x" * 40 + " pan")]
     whole.transform(batch)
     cached = rows(whole.transform(batch))
-    monkeypatch.setattr(features, "_REMEMBERED_WORDS", 0)
+    monkeypatch.setattr(tfidf, "_REMEMBERED_WORDS", 0)
     frequency = np.rint(201 / np.exp(whole._idf - 1) - 1).astype(np.int64)
     fresh = small(list(whole._numbers), document_frequency=frequency, documents=200)
     assert rows(fresh.transform(batch)) == cached
@@ -266,7 +266,7 @@ def test_word_cache(whole, monkeypatch):
 
 def test_word_cache_is_bounded(monkeypatch):
     """The memory takes no more words than it may, and none that are too long."""
-    monkeypatch.setattr(features, "_REMEMBERED_WORDS", 2)
+    monkeypatch.setattr(tfidf, "_REMEMBERED_WORDS", 2)
     featurizer = small(["w:pan"])
     featurizer.transform([Product("x" * 33 + " pan lid wok")])
     assert set(featurizer.counter.word) == {"pan", "lid"}

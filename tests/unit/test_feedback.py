@@ -5,13 +5,13 @@ from datetime import date
 
 import pytest
 
-from aisle import bundle, keys
-from aisle.classifier import Classifier
 from aisle.identity import prediction_id
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
 from aisle.product import Product, path_from_names
-from aisle.store import FolderStore
+from aisle.store import FolderStore, layout
+from aisle_training.data.said import Shelves, product_key, read_events, read_said
 from tests.events_of import say
-from training.feedback import Shelves, product_key, read_events, read_said
 
 LAMPS = path_from_names(["Home", "Lamps"], ["h", "h-l"])
 SOCKS = path_from_names(["Sport", "Socks"])
@@ -111,7 +111,7 @@ def test_unknown_id_alone_is_unusable(store, shelves):
 @pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"product": {"colour": "red"}}'])
 def test_damaged_event_is_told_and_hurts_no_other(store, shelves, content):
     """What cannot be read is reported; the rest is read."""
-    store.put(keys.feedback_event(date(2026, 11, 22), "0" * 32), content)
+    store.put(layout.feedback_event(date(2026, 11, 22), "0" * 32), content)
     good = say(store, "Red Lamp", LAMPS_BY_NAME)
     said, unusable = read(store, shelves)
     assert [one.event.id for one in said] == [good]
@@ -122,7 +122,7 @@ def test_review_comes_with_its_event(store, shelves):
     """What a person decided of an event is known where it is judged."""
     own = say(store, "Red Lamp", LAMPS_BY_NAME)
     decision = {"event": own, "decision": "rejected"}
-    store.put(keys.review(own), json.dumps(decision).encode())
+    store.put(layout.review(own), json.dumps(decision).encode())
     (found,) = read(store, shelves)[0]
     assert found.event.review == "rejected"
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.fit import _quantize, right_nodes, smallest_as_good
+from aisle_training.fit.fit import _quantize, right_nodes, smallest_as_good
 
 
 def test_right_nodes_on_paper():

@@ -5,12 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aisle import bundle
-from aisle.classifier import Classifier
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
 from aisle.product import Product, path_from_names
-from training import behaviour, gate, parameters
-from training.measure import Answers, answers, compare, recalls
-from training.prepare import Example
+from aisle_training import parameters
+from aisle_training.data.prepare import Example
+from aisle_training.release import behaviour, gate
+from aisle_training.release.measure import Answers, answers, compare, recalls
 
 GATE = parameters.load().gate
 
@@ -118,7 +119,7 @@ class Stub:
 )
 def test_better_on_what_was_held_out(monkeypatch, mine, theirs, better):
     """More right answers are better, or as many with a lower loss; all right is enough."""
-    monkeypatch.setattr("training.measure.answers", lambda stub, _: stub.found)
+    monkeypatch.setattr("aisle_training.release.measure.answers", lambda stub, _: stub.found)
     check, _ = gate._better_on_feedback(Stub(mine), Stub(theirs), [None] * 2)
     assert check.passed == better
 

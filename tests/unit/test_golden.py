@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from aisle import bundle
-from aisle.bundle import GOLDEN
 from aisle.errors import BundleError
-from aisle.golden import Golden, replay, to_lines
+from aisle.model import bundle
+from aisle.model.bundle import GOLDEN
+from aisle.model.golden import Golden, replay, to_lines
 from aisle.product import Product
 
 

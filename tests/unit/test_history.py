@@ -4,12 +4,14 @@ import json
 
 import pytest
 
-from aisle import audit, bundle, keys, registry
-from aisle.audit import Occasion
 from aisle.errors import BundleError, DataError, PreconditionFailedError, PublicationRefusedError
-from aisle.registry import Pointer
-from aisle.store import FolderStore
-from training.history import models, promote, rollback
+from aisle.model import bundle
+from aisle.registry import audit
+from aisle.registry import models as registry_models
+from aisle.registry.audit import Occasion
+from aisle.registry.models import models, promote, rollback
+from aisle.registry.pointer import Pointer, read_pointer, write_pointer
+from aisle.store import FolderStore, layout
 
 ME = Occasion("somebody", "a test")
 
@@ -43,9 +45,9 @@ def keep(store, packaged):
     def run(name, state="published", created="2026-11-22T12:00:00+00:00"):
         made = another(packaged, name)
         version = made.manifest.model_version
-        registry.upload_bundle(store, made)
+        bundles.upload_bundle(store, made)
         facts = {"state": state, "why": "it was worse", "created_at": created, "accuracy": 0.5}
-        store.put(keys.report_file(version, "report.json"), json.dumps(facts).encode())
+        store.put(layout.report_file(version, "report.json"), json.dumps(facts).encode())
         return version
 
     return run
@@ -53,7 +55,7 @@ def keep(store, packaged):
 
 def serving(store):
     """Return the version that serves."""
-    found = registry.read_pointer(store)
+    found = read_pointer(store)
     return found and found[0].version
 
 
@@ -91,7 +93,7 @@ def test_nothing_skips_the_gate(store, keep, state):
 def test_model_that_is_not_whole_is_not_promoted(store, keep):
     """A model of which a file was lost is not pointed to."""
     one = keep("one")
-    store.delete(keys.bundle_file(one, bundle.MODEL))
+    store.delete(layout.bundle_file(one, bundle.MODEL))
     with pytest.raises(BundleError, match="no whole model"):
         promote(store, one, ME)
     assert (serving(store), events(store)) == (None, [])
@@ -115,7 +117,7 @@ def test_rollback_goes_back_step_by_step(store, keep, packaged):
     assert serving(store) == one
     ours = packaged.manifest.model_version
     assert rollback(store, ME) == (one, ours)
-    assert registry.current_bundle(store).manifest.model_version == ours
+    assert bundles.current_bundle(store).manifest.model_version == ours
     with pytest.raises(DataError):
         rollback(store, ME)
     assert events(store)[2:] == [("rolled back", one, two), ("rolled back", ours, one)]
@@ -149,13 +151,13 @@ def test_rollback_to_a_model_that_never_served(store, keep):
 def test_lost_race_leaves_no_record(store, keep, monkeypatch):
     """Where somebody else moves the pointer meanwhile, nothing is recorded that did not happen."""
     one, other = keep("one"), keep("other")
-    write = registry.write_pointer
+    write = write_pointer
 
     def raced(into, pointer, *, replacing):
         write(into, Pointer(other, "test", "2026-11-22T12:00:00+00:00"), replacing=replacing)
         write(into, pointer, replacing=replacing)
 
-    monkeypatch.setattr(registry, "write_pointer", raced)
+    monkeypatch.setattr(registry_models, "write_pointer", raced)
     with pytest.raises(PreconditionFailedError):
         promote(store, one, ME)
     assert (serving(store), events(store)) == (other, [])

@@ -10,10 +10,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from aisle import auth, keyring, keys
+from aisle.access import api_keys, keyring
+from aisle.access.keyring import KeyRing
 from aisle.errors import ConfigurationError, StoreError
-from aisle.keyring import KeyRing
-from aisle.store import FolderStore
+from aisle.store import FolderStore, layout
 from aisle.store.s3 import S3Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 def record(client="shop"):
     """Make what is kept of a new key."""
-    return auth.new_key(client, ["predict"], now=NOW, lifetime=timedelta(days=1))[1]
+    return api_keys.new_key(client, ["predict"], now=NOW, lifetime=timedelta(days=1))[1]
 
 
 class Source:
@@ -147,7 +147,7 @@ def test_the_variable_comes_before_the_store(store):
     def never():
         raise AssertionError
 
-    assert keyring.keyring(auth.dump(mine).decode(), never)() == mine
+    assert keyring.keyring(api_keys.dump(mine).decode(), never)() == mine
 
 
 @pytest.mark.parametrize("variable", ["", "  \n"])
@@ -172,7 +172,7 @@ def test_empty_store_has_no_keys(store):
 @pytest.mark.parametrize("data", [b"{}", b"", b'""', b"null"])
 def test_malformed_keys_are_an_error(store, data):
     """A file of keys that cannot be read is no empty one."""
-    store.put(keys.api_keys(), data)
+    store.put(layout.api_keys(), data)
     with pytest.raises(ConfigurationError):
         keyring.read(store)
 

@@ -7,63 +7,63 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aisle import keys
 from aisle.errors import StoreError
+from aisle.store import layout
 
 DIGEST = "0123456789abcdef" * 4
 
 IDS: list[Callable[[str], str]] = [
-    keys.bundle_prefix,
-    lambda part: keys.bundle_file(part, "model.onnx"),
-    lambda part: keys.report_file(part, "report.json"),
-    lambda part: keys.base_snapshot(part, "manifest.json"),
-    lambda part: keys.prepared(part, "manifest.json"),
-    lambda part: keys.comparison_result(part, "linear-svm", "0.npz"),
-    lambda part: keys.comparison_result("3f9c", part, "0.npz"),
-    lambda part: keys.comparison_report(part, "RESULTS.md"),
+    layout.bundle_prefix,
+    lambda part: layout.bundle_file(part, "model.onnx"),
+    lambda part: layout.report_file(part, "report.json"),
+    lambda part: layout.base_snapshot(part, "manifest.json"),
+    lambda part: layout.prepared(part, "manifest.json"),
+    lambda part: layout.comparison_result(part, "linear-svm", "0.npz"),
+    lambda part: layout.comparison_result("3f9c", part, "0.npz"),
+    lambda part: layout.comparison_report(part, "RESULTS.md"),
 ]
 NAMES: list[Callable[[str], str]] = [
-    lambda part: keys.bundle_file("v1", part),
-    lambda part: keys.report_file("v1", part),
-    lambda part: keys.base_snapshot("s1", part),
-    lambda part: keys.prepared("p1", part),
-    lambda part: keys.comparison_result("3f9c", "linear-svm", part),
-    lambda part: keys.comparison_report("3f9c", part),
-    lambda part: keys.feedback_event(date(2026, 11, 22), part),
+    lambda part: layout.bundle_file("v1", part),
+    lambda part: layout.report_file("v1", part),
+    lambda part: layout.base_snapshot("s1", part),
+    lambda part: layout.prepared("p1", part),
+    lambda part: layout.comparison_result("3f9c", "linear-svm", part),
+    lambda part: layout.comparison_report("3f9c", part),
+    lambda part: layout.feedback_event(date(2026, 11, 22), part),
 ]
 
 
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
-        (keys.current_model(), "models/current.json"),
-        (keys.models_prefix(), "models/"),
-        (keys.bundle_prefix("2026-11-22.1"), "models/2026-11-22.1/"),
-        (keys.bundle_file("v1", "MODEL_CARD.md"), "models/v1/MODEL_CARD.md"),
-        (keys.report_file("v1", "report.json"), "models/v1/report/report.json"),
+        (layout.current_model(), "models/current.json"),
+        (layout.models_prefix(), "models/"),
+        (layout.bundle_prefix("2026-11-22.1"), "models/2026-11-22.1/"),
+        (layout.bundle_file("v1", "MODEL_CARD.md"), "models/v1/MODEL_CARD.md"),
+        (layout.report_file("v1", "report.json"), "models/v1/report/report.json"),
         (
-            keys.base_snapshot("bestbuy", "products.jsonl.gz"),
+            layout.base_snapshot("bestbuy", "products.jsonl.gz"),
             "datasets/base/bestbuy/products.jsonl.gz",
         ),
-        (keys.base_snapshot("bestbuy", "manifest.json"), "datasets/base/bestbuy/manifest.json"),
-        (keys.prepared("3f9c", "train.jsonl.gz"), "datasets/prepared/3f9c/train.jsonl.gz"),
+        (layout.base_snapshot("bestbuy", "manifest.json"), "datasets/base/bestbuy/manifest.json"),
+        (layout.prepared("3f9c", "train.jsonl.gz"), "datasets/prepared/3f9c/train.jsonl.gz"),
         (
-            keys.prepared("3f9c", "validation.jsonl.gz"),
+            layout.prepared("3f9c", "validation.jsonl.gz"),
             "datasets/prepared/3f9c/validation.jsonl.gz",
         ),
-        (keys.prepared("3f9c", "test.jsonl.gz"), "datasets/prepared/3f9c/test.jsonl.gz"),
-        (keys.prepared("3f9c", "manifest.json"), "datasets/prepared/3f9c/manifest.json"),
-        (keys.prepared("3f9c", "taxonomy.json"), "datasets/prepared/3f9c/taxonomy.json"),
+        (layout.prepared("3f9c", "test.jsonl.gz"), "datasets/prepared/3f9c/test.jsonl.gz"),
+        (layout.prepared("3f9c", "manifest.json"), "datasets/prepared/3f9c/manifest.json"),
+        (layout.prepared("3f9c", "taxonomy.json"), "datasets/prepared/3f9c/taxonomy.json"),
         (
-            keys.comparison_result("3f9c", "linear-svm", "100-text-0.npz"),
+            layout.comparison_result("3f9c", "linear-svm", "100-text-0.npz"),
             "comparisons/3f9c/results/linear-svm/100-text-0.npz",
         ),
         (
-            keys.comparison_report("3f9c", "RESULTS.md"),
+            layout.comparison_report("3f9c", "RESULTS.md"),
             "comparisons/3f9c/report/RESULTS.md",
         ),
         (
-            keys.feedback_event(date(2026, 1, 2), DIGEST),
+            layout.feedback_event(date(2026, 1, 2), DIGEST),
             f"feedback/dt=2026-01-02/{DIGEST}.json",
         ),
     ],
@@ -104,12 +104,12 @@ def test_pointer_is_no_version(build: Callable[[str], str]) -> None:
 def test_report_folder_is_no_file() -> None:
     """No bundle file may stand where the folder of reports goes."""
     with pytest.raises(StoreError, match="report"):
-        keys.bundle_file("v1", "report")
+        layout.bundle_file("v1", "report")
 
 
 @pytest.mark.parametrize(
     ("build", "name"),
-    [(keys.base_snapshot, "train.jsonl.gz"), (keys.prepared, "products.jsonl.gz")],
+    [(layout.base_snapshot, "train.jsonl.gz"), (layout.prepared, "products.jsonl.gz")],
 )
 def test_datasets_have_fixed_files(build: Callable[[str, str], str], name: str) -> None:
     """A dataset has the files of its layout only, and the message lists them."""
@@ -119,20 +119,20 @@ def test_datasets_have_fixed_files(build: Callable[[str, str], str], name: str) 
 
 def test_one_bundle_is_not_the_prefix_of_another() -> None:
     """Listing one version never shows the files of a version with a longer name."""
-    assert not keys.bundle_file("v10", "model.onnx").startswith(keys.bundle_prefix("v1"))
+    assert not layout.bundle_file("v10", "model.onnx").startswith(layout.bundle_prefix("v1"))
 
 
 def test_day_of_a_datetime() -> None:
     """A datetime gives the same key as its date."""
     moment = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
-    assert keys.feedback_event(moment, DIGEST) == keys.feedback_event(moment.date(), DIGEST)
+    assert layout.feedback_event(moment, DIGEST) == layout.feedback_event(moment.date(), DIGEST)
 
 
 @given(st.text(max_size=70))
 def test_ids_never_add_a_level(part: str) -> None:
     """Whatever text is given as a version, the key has three levels or there is none."""
     try:
-        key = keys.bundle_file(part, "model.onnx")
+        key = layout.bundle_file(part, "model.onnx")
     except StoreError:
         return
     assert key.split("/") == ["models", part, "model.onnx"]

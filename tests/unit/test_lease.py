@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import keys, lease
 from aisle.errors import PreconditionFailedError, StoreError
-from aisle.store import FolderStore
+from aisle.store import FolderStore, layout, lease
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -63,9 +62,9 @@ def test_only_its_run_renews_and_ends_it(store):
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"run": "r0"}', b'{"taken_at": 5}'])
 def test_a_spoilt_one_holds_nobody_up(store, caplog, data):
     """An object that is no lease may be taken over, and the log says so."""
-    store.put(keys.training_lock(), data)
+    store.put(layout.training_lock(), data)
     assert lease.take(store, "r1", "me", now=NOON)
-    assert keys.training_lock() in caplog.text
+    assert layout.training_lock() in caplog.text
 
 
 def test_lost_answer_of_a_write_that_won(store, monkeypatch):

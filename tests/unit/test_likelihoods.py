@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from aisle.errors import BundleError
-from aisle.likelihoods import Likelihoods
+from aisle.model.rerank.naive_bayes import Likelihoods
 from aisle.product import Product
-from training.likelihoods import count_likelihoods
+from aisle_training.fit.naive_bayes import count_likelihoods
 
 # Class 0: three pans at two prices; class 1: one kettle; class 2 has neither maker nor price.
 PRODUCTS = [

@@ -8,14 +8,15 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from aisle import bundle, keys, registry
-from aisle.bundle import GOLDEN, MANIFEST, MODEL
 from aisle.errors import BundleError, StoreError
-from aisle.registry import Pointer
-from aisle.store import FolderStore
+from aisle.model import bundle
+from aisle.model.bundle import GOLDEN, MANIFEST, MODEL
+from aisle.registry import bundles
+from aisle.registry.pointer import Pointer, read_pointer, write_pointer
+from aisle.serving.predict import live
+from aisle.serving.predict.live import LiveModel
+from aisle.store import FolderStore, layout
 from aisle.store.s3 import S3Store
-from predict import live
-from predict.live import LiveModel
 
 MINUTE = 60
 QUARTER = 15 * MINUTE
@@ -81,15 +82,15 @@ def model(store, clock, telemetry):
 @pytest.fixture
 def trained(store, made_up_bundle):
     """Upload the made-up model without publishing it, and give its version."""
-    registry.upload_bundle(store, made_up_bundle)
+    bundles.upload_bundle(store, made_up_bundle)
     return made_up_bundle.manifest.model_version
 
 
 def point(store, version, *, at="now"):
     """Move the pointer, whatever it said before."""
-    found = registry.read_pointer(store)
+    found = read_pointer(store)
     pointer = Pointer(version, "0" * 64, at)
-    registry.write_pointer(store, pointer, replacing=found[1] if found else None)
+    write_pointer(store, pointer, replacing=found[1] if found else None)
 
 
 def fetched(store):
@@ -140,7 +141,7 @@ def test_published_model_takes_over(model, store, clock, trained, packaged, pass
 def test_rollback_takes_over(model, store, clock, trained, made_up_bundle, telemetry):
     """Moving the pointer to a version that was there before works as any other move."""
     other = bundle.read(bundle.PACKAGED)
-    registry.upload_bundle(store, other)
+    bundles.upload_bundle(store, other)
     served = []
     for version in (trained, other.manifest.model_version, trained):
         point(store, version)
@@ -157,7 +158,7 @@ def test_pointer_is_read_once_a_minute(model, store, clock, trained):
         for _ in range(10):
             model()
         clock.seconds += MINUTE
-    assert store.reads.count(keys.current_model()) == 1 + 3  # one was this test's own
+    assert store.reads.count(layout.current_model()) == 1 + 3  # one was this test's own
     assert fetched(store) == 1
 
 
@@ -186,15 +187,15 @@ def spoil(store, trained):
 
     def do(how):
         if how == "pointer":
-            store.put(keys.current_model(), b"{oops")
+            store.put(layout.current_model(), b"{oops")
             return "models/current.json"
         if how == "absent":
             point(store, "absent")
             return MANIFEST
         if how == "missing":
-            store.delete(keys.bundle_file(trained, GOLDEN))
+            store.delete(layout.bundle_file(trained, GOLDEN))
         else:
-            store.put(keys.bundle_file(trained, how), b"changed")
+            store.put(layout.bundle_file(trained, how), b"changed")
         point(store, trained)
         return GOLDEN if how == "missing" else how
 
@@ -279,7 +280,7 @@ def test_mended_model_takes_over_when_the_pointer_changes(
     spoil(MODEL)
     clock.seconds += MINUTE
     model()
-    registry.upload_bundle(store, made_up_bundle)
+    bundles.upload_bundle(store, made_up_bundle)
     point(store, trained, at="later")
     clock.seconds += MINUTE
     assert model().model_version == trained
@@ -291,7 +292,7 @@ def test_mended_model_takes_over_in_time(model, store, clock, spoil, trained, ma
     spoil(MODEL)
     clock.seconds += MINUTE
     model()
-    registry.upload_bundle(store, made_up_bundle)
+    bundles.upload_bundle(store, made_up_bundle)
     clock.seconds += QUARTER
     assert model().model_version == trained
 
@@ -318,7 +319,7 @@ def test_store_that_is_lost(model, store, clock, trained):
     clock.seconds += MINUTE
     assert model() is old
     store.error = None
-    store.delete(keys.current_model())
+    store.delete(layout.current_model())
     clock.seconds += MINUTE
     assert model() is old
 
@@ -336,7 +337,7 @@ def test_address_that_is_none(packaged, caplog):
 def test_store_that_fails_while_fetching(model, store, clock, trained, telemetry, monkeypatch):
     """A model that could only be read in part is no bad model: the next look tries again."""
     other = bundle.read(bundle.PACKAGED)
-    registry.upload_bundle(store, other)
+    bundles.upload_bundle(store, other)
     point(store, other.manifest.model_version)
     old = model()
     point(store, trained)

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 
 from aisle.product import Category, Product, Scored
-from training.mistakes import Answered, Confusion, answer, confusions
-from training.prepare import Example
+from aisle_benchmark.notebook.mistakes import Answered, Confusion, answer, confusions
+from aisle_training.data.prepare import Example
 
 
 def path(*names):

@@ -7,10 +7,10 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from aisle.errors import BundleError
-from aisle.features import Features
-from aisle.neighbours import Neighbours
-from training import parameters
-from training.rerank import index_neighbours
+from aisle.model.rerank.knn import Neighbours
+from aisle.model.tfidf import Features
+from aisle_training import parameters
+from aisle_training.fit.rerank import index_neighbours
 
 TERMS = ["c:pan", "m:mott", "n:pan", "w:pan", "w:red"]
 # Class 0: a red pan of Mott's, a pan; class 1: something red.

@@ -7,12 +7,19 @@ import pytest
 
 from aisle.errors import DataError
 from aisle.store import open_store
-from training.notebook import DATA, STORE, Table, data_file, last_comparison, notebook_store
+from aisle_benchmark.notebook.tables import (
+    DATA,
+    STORE,
+    ShownTable,
+    data_file,
+    last_comparison,
+    notebook_store,
+)
 
 
 def test_table_is_shown_as_text_and_html():
     """Numbers are written as people read them, and a product's text is no markup."""
-    table = Table.of(("what", "n", "x"), [("<b>", 1234, 0.5), ("none", None, 2.0)])
+    table = ShownTable.of(("what", "n", "x"), [("<b>", 1234, 0.5), ("none", None, 2.0)])
     assert repr(table).splitlines() == [
         "what  n      x",
         "<b>   1,234  0.5000",

@@ -3,7 +3,7 @@
 import pytest
 
 from aisle.errors import DataError
-from training import parameters
+from aisle_training import parameters
 
 TEXT = parameters.DEFAULT.read_text(encoding="utf-8")
 

@@ -1,12 +1,14 @@
 import pytest
 
 from aisle.errors import ConfigurationError
-from predict.settings import Settings
+from predict.settings import PredictSettings
 
 
 def test_empty_environment_gives_the_defaults():
     """Nothing has to be set."""
-    assert Settings.read({}) == Settings(max_body_bytes=6_000_000, cors_origins=(), store="")
+    assert PredictSettings.read({}) == PredictSettings(
+        max_body_bytes=6_000_000, cors_origins=(), store=""
+    )
 
 
 def test_settings_are_read_by_name():
@@ -19,7 +21,7 @@ def test_settings_are_read_by_name():
         "MAX_BODY_BYTES": "5",
         "AISLE_OTHER": "5",
     }
-    assert Settings.read(environment) == Settings(
+    assert PredictSettings.read(environment) == PredictSettings(
         max_body_bytes=1000,
         cors_origins=("https://a.example", "https://b.example"),
         store="file:///store",
@@ -39,11 +41,11 @@ def test_settings_are_read_by_name():
 def test_wrong_setting_is_refused(name, value):
     """A setting that cannot be meant is an error that names its variable."""
     with pytest.raises(ConfigurationError, match=name):
-        Settings.read({name: value})
+        PredictSettings.read({name: value})
 
 
 def test_wrong_setting_is_not_shown():
     """What a variable has is not repeated: it may have been meant for another one."""
     with pytest.raises(ConfigurationError) as refusal:
-        Settings.read({"AISLE_MAX_BODY_BYTES": "s3cret"})
+        PredictSettings.read({"AISLE_MAX_BODY_BYTES": "s3cret"})
     assert "s3cret" not in str(refusal.value)

@@ -9,13 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aisle.normalize import normalize
 from aisle.product import Product, path_from_names
 from aisle.store import FolderStore
-from aisle.text import normalize
-from tests.made_up import category_path, products, write_catalogue
-from training.ingest import ingest
-from training.parameters import Prepare
-from training.prepare import (
+from aisle_training.data.ingest import ingest
+from aisle_training.data.prepare import (
     SPLITS,
     canonical_paths,
     clean,
@@ -25,8 +23,10 @@ from training.prepare import (
     read_prepared,
     split_of,
 )
+from aisle_training.parameters import PrepareParameters
+from tests.made_up import category_path, products, write_catalogue
 
-SETTINGS = Prepare(test_share=0.15, validation_share=0.15)
+SETTINGS = PrepareParameters(test_share=0.15, validation_share=0.15)
 SOCKS = category_path("Sport", "Running", "Socks", ids=True)
 
 
@@ -224,7 +224,7 @@ def test_other_settings_are_other_prepared_data(prepare_rows):
     """The same rows split otherwise have another id, and the raw snapshot is the same."""
     rows = list(products(100))
     one = prepare_rows(rows)
-    other = prepare_rows(rows, settings=Prepare(test_share=0.2, validation_share=0.15))
+    other = prepare_rows(rows, settings=PrepareParameters(test_share=0.2, validation_share=0.15))
     assert one.id != other.id
     assert one.snapshot_id == other.snapshot_id
 

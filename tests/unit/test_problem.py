@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from aisle.errors import DataError
 from aisle.product import Product, path_from_names
-from training import parameters
-from training.prepare import Example
-from training.problem import make_problem
+from aisle_training import parameters
+from aisle_training.data.prepare import Example
+from aisle_training.fit.problem import make_problem
 
 TEXTS = st.text("abc ", min_size=1)
 PRODUCTS = st.builds(

@@ -4,7 +4,7 @@ import pytest
 from annotated_types import Gt
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from api.validation import field_errors, summary
+from aisle.serving.http.validation import field_errors, summary
 
 
 class _Part(BaseModel):

@@ -9,23 +9,24 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from aisle import audit, bundle, keys, registry
-from aisle.audit import Occasion
-from aisle.classifier import Classifier
+from aisle.catalogue.products import LabelledProduct
 from aisle.errors import PreconditionFailedError, PublicationRefusedError
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
 from aisle.product import Product, path_from_names
-from aisle.registry import Pointer
-from aisle.store import FolderStore
+from aisle.registry import audit, bundles
+from aisle.registry.audit import Occasion
+from aisle.registry.pointer import Pointer, read_pointer, write_pointer
+from aisle.store import FolderStore, layout
 from aisle.taxonomy import Entry, Taxonomy
-from catalogue.products import LabelledProduct
-from training import parameters
-from training.evaluate import evaluate
-from training.export import export
-from training.fit import Choice, Trained
-from training.gate import Evidence, judge
-from training.prepare import Example, Prepared
-from training.publish import publish
-from training.terms import Vocabulary, feature_spec
+from aisle_training import parameters
+from aisle_training.data.prepare import Example, Prepared
+from aisle_training.fit.fit import Choice, TrainedModel
+from aisle_training.fit.vocabulary import Vocabulary, feature_spec
+from aisle_training.release.evaluate import evaluate
+from aisle_training.release.export import export
+from aisle_training.release.gate import GateInput, judge
+from aisle_training.release.publish import publish
 
 WORDS = ["kettle", "lamp", "sock", "spade"]
 PATHS = [path_from_names([word.title() + "s"]) for word in WORDS]
@@ -43,14 +44,14 @@ def labelled(word, at):
 
 
 TEST = [labelled(word, at) for at, word in enumerate(WORDS)]
-EVIDENCE = Evidence([Example(row.product, row.path, row.product.name) for row in TEST])
+EVIDENCE = GateInput([Example(row.product, row.path, row.product.name) for row in TEST])
 
 
 def make(answers, test="one test"):
     """Make a bundle that answers each of the words with a category, and its figures."""
     weights = np.zeros((len(WORDS), len(PATHS)), np.int8)
     weights[np.arange(len(WORDS)), answers] = 100
-    trained = Trained(
+    trained = TrainedModel(
         spec=feature_spec(parameters.load().features),
         vocabulary=Vocabulary(
             [f"w:{word}" for word in WORDS],
@@ -102,7 +103,7 @@ def content(store):
 
 def serving(store):
     """Return the accuracy of the model that serves."""
-    return evaluate(Classifier(registry.current_bundle(store)), TEST)["leaf"]["accuracy"]
+    return evaluate(Classifier(bundles.current_bundle(store)), TEST)["leaf"]["accuracy"]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +119,7 @@ def test_first_publication(publish_answers, store):
     verdict = publish_answers(POOR)
     assert verdict.champion is None
     assert serving(store) == 0.5
-    pointer, _ = registry.read_pointer(store)
+    pointer, _ = read_pointer(store)
     assert (pointer.version, pointer.test_sha256) == (verdict.version, "one test")
 
 
@@ -126,7 +127,7 @@ def test_no_better_than_the_commonest_category(publish_answers, store):
     """A model that is no better than one constant answer is refused: no pointer is written."""
     with pytest.raises(PublicationRefusedError, match=r"0\.2500 on the frozen test is no better"):
         publish_answers(USELESS)
-    assert registry.read_pointer(store) is None
+    assert read_pointer(store) is None
 
 
 def test_refused_model_is_kept_with_its_report(publish_answers, store):
@@ -135,8 +136,8 @@ def test_refused_model_is_kept_with_its_report(publish_answers, store):
     with pytest.raises(PublicationRefusedError):
         publish_answers(GOOD)
     version = make(GOOD).manifest.model_version
-    assert registry.fetch_bundle(store, version).manifest.model_version == version
-    assert store.exists(keys.report_file(version, "report.json"))
+    assert bundles.fetch_bundle(store, version).manifest.model_version == version
+    assert store.exists(layout.report_file(version, "report.json"))
     found = [(one.event, one.version, one.previous) for one in audit.history(store)]
     assert found == [("promoted", champion, None), ("refused", version, champion)]
 
@@ -144,8 +145,8 @@ def test_refused_model_is_kept_with_its_report(publish_answers, store):
 def test_no_test_product(store):
     """A model that was tested on nothing is refused."""
     with pytest.raises(PublicationRefusedError, match="no product is left to test"):
-        put_through(store, make(PERFECT), Evidence([]))
-    assert registry.read_pointer(store) is None
+        put_through(store, make(PERFECT), GateInput([]))
+    assert read_pointer(store) is None
 
 
 def test_judgement_of_another_model(store):
@@ -159,10 +160,10 @@ def test_judgement_of_another_model(store):
 def test_worse_than_the_champion(publish_answers, store):
     """A model worse than the champion on the same test is refused; the pointer stays."""
     champion = publish_answers(PERFECT).version
-    before = store.get(keys.current_model())
+    before = store.get(layout.current_model())
     with pytest.raises(PublicationRefusedError, match=f"worse than champion {champion}'s 1.0000"):
         publish_answers(GOOD)
-    assert store.get(keys.current_model()) == before
+    assert store.get(layout.current_model()) == before
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "log_loss"])
@@ -173,7 +174,7 @@ def test_each_figure_is_compared(publish_answers, store, metric):
         f"{metric}_limit": dataclasses.asdict(GATE)[f"{metric}_limit"]
     }
     with pytest.raises(PublicationRefusedError, match=f"its {metric} ") as refused:
-        publish_answers(GOOD, gate=parameters.Gate(**lenient))
+        publish_answers(GOOD, gate=parameters.GateParameters(**lenient))
     assert str(refused.value).count("than champion") == 1
 
 
@@ -183,7 +184,7 @@ def test_better_than_the_champion(publish_answers, store):
     verdict = publish_answers(PERFECT)
     assert verdict.champion == first
     assert serving(store) == 1
-    assert registry.fetch_bundle(store, first).manifest.model_version == first
+    assert bundles.fetch_bundle(store, first).manifest.model_version == first
 
 
 def test_worse_within_the_tolerance(publish_answers, store):
@@ -213,9 +214,9 @@ def test_packaged_model_is_no_champion(publish_answers, store, tmp_path, monkeyp
 def test_same_model_again_changes_nothing(publish_answers, store):
     """Publishing the model that serves already is no error and writes nothing."""
     first = publish_answers(GOOD)
-    pointer, etag = registry.read_pointer(store)
+    pointer, etag = read_pointer(store)
     long_ago = dataclasses.replace(pointer, published_at="2026-01-01T00:00:00+00:00")
-    registry.write_pointer(store, long_ago, replacing=etag)
+    write_pointer(store, long_ago, replacing=etag)
     before = content(store)
     assert publish_answers(GOOD).version == first.version
     assert content(store) == before
@@ -231,14 +232,14 @@ class RacedStore(FolderStore):
 
     def get(self, key):
         """Read an object; another model is published behind the first reader's back."""
-        if self.raced or key != keys.current_model():
+        if self.raced or key != layout.current_model():
             return super().get(key)
         self.raced = True
         try:
             return super().get(key)
         finally:
-            found = registry.read_pointer(self)
-            registry.write_pointer(self, OTHER, replacing=found and found[1])
+            found = read_pointer(self)
+            write_pointer(self, OTHER, replacing=found and found[1])
 
 
 @pytest.mark.parametrize("published", [[], [GOOD]], ids=["empty store", "with a champion"])
@@ -248,14 +249,14 @@ def test_racing_publications(publish_answers, store, tmp_path, published):
         publish_answers(answers)
     with pytest.raises(PreconditionFailedError):
         publish_answers(PERFECT, into=RacedStore(tmp_path / "store"))
-    pointer, _ = registry.read_pointer(store)
+    pointer, _ = read_pointer(store)
     assert pointer == OTHER
 
 
 def test_lost_files_of_the_model_that_serves_come_back(publish_answers, store):
     """Publishing again mends a model of which a file was lost."""
     version = publish_answers(GOOD).version
-    store.delete(keys.bundle_file(version, "model.onnx"))
+    store.delete(layout.bundle_file(version, "model.onnx"))
     publish_answers(GOOD)
     assert serving(store) == 0.75
 
@@ -263,7 +264,7 @@ def test_lost_files_of_the_model_that_serves_come_back(publish_answers, store):
 def test_unreadable_champion_is_no_measure(publish_answers, store, capsys):
     """A champion that can no longer be read does not keep a new model out, and that is said."""
     champion = publish_answers(PERFECT).version
-    store.put(keys.bundle_file(champion, "model.onnx"), b"damaged")
+    store.put(layout.bundle_file(champion, "model.onnx"), b"damaged")
     assert publish_answers(GOOD).champion is None
     assert "There is no champion" in capsys.readouterr().err
     assert serving(store) == 0.75
@@ -271,7 +272,7 @@ def test_unreadable_champion_is_no_measure(publish_answers, store, capsys):
 
 def test_malformed_pointer_is_replaced(publish_answers, store, capsys):
     """A pointer that cannot be read does not keep a new model out, and that is said."""
-    store.put(keys.current_model(), b"{")
+    store.put(layout.current_model(), b"{")
     publish_answers(GOOD)
     assert "There is no champion" in capsys.readouterr().err
     assert serving(store) == 0.75

@@ -6,16 +6,17 @@ import onnxruntime
 import pytest
 from scipy.special import softmax
 
-from aisle.neighbours import Neighbours
+from aisle.model.hierarchy import structure
+from aisle.model.rerank.calibration import Outside
+from aisle.model.rerank.candidates import FEATURES, Shortlist
+from aisle.model.rerank.knn import Neighbours
 from aisle.product import Product, path_from_names
-from aisle.rerank import FEATURES, Outside, Shortlist
-from aisle.structure import structure
 from aisle.taxonomy import Taxonomy
+from aisle_training import parameters
+from aisle_training.fit.naive_bayes import count_likelihoods
+from aisle_training.fit.rerank import Listwise, fit_outside, fit_trees, scores, to_text
+from aisle_training.release.trees_graph import build
 from tests.unit.test_neighbours import features
-from training import parameters
-from training.likelihoods import count_likelihoods
-from training.rerank import Listwise, fit_outside, fit_trees, scores, to_text
-from training.trees_graph import build
 
 CLASSES = [
     path_from_names(names) for names in (["A"], ["A", "B"], ["A", "C"], ["D", "E"], ["D", "F"])

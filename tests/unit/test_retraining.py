@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle import keys, lease, registry
 from aisle.errors import CloudError
-from aisle.feedback_events import Counter
-from aisle.registry import Pointer
-from aisle.retraining import Policy, decide, start_if_due
-from aisle.store import FolderStore
+from aisle.feedback.count import Counter
+from aisle.feedback.due import Policy, decide, start_if_due
+from aisle.registry.pointer import Pointer, write_pointer
+from aisle.store import FolderStore, layout, lease
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -38,14 +37,14 @@ def say(store, name, *, right=False, client="shop", held=False, at=NOON, **more)
     }
     data = json.dumps(event).encode()
     digest = hashlib.sha256(data).hexdigest()
-    store.put(keys.feedback_event(at.date(), digest), data)
+    store.put(layout.feedback_event(at.date(), digest), data)
     return digest
 
 
 def processed(store, *hashes, at=NOON, **more):
     """Tell that a training run has seen these."""
     facts = {"run": "r0", "at": at.isoformat(), "events": hashes}
-    store.put(keys.processed_feedback(), json.dumps(facts | more).encode())
+    store.put(layout.processed_feedback(), json.dumps(facts | more).encode())
 
 
 def due(store, *, now=NOON, policy=POLICY):
@@ -102,7 +101,7 @@ def test_one_correction_is_enough_after_some_days(store, trained, days, expected
         processed(store)
     if trained == "published":
         at = NOON.isoformat(timespec="seconds")
-        registry.write_pointer(store, Pointer("v1", "", at), replacing=None)
+        write_pointer(store, Pointer("v1", "", at), replacing=None)
     found = due(store, now=NOON + days * DAY)
     assert found.due is expected
     assert "1 product newly corrected" in found.why
@@ -112,7 +111,7 @@ def test_the_latest_training_counts(store):
     """A run that came after the model that serves, and was refused, puts the next one off."""
     say(store, "tv")
     at = (NOON - 30 * DAY).isoformat()
-    registry.write_pointer(store, Pointer("v1", "", at), replacing=None)
+    write_pointer(store, Pointer("v1", "", at), replacing=None)
     processed(store, at=NOON - DAY)
     assert not due(store).due
 
@@ -120,7 +119,7 @@ def test_the_latest_training_counts(store):
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"product": 5}', b'{"received": "now"}'])
 def test_what_is_no_feedback_is_not_counted(store, data):
     """Whoever may write there may write anything: what is no event counts as none."""
-    store.put(keys.feedback_event(NOON.date(), "0" * 64), data)
+    store.put(layout.feedback_event(NOON.date(), "0" * 64), data)
     assert due(store).count.events == 0
 
 
@@ -138,7 +137,7 @@ def test_events_are_read_once(store):
 
 def status(store, **facts):
     """Write how the last run went."""
-    store.put(keys.training_status(), json.dumps({"run": "r0"} | facts).encode())
+    store.put(layout.training_status(), json.dumps({"run": "r0"} | facts).encode())
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(14, False), (15, True)])
@@ -181,7 +180,7 @@ def start(store, launched, *, now=NOON, counter=None):
 
 def state(store):
     """Read what was stored of the decision."""
-    return json.loads(store.get(keys.feedback_state()).data)
+    return json.loads(store.get(layout.feedback_state()).data)
 
 
 def test_a_run_is_started_and_told(store, caplog):
@@ -232,7 +231,7 @@ def test_an_empty_store_stays_empty(store):
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"last": 5}'])
 def test_a_spoilt_state_is_written_anew(store, data):
     """What was stored of a decision, and cannot be read, is replaced by the next one."""
-    store.put(keys.feedback_state(), data)
+    store.put(layout.feedback_state(), data)
     start(store, [])
     assert state(store)["events"] == 0
 

@@ -5,11 +5,11 @@ import pytest
 from scipy.sparse import csr_matrix, vstack
 from sklearn.svm import LinearSVC
 
+from aisle.model.hierarchy import structure
 from aisle.product import path_from_names
-from aisle.structure import structure
+from aisle.progress import steps
 from aisle.taxonomy import Taxonomy
-from training.progress import steps
-from training.scorers import fit_scorers
+from aisle_training.fit.svm import fit_scorers
 
 CLASSES = 6
 CLASS_SETS = [(0, 1), (2, 3, 4, 5), (2, 3), *[(label,) for label in range(CLASSES)]]

@@ -5,10 +5,9 @@ from contextlib import suppress
 
 import pytest
 
-from aisle import keys
 from aisle.errors import DataError, PublicationRefusedError
-from aisle.store import FolderStore
-from training.status import STAGES, Run
+from aisle.store import FolderStore, layout
+from aisle_training.job import STAGES, TrainingJob
 
 
 @pytest.fixture
@@ -19,12 +18,12 @@ def store(tmp_path):
 
 def told(store):
     """Return what others see."""
-    return json.loads(store.get(keys.training_status()).data)
+    return json.loads(store.get(layout.training_status()).data)
 
 
 def test_progress_is_told(store):
     """While it runs, a run tells its stage, what is done, and how far it is."""
-    run = Run.start(store, {"a": 1}, run="r1")
+    run = TrainingJob.start(store, {"a": 1}, run="r1")
     run.begin("ingest")
     assert (told(store)["state"], told(store)["stage"], told(store)["progress"]) == (
         "running",
@@ -52,7 +51,7 @@ def test_progress_is_told(store):
 )
 def test_end_is_told(store, error, state, message):
     """However it ends, the state says so; an error that nobody meant is only named."""
-    run = Run.start(store, {}, run="r1")
+    run = TrainingJob.start(store, {}, run="r1")
     run.done("gate", {"version": "v1", "passed": True}, 1)
     with suppress(BaseException), run.working():
         if error is not None:
@@ -71,40 +70,40 @@ def test_stages_add_up():
 
 def test_killed_run_is_continued_by_its_id(store):
     """A run that is started again under its id knows what it has done."""
-    Run.start(store, {"a": (1, 2)}, run="r1").done("ingest", "snapshot", 1)
-    assert Run.start(store, {"a": (1, 2)}, run="r1").result("ingest") == "snapshot"
+    TrainingJob.start(store, {"a": (1, 2)}, run="r1").done("ingest", "snapshot", 1)
+    assert TrainingJob.start(store, {"a": (1, 2)}, run="r1").result("ingest") == "snapshot"
 
 
 def test_killed_run_is_continued_by_the_next(store):
     """A run that never ended is continued by the next that is asked for the same."""
-    first = Run.start(store, {"a": 1}, run="r1")
+    first = TrainingJob.start(store, {"a": 1}, run="r1")
     first.begin("ingest")
     first.done("ingest", "snapshot", 1)
-    second = Run.start(store, {"a": 1}, run="r2")
+    second = TrainingJob.start(store, {"a": 1}, run="r2")
     assert (second.id, second.result("ingest")) == ("r2", "snapshot")
-    assert Run.start(store, {"a": 2}, run="r2").result("ingest") is None
+    assert TrainingJob.start(store, {"a": 2}, run="r2").result("ingest") is None
 
 
 @pytest.mark.parametrize("error", [PublicationRefusedError("no"), DataError("no"), None])
 def test_run_that_ended_is_not_continued(store, error):
     """After a run that came to its end, whichever, the next begins at the beginning."""
-    run = Run.start(store, {"a": 1}, run="r1")
+    run = TrainingJob.start(store, {"a": 1}, run="r1")
     run.begin("ingest")
     run.done("ingest", "snapshot", 1)
     with suppress(PublicationRefusedError, DataError), run.working():
         if error:
             raise error
-    assert Run.start(store, {"a": 1}).result("ingest") is None
+    assert TrainingJob.start(store, {"a": 1}).result("ingest") is None
 
 
 def test_runs_have_ids_of_their_own(store):
     """Without an id, each run gets another."""
-    assert Run.start(store, {}).id != Run.start(store, {}).id
+    assert TrainingJob.start(store, {}).id != TrainingJob.start(store, {}).id
 
 
 def test_forgotten_stage_is_done_again(store):
     """A stage that was forgotten has no result."""
-    run = Run.start(store, {}, run="r1")
+    run = TrainingJob.start(store, {}, run="r1")
     run.done("gate", {"version": "v1"}, 1)
     run.forget("gate")
     assert run.result("gate") is None

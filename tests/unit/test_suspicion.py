@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from training.suspicion import improbable
+from aisle_training.data.suspicion import improbable
 
 WORDS = {
     "kettles": "kettle steel boil water spout cordless litre",

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from aisle.product import Product
-from training import parameters
-from training.terms import collect
+from aisle_training import parameters
+from aisle_training.fit.vocabulary import collect
 
 SETTINGS = parameters.load().features
 PRODUCTS = [

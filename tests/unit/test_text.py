@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aisle.text import Token, normalize, tokenize, words
+from aisle.normalize import Token, normalize, tokenize, words
 
 unhurried = settings(deadline=None)
 

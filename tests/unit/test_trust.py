@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from aisle import auth
+from aisle.access import scopes
 from aisle.product import path_from_names
-from training import parameters
-from training.feedback import Event, Said
-from training.trust import Known, settle
+from aisle_training import parameters
+from aisle_training.data.said import Event, Said
+from aisle_training.data.trust import Known, settle
 
 SETTINGS = parameters.load().feedback
 LAMPS, SOCKS, PANS = (path_from_names(["Shop", name]) for name in ("Lamps", "Socks", "Pans"))
@@ -94,7 +94,7 @@ def test_rejected_feedback_is_never_learnt():
 @pytest.mark.parametrize(("review", "state"), [(None, "held"), ("accepted", "accepted")])
 def test_visitors_are_held_until_a_person_decides(review, state):
     """What the page's visitors say waits for a review."""
-    settled = believe(said("a", LAMPS, client=auth.SITE, review=review))
+    settled = believe(said("a", LAMPS, client=scopes.SITE, review=review))
     assert states(settled) == {"a/site/Lamps": state}
 
 
@@ -185,7 +185,7 @@ def test_what_looks_wrong_is_not_asked_of_what_is_known(review):
 def test_every_event_has_a_state():
     """Nothing is dropped: all that was said is somewhere, with why."""
     what = [
-        said("a", LAMPS, client=auth.SITE),
+        said("a", LAMPS, client=scopes.SITE),
         said("a", SOCKS, client="one", at=1),
         said("a", PANS, client="two", at=2),
         said("b", PANS, client="two", at=3, review="rejected"),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from aisle.model.word_vectors import WordVectors
 from aisle.product import Product
-from aisle.vectors import WordVectors
 
 PIECES = ["pan", "##s", "##cake", "red", "cafe"]
 VECTORS = np.array([[0, 100, 0], [0, 50, 0], [0, 0, 100], [100, 0, 0], [60, 80, 0]], np.int8)
@@ -81,7 +81,7 @@ def test_no_products(vectors):
 def test_full_cache(vectors, monkeypatch):
     """Vectors are the same to the bit with words remembered and without, and it is bounded."""
     cached = [vectors.transform(PRODUCTS) for _ in range(2)]
-    monkeypatch.setattr("aisle.vectors._REMEMBERED_WORDS", 1)
+    monkeypatch.setattr("aisle.model.word_vectors._REMEMBERED_WORDS", 1)
     fresh = WordVectors(PIECES, VECTORS, lambda word: WEIGHTS.get(word, 1.0))
     full = [fresh.transform(PRODUCTS) for _ in range(2)]
     for found in (*cached[1:], *full):

@@ -1,0 +1,146 @@
+"""The model that ships: trained by the training job, asked through its exported bundle."""
+
+import ast
+import hashlib
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+import aisle
+import training
+from aisle.catalogue.products import LabelledProduct
+from aisle.model.bundle import Bundle
+from aisle.model.classifier import Classifier
+from aisle.product import Product
+from aisle.store import open_store
+from aisle_benchmark.candidates.base import Fitted, FoldedLate, Training
+from aisle_benchmark.protocol import label_of, only
+from aisle_training import builds, parameters
+from aisle_training.pipeline import Trainer
+
+SITUATIONS = {
+    "name only": ("name",),
+    "description only": ("description",),
+    "name and description": ("name", "description"),
+    "all, with attributes": ("name", "description", "manufacturer", "price"),
+}
+"""The fields that are given to the model that was trained on all."""
+
+
+@dataclass(frozen=True)
+class Shipped(FoldedLate):
+    """Aisle, by its own training job with its own parameters; all tables fold one training."""
+
+    name: ClassVar[str] = "aisle"
+    title: ClassVar[str] = "**Aisle**, the exported bundle"
+    seconds: ClassVar[float] = 200
+
+    def identity(self) -> dict[str, Any]:
+        """Return the digest of the code and the parameters that make the model."""
+        return super().identity() | {"code": code_digest()}
+
+    def fit(self, training: Training) -> tuple[Fitted, list[str]]:
+        """Run the training job in a store of its own, without a test split to hold out."""
+        with tempfile.TemporaryDirectory(prefix="aisle-") as folder:
+            trainer = Trainer(
+                open_store(Path(folder, "store").as_uri()), parameters.load(parameters.DEFAULT)
+            )
+            rows = [
+                LabelledProduct(product, row.path, row.ids)
+                for row, product in zip(training.rows, training.products, strict=True)
+            ]
+            data = _write(Path(folder, "train.jsonl"), rows)
+            # The job holds a test out by itself unless it is given one; it never learns from it.
+            test = _write(Path(folder, "test.jsonl"), rows[:1])
+            run = trainer.fit(trainer.prepare(trainer.ingest(data, test_data=test)))
+            trainer.export(run)
+            bundle = builds.load_bundle(trainer.store, run)
+        fitted = Served(bundle)
+        return fitted, fitted.labels
+
+    def extras(self, fitted: Fitted, test: Sequence[LabelledProduct]) -> dict[str, NDArray[Any]]:
+        """Return for each level the confidence in the answer there and whether it is right.
+
+        Also the thresholds of the bundle, and for each situation the classes' probabilities.
+        """
+        assert isinstance(fitted, Served)  # noqa: S101  # what `fit` returns
+        classifier = fitted.classifier
+        products = [row.product for row in test]
+        confidences, right = levels(classifier, test)
+        found: dict[str, NDArray[Any]] = {
+            "level_confidence": confidences,
+            "level_right": right,
+            "thresholds": np.array(classifier.manifest.answer_thresholds, np.float32),
+        }
+        for number, fields in enumerate(SITUATIONS.values()):
+            asked = [only(product, fields) for product in products]
+            has = np.array([bool(one.name or one.description) for one in asked])
+            probabilities = np.zeros((len(asked), len(fitted.labels)), np.float32)
+            given = [one for one, usable in zip(asked, has, strict=True) if usable]
+            probabilities[has] = classifier.predict_proba(given)
+            found[f"situation_{number}"] = probabilities
+        return found
+
+
+class Served:
+    """A bundle and its classifier."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._size = sum(map(len, bundle.to_files().values()))
+        self.classifier = Classifier(bundle)
+        self.labels = [label_of(path) for path in self.classifier.taxonomy.classes]
+
+    def predict_proba(self, products: Sequence[Product]) -> NDArray[np.float32]:
+        """Return the probability of every class: float32 (products, classes)."""
+        return self.classifier.predict_proba(products)
+
+    def size_bytes(self) -> int:
+        """Return the size of the bundle's files."""
+        return self._size
+
+
+def levels(
+    classifier: Classifier, test: Sequence[LabelledProduct]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the confidence in a product's chosen path and whether it is right, level by level.
+
+    Both are (products, depth); the confidence is -1 past the end of the path.
+    """
+    taxonomy = classifier.taxonomy
+    probabilities = classifier.predict_proba([row.product for row in test])
+    rolled = taxonomy.roll_up(probabilities)
+    nodes = taxonomy.ancestors[classifier.choose(probabilities)]
+    rows = np.arange(len(test))[:, None]
+    confidences = np.where(nodes >= 0, rolled[rows, nodes], np.float32(-1))
+    right = np.zeros(nodes.shape, np.bool_)
+    for row, labelled in enumerate(test):
+        for depth, node in enumerate(nodes[row]):
+            if node >= 0 and depth < len(labelled.path):
+                own = taxonomy.nodes[node][-1].id
+                right[row, depth] = own == labelled.path[depth].id
+    return confidences, right
+
+
+def code_digest() -> str:
+    """Return the hash of the library's and the training job's code, comments left out."""
+    digest = hashlib.sha256(json.dumps(asdict(parameters.load(parameters.DEFAULT))).encode())
+    for package in (aisle, training):
+        for folder in package.__path__:
+            for file in sorted(Path(folder).glob("*.py")):
+                digest.update(ast.dump(ast.parse(file.read_bytes())).encode())
+    return digest.hexdigest()[:16]
+
+
+def _write(path: Path, rows: Sequence[LabelledProduct]) -> Path:
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            nodes = zip(row.path, row.ids, strict=True)
+            category = [{"id": own, "name": node.name} for node, own in nodes]
+            file.write(json.dumps({**asdict(row.product), "category": category}) + "\n")
+    return path

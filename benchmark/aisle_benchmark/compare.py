@@ -1,0 +1,94 @@
+"""The whole comparison: run what is missing, then write figures, report and pictures."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from aisle.progress import say
+from aisle.store import Store, layout
+from aisle_benchmark.candidates import CANDIDATES, FINETUNED
+from aisle_benchmark.reporting import plots, report
+from aisle_benchmark.reporting.summary import summarise, summarise_table
+from aisle_benchmark.research import SECTIONS
+from aisle_benchmark.running import results
+from aisle_benchmark.running.run import Plan, PlanOutcome, run
+from aisle_training.builds import to_json
+
+FIGURES = "compare.json"
+REPORT = "RESULTS.md"
+BRIEF = "comparison.json"
+PICTURES = "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to run a plan: so many at a time, and whether the fine-tuned peer joins on one fold."""
+
+    workers: int
+    with_finetuned: bool
+    command: str
+
+
+def compare(plan: Plan, store: Store, options: Options) -> tuple[dict[str, Any], PlanOutcome]:
+    """Run a plan and write what it came to into the store; return the figures."""
+    outcome = run(plan, store, workers=options.workers)
+    alone = replace(
+        plan,
+        candidates=(FINETUNED,),
+        folds=plan.folds[:1],
+        tables=tuple(table for table in plan.tables if table.inputs == "text"),
+        sections=(),
+    )
+    if options.with_finetuned:
+        mine = run(alone, store, workers=1)
+        outcome = PlanOutcome(outcome.missing | mine.missing, outcome.failed | mine.failed)
+    summary = summarise(plan, store, outcome, command=options.command)
+    summary["research"] = _findings(plan, store)
+    if any(_has(store, alone, table.min_products) for table in alone.tables):
+        everyone = replace(alone, candidates=(*plan.candidates, FINETUNED))
+        summary["finetuned"] = {
+            "fold": alone.folds[0],
+            "tables": [summarise_table(everyone, store, table) for table in alone.tables],
+        }
+    return summary, outcome
+
+
+def write(summary: dict[str, Any], store: Store, data_id: str, folder: Path | None) -> None:
+    """Write figures, report and pictures to the store, and to a folder what people see of them.
+
+    That is the report, its pictures, and the figures that the demo page shows.
+    """
+    pictures = plots.draw(summary)
+    text = report.markdown(summary, pictures).encode()
+    store.put(layout.comparison_report(data_id, FIGURES), to_json(summary))
+    store.put(layout.comparison_report(data_id, REPORT), text)
+    for picture in pictures:
+        store.put(layout.comparison_report(data_id, picture.name), picture.png)
+    say(f"The report is {store.url}/{layout.comparison_report(data_id, REPORT)}")
+    if folder is not None:
+        (folder / PICTURES).mkdir(parents=True, exist_ok=True)
+        (folder / REPORT).write_bytes(text)
+        (folder / BRIEF).write_bytes(to_json(report.brief(summary)))
+        for picture in pictures:
+            (folder / PICTURES / picture.name).write_bytes(picture.png)
+        say(f"Written: {folder / REPORT}")
+
+
+def _has(store: Store, plan: Plan, minimum: int) -> bool:
+    """Tell whether the fine-tuned peer has a result, now or from a run before."""
+    return any(
+        store.exists(
+            results.result_key(plan.catalogue.id, CANDIDATES[FINETUNED], table, plan.folds[0])
+        )
+        for table in plan.tables
+        if table.min_products == minimum
+    )
+
+
+def _findings(plan: Plan, store: Store) -> list[dict[str, Any]]:
+    """Return the findings of the plan's sections that the store has."""
+    return [
+        {"name": name, "title": SECTIONS[name].title, **found}
+        for name in plan.sections
+        if (found := results.load_finding(store, plan.catalogue.id, SECTIONS[name])) is not None
+    ]

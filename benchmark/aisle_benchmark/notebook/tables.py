@@ -1,0 +1,133 @@
+"""What the notebooks share: where their data is, and tables that a code host shows too."""
+
+import html
+import json
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aisle.catalogue.labelled import read_labelled
+from aisle.errors import DataError
+from aisle.store import Store, open_store
+from aisle_benchmark import protocol
+from aisle_benchmark.candidates import QUICK
+from aisle_benchmark.compare import FIGURES, Options, compare
+from aisle_benchmark.research.finding import Cell
+from aisle_benchmark.running.run import make_plan
+
+DATA = "AISLE_NOTEBOOK_DATA"
+STORE = "AISLE_NOTEBOOK_STORE"
+_DATA = "../../shared/data/bestbuy/products.jsonl.gz"
+_STORE = "../.aisle"
+"""Both from the folder of the notebooks, where Jupyter runs them."""
+_QUICK_PRODUCTS = 2500
+_MINIMA = (100, 20, 5)
+OURS, THEIRS, QUIET = "#c1440e", "#33658a", "#9aa5ab"
+STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 90,
+    "figure.figsize": (7.5, 3.8),
+    "grid.alpha": 0.3,
+    "image.cmap": "viridis",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """A table as a notebook shows it: numbers to the right, fractions with four digits."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @classmethod
+    def of(cls, columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> "ShownTable":
+        """Make a table of whatever can be gone through."""
+        return cls(tuple(columns), tuple(tuple(row) for row in rows))
+
+    def __repr__(self) -> str:
+        """Show it where only text can be shown."""
+        lines = [self.columns, *(tuple(map(_shown, row)) for row in self.rows)]
+        widths = [max(len(line[at]) for line in lines) for at in range(len(self.columns))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+
+    def _repr_html_(self) -> str:
+        """Show it as Jupyter and code hosts do; a product's text is no markup."""
+        head = "".join(f"<th>{html.escape(one)}</th>" for one in self.columns)
+        body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self.rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def data_file() -> str:
+    """Return the catalogue that the notebooks look at; raise DataError where none is named."""
+    given = os.environ.get(DATA)
+    if given:
+        return given
+    if Path(_DATA).is_file():
+        return _DATA
+    raise DataError(
+        f"There is no catalogue to look at. {DATA} is not set, and {_DATA} is not there. Expected "
+        "was a labelled catalogue, as `aisle train` reads it. Set the variable to its path or "
+        "address."
+    )
+
+
+def notebook_store() -> Store:
+    """Open the store that has the comparison, and perhaps a model trained on the data."""
+    return open_store(os.environ.get(STORE) or os.environ.get("AISLE_STORE") or _STORE)
+
+
+def last_comparison(store: Store) -> dict[str, Any] | None:
+    """Return the figures of the largest comparison in a store, None where there is none."""
+    keys = [key for key in store.list("comparisons/") if key.endswith(f"/report/{FIGURES}")]
+    found: list[dict[str, Any]] = [json.loads(store.get(key).data) for key in keys]
+    return max(
+        found,
+        key=lambda one: (one["data"]["scored"], len(one["tables"]), one["about"]["date"]),
+        default=None,
+    )
+
+
+def quick_comparison(source: str) -> dict[str, Any]:
+    """Compare the cheap candidates on one fold of a sample; keep nothing."""
+    rows = protocol.sample(list(read_labelled(source)), _QUICK_PRODUCTS)
+    catalogue = protocol.make_catalogue(rows)
+    # A small catalogue has no category of a hundred products.
+    minima = [one for one in _MINIMA if protocol.make_table(catalogue, one, "text")]
+    plan = make_plan(catalogue, candidates=QUICK, folds=(0,), minima=minima[:2])
+    with tempfile.TemporaryDirectory(prefix="aisle-notebook-") as folder:
+        store = open_store(Path(folder).as_uri())
+        summary, _ = compare(plan, store, Options(workers=2, with_finetuned=False, command=""))
+    return summary
+
+
+def shorten(text: str | None, most: int = 60) -> str:
+    """Return the beginning of a text.
+
+    >>> shorten("a very long description", most=11), shorten(None)
+    ('a very lon…', '')
+    """
+    text = text or ""
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+
+
+def _shown(value: Cell) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def _cell(value: Cell) -> str:
+    side = "left" if isinstance(value, str) else "right"
+    return f'<td style="text-align: {side}">{html.escape(_shown(value))}</td>'

@@ -1,0 +1,211 @@
+"""From the kept results to the figures of the tables, as plain data."""
+
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from os import cpu_count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.errors import ObjectNotFoundError
+from aisle.store import Store
+from aisle_benchmark.candidates import CANDIDATES, SHIPPED
+from aisle_benchmark.protocol import OTHER, Catalogue, Table
+from aisle_benchmark.reporting import measures, trust
+from aisle_benchmark.reporting.measures import f1_by_class, paired_difference, quality
+from aisle_benchmark.running import results
+from aisle_benchmark.running.results import Costs, FoldResult
+from aisle_benchmark.running.run import Plan, PlanOutcome
+
+_FULL = "attributes"
+_DRAWN = 3
+"""So many peers are drawn beside the shipped model."""
+Pooled = dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""By candidate, rows and probabilities of all folds."""
+_LIBRARIES = ("numpy", "scipy", "scikit-learn", "onnxruntime")
+
+
+def summarise(plan: Plan, store: Store, outcome: PlanOutcome, *, command: str) -> dict[str, Any]:
+    """Return all figures of a plan whose results the store has."""
+    catalogue = plan.catalogue
+    scored = np.isin(catalogue.folds, plan.folds)
+    return {
+        "data": {
+            "sha256": catalogue.sha256,
+            "products": len(catalogue.rows),
+            "groups": len(set(catalogue.groups)),
+            "scored": int(scored.sum()),
+        },
+        "folds": list(plan.folds),
+        "tables": [summarise_table(plan, store, table) for table in plan.tables],
+        "levels": _levels(plan, store),
+        "left_out": outcome.missing | outcome.failed,
+        "about": about(command, plan.candidates),
+    }
+
+
+def summarise_table(plan: Plan, store: Store, table: Table) -> dict[str, Any]:
+    """Return the figures of every candidate in a table, and what the shipped model is ahead by."""
+    catalogue = plan.catalogue
+    targets = table.targets(catalogue.labels)
+    pooled: Pooled = {}
+    candidates = []
+    for name in plan.candidates:
+        found = fold_results(plan, store, table, name)
+        if found is None:
+            continue
+        rows = np.concatenate([one.rows for one in found])
+        probabilities = np.concatenate([one.probabilities for one in found])
+        pooled[name] = rows, probabilities
+        by_fold = [quality(targets[one.rows], one.probabilities) for one in found]
+        candidates.append(
+            {
+                "name": name,
+                "title": CANDIDATES[name].title,
+                "parameters": asdict(CANDIDATES[name]),  # type: ignore[call-overload]
+                **quality(targets[rows], probabilities),
+                "deviation": {
+                    one: float(np.std([each[one] for each in by_fold])) for one in measures.QUALITY
+                },
+                "costs": costs(found),
+            }
+        )
+    return {
+        "name": table.name,
+        "min_products": table.min_products,
+        "inputs": table.inputs,
+        "classes": len(table.classes) - 1,
+        "share_of_other": float(np.mean(targets == len(table.classes) - 1)),
+        "candidates": candidates,
+        "ahead": _ahead(catalogue, targets, pooled),
+        **_details(plan, store, table, targets, pooled),
+    }
+
+
+def _details(
+    plan: Plan, store: Store, table: Table, targets: NDArray[np.int64], pooled: Pooled
+) -> dict[str, Any]:
+    """Return curves and classes of the shipped model beside the peers that come closest."""
+    f1 = {
+        name: f1_by_class(targets[rows], one.argmax(axis=1), len(table.classes))
+        for name, (rows, one) in pooled.items()
+    }
+    peers = sorted(
+        (name for name in pooled if name != SHIPPED), key=lambda name: -float(f1[name].mean())
+    )
+    drawn = [name for name in (SHIPPED, *peers[:_DRAWN]) if name in pooled]
+    support = np.bincount(targets[np.isin(plan.catalogue.folds, plan.folds)])
+    found = fold_results(plan, store, table, SHIPPED)
+    return {
+        "curves": {
+            name: {
+                "threshold": trust.curve(targets[pooled[name][0]], pooled[name][1]),
+                "reliability": trust.reliability(targets[pooled[name][0]], pooled[name][1]),
+            }
+            for name in drawn
+        },
+        "by_class": [
+            {
+                "category": category,
+                "products": int(support[at]) if at < len(support) else 0,
+                "f1": {name: float(f1[name][at]) for name in drawn},
+            }
+            for at, category in enumerate(class_names(plan.catalogue, table))
+        ],
+        "coverage": trust.folded(table, targets, found) if found else [],
+        "situations": (trust.situations(targets, found) if found and table.inputs == _FULL else []),
+    }
+
+
+def _levels(plan: Plan, store: Store) -> dict[str, Any]:
+    """Return what the shipped model's confidence is worth at each level, for each of the inputs."""
+    levels = {}
+    for table in plan.tables:
+        found = fold_results(plan, store, table, SHIPPED)
+        if found and table.inputs not in levels:
+            levels[table.inputs] = trust.by_level(plan.catalogue, found)
+    return levels
+
+
+def fold_results(plan: Plan, store: Store, table: Table, name: str) -> list[FoldResult] | None:
+    """Return a candidate's results on the plan's folds; None unless all are there."""
+    candidate = CANDIDATES[name]
+    try:
+        return [
+            results.load(store, results.result_key(plan.catalogue.id, candidate, table, fold))
+            for fold in plan.folds
+        ]
+    except ObjectNotFoundError:
+        return None
+
+
+def class_names(catalogue: Catalogue, table: Table) -> list[str]:
+    """Return a readable name for each class of a table."""
+    names = {row.path[:3][-1].id: row.path[:3][-1].name for row in catalogue.rows}
+    return [OTHER if one == OTHER else names[one] for one in table.classes]
+
+
+def costs(found: Sequence[FoldResult]) -> dict[str, float]:
+    """Return the medians of what each fold cost."""
+    each = [asdict(one.costs) for one in found]
+    return {name: float(np.median([one[name] for one in each])) for name in Costs.__slots__}
+
+
+def about(command: str, candidates: Sequence[str] = ()) -> dict[str, Any]:
+    """Return where, when and with what something was measured."""
+    packages = {one for name in candidates for one in CANDIDATES[name].packages.values()}
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "command": command,
+        "machine": f"{_processor()}, {cpu_count()} cores, {platform.system()}",
+        "python": platform.python_version(),
+        "libraries": {
+            name: found
+            for name in sorted({*_LIBRARIES, *packages})
+            if (found := _version(name)) is not None
+        },
+    }
+
+
+def command_line() -> str:
+    """Return the command as it was typed."""
+    return " ".join(["aisle", *sys.argv[1:]])
+
+
+def _ahead(
+    catalogue: Catalogue,
+    targets: NDArray[np.int64],
+    pooled: Pooled,
+) -> dict[str, Any]:
+    """Return by how much the shipped model is better than each peer on the same rows."""
+    if SHIPPED not in pooled:
+        return {}
+    rows, ours = pooled[SHIPPED]
+    groups = [catalogue.groups[row] for row in rows]
+    return {
+        name: paired_difference(targets[rows], ours.argmax(axis=1), one.argmax(axis=1), groups)
+        for name, (_, one) in pooled.items()
+        if name != SHIPPED
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

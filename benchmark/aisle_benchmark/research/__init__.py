@@ -1,0 +1,17 @@
+"""Research that decides: a question each, a table and a sentence for an answer."""
+
+from aisle_benchmark.research import chance, cleaning, fields, folding, leak, learning, noise
+from aisle_benchmark.research.finding import Section
+
+SECTIONS: dict[str, Section] = {
+    one.name: one
+    for one in (
+        cleaning.SECTION,
+        fields.SECTION,
+        *folding.SECTIONS,
+        leak.SECTION,
+        chance.SECTION,
+        learning.SECTION,
+        noise.SECTION,
+    )
+}

@@ -1,0 +1,120 @@
+"""Label noise: the most suspicious training rows, and what leaving them out does."""
+
+from collections import Counter
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from aisle_benchmark.candidates.features import text_of
+from aisle_benchmark.candidates.linear import decisions, temperature
+from aisle_benchmark.protocol import MINIMA, Catalogue
+from aisle_benchmark.research.finding import Cell, Finding, Section, signed
+from aisle_benchmark.research.instrument import (
+    FIGURES,
+    FOLDS,
+    CrossValidated,
+    features,
+    label_counts,
+    linear,
+    part_of,
+    targets,
+)
+
+SHARES = (0.01, 0.02, 0.05)
+_LESS = 0.3
+_SHOWN = 10
+
+
+def answer(catalogue: Catalogue) -> Finding:
+    """Find suspicious labels in the training split; measure on the validation split."""
+    part, counts = part_of(catalogue), label_counts(catalogue)
+    wanted = {minimum: targets(catalogue.labels, counts, minimum) for minimum in MINIMA}
+    finest = min(MINIMA)
+    quality, suggested = suspicion(catalogue, part.train, part.folds, wanted[finest])
+    order = np.argsort(quality, kind="stable")
+    texts = [[text_of(row.product) for row in catalogue.rows]]
+    train, test = features(texts, part.train, part.validation)
+
+    def measure(weights: NDArray[np.float64]) -> list[Cell]:
+        kept = weights > 0
+        cells: list[Cell] = []
+        for minimum in MINIMA:
+            labels = wanted[minimum][part.train]
+            model = linear(train[kept], labels[kept], weights[kept])
+            found = CrossValidated(wanted[minimum][part.validation], model.predict(test))
+            cells += [found.accuracy, found.macro_f1]
+        return cells
+
+    everything = np.ones(len(part.train))
+    rows: list[tuple[Cell, ...]] = [("all rows as they are", 0, *measure(everything))]
+    for share in SHARES:
+        count = int(share * len(order))
+        for name, weight in (("removed", 0.0), (f"at weight {_LESS}", _LESS)):
+            weights = everything.copy()
+            weights[order[:count]] = weight
+            rows.append((f"{share:.0%} most suspicious {name}", count, *measure(weights)))
+    base, *others = rows
+    gains = [_number(row[2]) - _number(base[2]) for row in others]
+    gains_fine = [_number(row[4]) - _number(base[4]) for row in others]
+    return Finding(
+        columns=(
+            "training rows",
+            "rows touched",
+            *FIGURES,
+        ),
+        rows=tuple(rows),
+        sentence=(
+            f"On {len(part.validation)} validation products, accuracy changes by "
+            f"{signed(min(gains))} to {signed(max(gains))} (table of 100) and "
+            f"{signed(min(gains_fine))} to {signed(max(gains_fine))} (table of 20). The most "
+            "suspicious rows are mostly one product under two categories that both could be its "
+            f"own: {_examples(catalogue, part.train[order], suggested[order], finest)}."
+        ),
+    )
+
+
+def suspicion(
+    catalogue: Catalogue,
+    rows: NDArray[np.int64],
+    folds: NDArray[np.int64],
+    wanted: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return how credible each row's label is (Northcutt et al. 2021), and the likelier class."""
+    from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415  # of the research extra
+
+    texts = [[text_of(row.product) for row in catalogue.rows]]
+    present, labels = np.unique(wanted[rows], return_inverse=True)
+    margins = np.full((len(rows), len(present)), -2, np.float32)
+    for fold in range(FOLDS):
+        mine = folds[rows] == fold
+        train, test = features(texts, rows[~mine], rows[mine])
+        model = linear(train, labels[~mine])
+        margins[np.ix_(np.flatnonzero(mine), model.classes_)] = decisions(model, test)
+    probabilities = softmax(temperature(margins, labels) * margins, axis=1)
+    quality = get_label_quality_scores(labels, probabilities.astype(np.float64))
+    return quality, present[probabilities.argmax(axis=1)]
+
+
+def _examples(
+    catalogue: Catalogue, rows: NDArray[np.int64], suggested: NDArray[np.int64], minimum: int
+) -> str:
+    """Name the pairs of given and likelier categories that are the commonest among the first."""
+    counts = label_counts(catalogue)
+    kept = sorted(label for label, count in counts.items() if count >= minimum)
+    names = {row.path[:3][-1].id: row.path[:3][-1].name for row in catalogue.rows}
+    pairs = Counter(
+        (names[catalogue.labels[row]], names[kept[one]] if one < len(kept) else "other")
+        for row, one in zip(rows[: len(rows) // 50], suggested, strict=False)
+    )
+    return "; ".join(
+        f"“{given}” that looks like “{likelier}” ({count})"
+        for (given, likelier), count in pairs.most_common(_SHOWN // 2)
+    )
+
+
+def _number(cell: Cell) -> float:
+    return float(cell or 0)
+
+
+SECTION = Section("label-noise", "Label noise", answer, packages=(("cleanlab", "cleanlab"),))

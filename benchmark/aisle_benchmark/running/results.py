@@ -1,0 +1,124 @@
+"""What a candidate came to on a fold, and where the store keeps it."""
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.errors import ObjectNotFoundError
+from aisle.store import Store, layout
+from aisle_benchmark import protocol
+from aisle_benchmark.candidates.base import Candidate
+from aisle_benchmark.protocol import Table
+from aisle_benchmark.research.finding import Finding, Section
+from aisle_training.builds import to_json
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What it costs to have and to ask a candidate, all on one core.
+
+    `fit_seconds` has all shared work that it uses; `peak_bytes` is of the whole process that
+    trained and scored it; latencies and the rate go from raw products to probabilities.
+    """
+
+    fit_seconds: float
+    p50_ms: float
+    p99_ms: float
+    batch_per_second: float
+    size_bytes: int
+    peak_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoldResult:
+    """Probabilities float32 (rows, classes) of the test `rows` of a fold, and their costs.
+
+    `extras` are further arrays of candidates that have more to tell.
+    """
+
+    rows: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    costs: Costs
+    extras: dict[str, NDArray[Any]] = field(default_factory=dict)
+
+
+def result_key(data_id: str, candidate: Candidate, table: Table, fold: int) -> str:
+    """Return where a result is kept: its name has all that it depends on."""
+    identity = {
+        "protocol": protocol.VERSION,
+        "candidate": candidate.identity(),
+        "min_products": table.min_products,
+        "inputs": table.inputs,
+        "fold": fold,
+    }
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    return layout.comparison_result(data_id, candidate.name, f"{table.name}-{fold}-{digest}.npz")
+
+
+def finding_key(data_id: str, section: Section) -> str:
+    """Return where the finding of a research section is kept."""
+    name = f"{section.name}-{protocol.VERSION}-{section.version}.json"
+    return layout.comparison_result(data_id, "research", name)
+
+
+def save_finding(store: Store, key: str, finding: Finding) -> None:
+    """Write a finding to the store."""
+    store.put(key, to_json(asdict(finding)))
+
+
+def load_finding(store: Store, data_id: str, section: Section) -> dict[str, Any] | None:
+    """Return a finding as plain data, None where there is none."""
+    try:
+        data = store.get(finding_key(data_id, section)).data
+    except ObjectNotFoundError:
+        return None
+    found: dict[str, Any] = json.loads(data)
+    return found
+
+
+def save(store: Store, key: str, result: FoldResult) -> None:
+    """Write a result to the store."""
+    buffer = io.BytesIO()
+    costs = json.dumps(asdict(result.costs)).encode()
+    arrays: dict[str, Any] = {f"extra_{name}": one for name, one in result.extras.items()}
+    arrays |= {"rows": result.rows, "probabilities": result.probabilities}
+    np.savez_compressed(buffer, costs=np.frombuffer(costs, np.uint8), **arrays)
+    store.put(key, buffer.getvalue())
+
+
+def load(store: Store, key: str) -> FoldResult:
+    """Read a result from the store."""
+    with np.load(io.BytesIO(store.get(key).data)) as arrays:
+        return FoldResult(
+            rows=arrays["rows"],
+            probabilities=arrays["probabilities"],
+            costs=Costs(**json.loads(arrays["costs"].tobytes())),
+            extras={
+                name.removeprefix("extra_"): arrays[name]
+                for name in arrays.files
+                if name.startswith("extra_")
+            },
+        )
+
+
+def combine(members: Sequence[FoldResult]) -> FoldResult:
+    """Return the average of the members' probabilities, at the sum of their costs."""
+    costs = [one.costs for one in members]
+    return FoldResult(
+        rows=members[0].rows,
+        probabilities=np.mean([one.probabilities for one in members], axis=0, dtype=np.float32),
+        costs=Costs(
+            fit_seconds=sum(one.fit_seconds for one in costs),
+            p50_ms=sum(one.p50_ms for one in costs),
+            p99_ms=sum(one.p99_ms for one in costs),
+            batch_per_second=1 / sum(1 / one.batch_per_second for one in costs),
+            size_bytes=sum(one.size_bytes for one in costs),
+            peak_bytes=max(one.peak_bytes for one in costs),
+        ),
+    )

@@ -1,0 +1,267 @@
+"""One candidate on one fold, in a process: `python -m aisle_benchmark.running.worker JOB`.
+
+Its own, so that its memory can be told, and that it can neither slow others down nor stop them.
+"""
+
+import fcntl
+import json
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.product import Product
+from aisle.store import Store, open_store
+from aisle_benchmark.candidates import CANDIDATES
+from aisle_benchmark.candidates.base import Candidate, Fitted, FoldedEarly, FoldedLate, Training
+from aisle_benchmark.candidates.features import Shared
+from aisle_benchmark.protocol import Catalogue, Table, make_table
+from aisle_benchmark.research import SECTIONS
+from aisle_benchmark.running import results
+from aisle_benchmark.running.clock import processor_seconds
+from aisle_benchmark.running.results import Costs, FoldResult
+
+CATALOGUE = "catalogue.joblib"
+_ASKED_ALONE = 200
+_ASKED_TOGETHER = 500
+_WARM_UP = 5
+_SMALLEST_CLOCK_STEP = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to run: a candidate on a fold, for some tables of one input; or a research section."""
+
+    store_url: str
+    folder: str
+    candidate: str = ""
+    inputs: str = ""
+    fold: int = 0
+    minima: tuple[int, ...] = ()
+    section: str = ""
+
+    def write(self, path: Path) -> None:
+        """Write the job for a process to read."""
+        path.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Job":
+        """Read what `write` wrote."""
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**found | {"minima": tuple(found["minima"])})
+
+
+def shared_folder(folder: Path, inputs: str, fold: int) -> Path:
+    """Return where candidates on a fold find what they share."""
+    return folder / f"{inputs}-{fold}"
+
+
+def run(job: Job, candidates: dict[str, Candidate] = CANDIDATES) -> None:
+    """Run a job; its results are in the store as soon as each is there."""
+    store = open_store(job.store_url)
+    catalogue: Catalogue = joblib.load(Path(job.folder, CATALOGUE))
+    if job.section:
+        section = SECTIONS[job.section]
+        finding = section.answer(catalogue)
+        results.save_finding(store, results.finding_key(catalogue.id, section), finding)
+        return
+    candidate = candidates[job.candidate]
+    tables = [
+        table
+        for minimum in job.minima
+        if (table := make_table(catalogue, minimum, job.inputs)) is not None
+    ]
+    _Run(store, catalogue, job, candidate).all(tables)
+
+
+class _Run:
+    """A candidate on a fold."""
+
+    def __init__(self, store: Store, catalogue: Catalogue, job: Job, candidate: Candidate) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._job = job
+        self._candidate = candidate
+        self._train, self._test = catalogue.split(job.fold)
+        self._products = catalogue.products(self._test, job.inputs)
+
+    def all(self, tables: Sequence[Table]) -> None:
+        candidate = self._candidate
+        if isinstance(candidate, FoldedLate):
+            self._folded_late(candidate, tables)
+        elif isinstance(candidate, FoldedEarly):
+            for table in tables:
+                self._trained(candidate, table)
+        else:
+            for table in tables:
+                self._combined(table)
+
+    def _combined(self, table: Table) -> None:
+        found = [
+            results.load(self._store, self._key(CANDIDATES[name], table))
+            for name in self._candidate.members
+        ]
+        self._save(table, results.combine(found))
+
+    def _trained(self, candidate: FoldedEarly, table: Table) -> None:
+        _forget_peak()
+        prepared, seconds = self._prepared()
+        training, present = self._training(table)
+        if prepared is not None:
+            training = _with(training, prepared[self._train])
+        began = processor_seconds()
+        fitted = candidate.fit(training)
+        # What was made before counts too, what was made now is counted by the clock already.
+        seconds += processor_seconds() - began + training.shared.borrowed
+        test = None if prepared is None else prepared[self._test]
+        found = np.asarray(candidate.score(fitted, self._products, test), np.float32)
+        probabilities = np.zeros((len(self._test), len(table.classes)), np.float32)
+        probabilities[:, present] = found
+        self._save(table, self._result(fitted, probabilities, seconds))
+
+    def _folded_late(self, candidate: FoldedLate, tables: Sequence[Table]) -> None:
+        _forget_peak()
+        training = self._training_of(self._catalogue.labels, "fine")
+        began = processor_seconds()
+        fitted, labels = candidate.fit(training)
+        seconds = processor_seconds() - began
+        fine = np.asarray(fitted.predict_proba(self._products), np.float32)
+        result = self._result(fitted, fine, seconds)
+        rows = [self._catalogue.rows[row] for row in self._test]
+        test = [
+            type(row)(product, row.path, row.ids)
+            for row, product in zip(rows, self._products, strict=True)
+        ]
+        extras = candidate.extras(fitted, test)
+        for table in tables:
+            folded = {
+                name: table.fold(labels, one) if name.startswith("situation") else one
+                for name, one in extras.items()
+            }
+            self._save(
+                table, FoldResult(self._test, table.fold(labels, fine), result.costs, folded)
+            )
+
+    def _training(self, table: Table) -> tuple[Training, NDArray[np.int64]]:
+        """Return the training products, and the classes that occur among them."""
+        targets = table.targets([self._catalogue.labels[row] for row in self._train])
+        present, labels = np.unique(targets, return_inverse=True)
+        return self._made(labels.astype(np.int64), table.name), present
+
+    def _training_of(self, labels: Sequence[str], table: str) -> Training:
+        numbers = np.unique([labels[row] for row in self._train], return_inverse=True)[1]
+        return self._made(numbers.astype(np.int64), table)
+
+    def _made(self, labels: NDArray[np.int64], table: str) -> Training:
+        rows, job = self._train, self._job
+        folder = shared_folder(Path(job.folder), job.inputs, job.fold)
+        return Training(
+            rows=[self._catalogue.rows[row] for row in rows],
+            labels=labels,
+            groups=[self._catalogue.groups[row] for row in rows],
+            shared=Shared(folder, self._catalogue.products(rows, job.inputs)),
+            table=table,
+        )
+
+    def _prepared(self) -> tuple[Any, float]:
+        """Return what the candidate prepares of all products, and the share of the time it took.
+
+        Every fold uses it, so whoever comes second waits until it is there.
+        """
+        if not self._candidate.prepares:
+            return None, 0.0
+        folder, name = Path(self._job.folder), self._candidate.name
+        with (folder / f"{name}.lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            everything = np.arange(len(self._catalogue.rows))
+            products = self._catalogue.products(everything, "text")
+            shared = Shared(folder, products)
+            found = shared.once(name, lambda: self._candidate.prepare(products))
+        return found, shared.seconds * len(self._train) / len(everything)
+
+    def _result(
+        self, fitted: Fitted, probabilities: NDArray[np.float32], seconds: float
+    ) -> FoldResult:
+        # Before anything is serialised to be weighed.
+        peak = _peak_bytes()
+        p50, p99 = latency(fitted.predict_proba, self._products)
+        costs = Costs(
+            fit_seconds=seconds,
+            p50_ms=p50,
+            p99_ms=p99,
+            batch_per_second=rate(fitted.predict_proba, self._products),
+            size_bytes=fitted.size_bytes(),
+            peak_bytes=peak,
+        )
+        return FoldResult(self._test, probabilities, costs)
+
+    def _save(self, table: Table, result: FoldResult) -> None:
+        results.save(self._store, self._key(self._candidate, table), result)
+
+    def _key(self, candidate: Candidate, table: Table) -> str:
+        return results.result_key(self._catalogue.id, candidate, table, self._job.fold)
+
+
+def latency(
+    answer: Callable[[Sequence[Product]], Any], products: Sequence[Product]
+) -> tuple[float, float]:
+    """Return p50 and p99 of single products, in milliseconds."""
+    step = max(1, len(products) // _ASKED_ALONE)
+    asked = products[::step][:_ASKED_ALONE]
+    for product in asked[:_WARM_UP]:
+        answer([product])
+    times = []
+    for product in asked:
+        began = processor_seconds()
+        answer([product])
+        times.append(processor_seconds() - began)
+    p50, p99 = np.percentile(times, (50, 99))
+    return float(p50) * 1e3, float(p99) * 1e3
+
+
+def rate(answer: Callable[[Sequence[Product]], Any], products: Sequence[Product]) -> float:
+    """Return how many products are answered in a second when asked together."""
+    asked = products[:_ASKED_TOGETHER]
+    began = processor_seconds()
+    answer(asked)
+    return len(asked) / max(_SMALLEST_CLOCK_STEP, processor_seconds() - began)
+
+
+def _with(training: Training, prepared: Any) -> Training:  # noqa: ANN401  # any array
+    return Training(
+        training.rows, training.labels, training.groups, training.shared, training.table, prepared
+    )
+
+
+def _forget_peak() -> None:
+    """Start the peak of the memory anew, where the kernel can (Linux)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def _peak_bytes() -> int:
+    """Return the most memory that this process has had; 0 where the system does not say."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(peak.split()[1]) * 1024
+
+
+def main() -> None:
+    """Run the job that the first argument names."""
+    warnings.simplefilter("ignore")  # of convergence and the like: they are others' libraries
+    run(Job.read(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,1 +1,0 @@
-"""A shop's files, in: rows of any usual format, under the names that Aisle knows them by."""

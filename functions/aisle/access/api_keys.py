@@ -1,0 +1,199 @@
+"""API keys: what is kept of them, and the one check that every way of running goes through.
+
+A key is 256 random bits, and only its SHA-256 is kept. Salt and a slow hash protect what people
+choose themselves; what cannot be guessed needs neither.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Self
+
+from aisle.access.scopes import SCOPES, Scope, require
+from aisle.errors import ConfigurationError, NotAuthenticatedError
+
+HEADER: Final = "X-Api-Key"
+"""The header a key is sent in; compare it without case."""
+
+_PREFIX: Final = "aisle_"  # so that people and secret scanners know one when they see it
+_KEY: Final = re.compile(_PREFIX + "[0-9a-f]{64}")
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_USAGE_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is kept of one key; the key itself cannot be had from it.
+
+    `id` names it to people, `usage_id` to API Gateway's usage plans. Times are UTC.
+    """
+
+    id: str
+    client: str
+    scopes: tuple[Scope, ...]
+    sha256: str
+    usage_id: str
+    created: datetime
+    expires: datetime
+    revoked: datetime | None = None
+
+    def usable(self, now: datetime) -> bool:
+        """Tell whether the key opens anything now."""
+        return self.revoked is None and now < self.expires
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Read a record; raise KeyError, TypeError or ValueError where it is none."""
+        revoked = data.get("revoked")
+        record = cls(
+            id=_matching("id", data["id"], _NAME),
+            client=_matching("client", data["client"], _NAME),
+            scopes=tuple(_scope(each) for each in data["scopes"]),
+            sha256=_matching("sha256", data["sha256"], _DIGEST),
+            usage_id=_matching("usage_id", data["usage_id"], _USAGE_ID),
+            created=_time("created", data["created"]),
+            expires=_time("expires", data["expires"]),
+            revoked=None if revoked is None else _time("revoked", revoked),
+        )
+        if unknown := set(data) - set(cls.__slots__):
+            raise ValueError(f"it has unknown fields: {', '.join(sorted(unknown))}")
+        return record
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data for `from_json`."""
+        times = {
+            name: time.astimezone(UTC).isoformat(timespec="seconds")
+            for name in ("created", "expires", "revoked")
+            if (time := getattr(self, name))
+        }
+        return asdict(self) | {"revoked": None} | times
+
+
+ApiKeys = tuple[ApiKey, ...]
+
+
+def new_key(
+    client: str, scopes: Iterable[str], *, now: datetime, lifetime: timedelta
+) -> tuple[str, ApiKey]:
+    """Make a key: return it, to be shown once, and what to keep of it.
+
+    Raises ConfigurationError where the client's name or a scope cannot be used.
+    """
+    key = _PREFIX + secrets.token_hex(32)
+    try:
+        record = ApiKey(
+            id=secrets.token_hex(4),
+            client=_matching("client", client, _NAME),
+            scopes=tuple(sorted({_scope(each) for each in scopes})),
+            sha256=_sha256(key),
+            usage_id=secrets.token_hex(16),
+            created=now.replace(microsecond=0),
+            expires=now.replace(microsecond=0) + lifetime,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"No key was made: {error}. Correct it and try again.") from None
+    return key, record
+
+
+def revoke(keys: ApiKeys, key_id: str, *, now: datetime) -> ApiKeys:
+    """Return the keys with one of them revoked; raise ConfigurationError where there is no such."""
+    if key_id not in {each.id for each in keys}:
+        raise ConfigurationError(
+            f"No key was revoked: none has the id {key_id!r}. Expected was one that `aisle keys "
+            "list` shows. Look it up there."
+        )
+    return tuple(
+        replace(each, revoked=each.revoked or now) if each.id == key_id else each for each in keys
+    )
+
+
+def check(
+    keys: ApiKeys, presented: str | None, *, now: datetime, scope: Scope | None = None
+) -> ApiKey:
+    """Return the record of the key that was presented; without `scope`, whatever it opens.
+
+    Raises NotAuthenticatedError where it is missing, unknown, expired or revoked, and
+    NotPermittedError where it lacks the scope. The texts may be shown to whoever asked.
+    """
+    if not presented:
+        raise NotAuthenticatedError(f"This needs an API key; send one in the header {HEADER}.")
+    found = None
+    if _KEY.fullmatch(presented):
+        digest = _sha256(presented)
+        for record in keys:  # all of them, so that the time taken tells nothing
+            if hmac.compare_digest(record.sha256, digest):
+                found = record
+    if found is None:
+        raise NotAuthenticatedError("The API key is not known here; check that it was sent whole.")
+    if found.revoked is not None:
+        raise NotAuthenticatedError("The API key was revoked; ask for a new one.")
+    if not found.usable(now):
+        raise NotAuthenticatedError("The API key has expired; ask for a new one.")
+    if scope is not None:
+        require(scope, found.scopes)
+    return found
+
+
+def parse(data: bytes | str) -> ApiKeys:
+    """Read the records that `dump` wrote; raise ConfigurationError where they are something else.
+
+    The message quotes nothing of what was read: a key may have been put there by mistake.
+    """
+    try:
+        found = json.loads(data)
+        if not isinstance(found, list):
+            raise _FieldError("they are no array")
+        records = [ApiKey.from_json(each) for each in found]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else _harmless(error)
+        raise ConfigurationError(
+            f"The API keys cannot be read: {what}. Expected a JSON array of the records that "
+            "`aisle keys list --json` prints. Put that there."
+        ) from None
+    return tuple(records)
+
+
+def dump(keys: ApiKeys) -> bytes:
+    """Return records as JSON."""
+    return json.dumps([each.to_json() for each in keys], indent=2).encode() + b"\n"
+
+
+class _FieldError(ValueError):
+    """A field of a record that is not what it should be; its text quotes no value."""
+
+
+def _harmless(error: Exception) -> str:
+    return str(error) if isinstance(error, _FieldError) else f"a {type(error).__name__} was met"
+
+
+def _matching(name: str, value: object, pattern: re.Pattern[str]) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise _FieldError(f"its {name} should match {pattern.pattern}")
+    return value
+
+
+def _scope(value: object) -> Scope:
+    for scope in SCOPES:
+        if value == scope:
+            return scope
+    raise _FieldError(f"a scope should be one of {', '.join(SCOPES)}")
+
+
+def _time(name: str, value: object) -> datetime:
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise _FieldError(f"its {name} should be a time with its zone, as 2026-11-22T12:00:00Z")
+    return time
+
+
+def _sha256(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()

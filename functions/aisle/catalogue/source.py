@@ -1,0 +1,108 @@
+"""Where a catalogue comes from: a file or an address, as a stream of bytes, unpacked."""
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from aisle.catalogue.download import fetch, is_url, shown_url
+from aisle.errors import DataError
+
+_GZIP: Final = b"\x1f\x8b"
+_ZIP: Final = b"PK\x03\x04"
+_BUFFER: Final = 1 << 18
+_BOMB_BYTES: Final = 200 << 20
+"""What a gzipped file may unpack to, whatever its size."""
+_BOMB_RATIO: Final = 200
+"""How many times its own size it may unpack to beyond that; product data reaches about 20."""
+
+
+@contextmanager
+def open_source(source: str | Path) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a file or what an address answers; give its bytes, unpacked, and what to call it.
+
+    Raises DataError where it cannot be read, then or while it is.
+    """
+    path, name = local_file(source)
+    try:
+        with path.open("rb") as file:
+            start = file.peek(4)
+            if start.startswith(_GZIP):
+                if file.seekable():
+                    # Unpacking is quick beside reading rows: a bomb, or an end that is missing, is
+                    # known before the first row has been worked on.
+                    with _unpacked(file, name) as stream:
+                        while stream.read(_BUFFER):
+                            pass
+                    file.seek(0)
+                with _unpacked(file, name) as stream:
+                    yield stream, name
+            else:
+                _check_start(start, name)
+                yield file, name
+    except (OSError, EOFError, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise DataError(
+            f"{name} cannot be read: {reason}. Expected was a readable file, whole, perhaps "
+            "gzipped. Check the path, and fetch or pack the file again if it was cut off."
+        ) from error
+
+
+def local_file(source: str | Path) -> tuple[Path, str]:
+    """Return the file of a source, fetched where it is an address, and what to call it."""
+    if isinstance(source, str) and is_url(source):
+        return fetch(source), shown(source)
+    return Path(source), shown(source)
+
+
+def shown(source: str | Path) -> str:
+    """Return what to call a source, without what may be secret in an address."""
+    is_address = isinstance(source, str) and is_url(source)
+    return shown_url(str(source)) if is_address else str(Path(source))
+
+
+@contextmanager
+def _unpacked(file: BinaryIO, shown: str) -> Iterator[BinaryIO]:
+    with gzip.GzipFile(fileobj=file) as unpacked:
+        yield io.BufferedReader(_Unpacked(unpacked, file, shown), _BUFFER)
+
+
+def _check_start(start: bytes, shown: str) -> None:
+    if start.startswith(_ZIP):
+        raise DataError(
+            f"{shown} cannot be read: it is a zip archive or a spreadsheet. Expected was a JSON "
+            "array, JSON lines or CSV, perhaps gzipped. Unpack it, or save it as CSV in UTF-8."
+        )
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(
+            f"{shown} cannot be read: it is in UTF-16. Expected was UTF-8. Save it as UTF-8."
+        )
+
+
+class _Unpacked(io.RawIOBase):
+    """The content of a gzipped file, until it turns out to be a bomb."""
+
+    def __init__(self, unpacked: gzip.GzipFile, packed: BinaryIO, shown: str) -> None:
+        super().__init__()
+        self._unpacked, self._packed, self._shown = unpacked, packed, shown
+        self._bytes = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]  # any buffer
+        data = self._unpacked.read(len(buffer))
+        buffer[: len(data)] = data
+        self._bytes += len(data)
+        packed = max(1, self._packed.tell())
+        if self._bytes > _BOMB_BYTES and self._bytes > _BOMB_RATIO * packed:
+            raise DataError(
+                f"{self._shown} cannot be read: {packed:,} of its bytes unpack to more than "
+                f"{self._bytes:,}. Expected were products, which unpack to {_BOMB_RATIO} times "
+                "their size at most. Unpack the file yourself if you trust it."
+            )
+        return len(data)

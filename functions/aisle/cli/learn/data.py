@@ -1,0 +1,149 @@
+"""`aisle data …`: look at catalogues and snapshots."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aisle.cli.context import Context
+from aisle.cli.learn.train import ColumnsOption, MappingOption, SeparatorOption
+
+if TYPE_CHECKING:
+    from aisle.catalogue.columns import Columns
+
+app = typer.Typer(no_args_is_help=True, help="Look at catalogues and snapshots.")
+
+SourceArgument = Annotated[
+    str, typer.Argument(metavar="FILE|URL", help="A catalogue, as `aisle train` reads it.")
+]
+
+
+@app.command()
+def sample(
+    source: SourceArgument,
+    count: Annotated[int, typer.Argument(min=1, help="How many products.")] = 10,
+    seed: Annotated[int, typer.Option(help="Another number, another sample.")] = 0,
+    columns: ColumnsOption = None,
+    mapping: MappingOption = None,
+    separator: SeparatorOption = None,
+) -> None:
+    """Print products drawn at random, as JSON lines under Aisle's names.
+
+    **Example**
+
+      aisle data sample products.csv 20 --columns name=title
+    """
+    import random
+
+    from aisle.catalogue.records import read_records
+
+    chance = random.Random(seed)  # noqa: S311  # a sample, no secret
+    drawn: list[tuple[int, dict[str, Any]]] = []
+    records = read_records(source, columns=_columns(columns, mapping, separator))
+    for number, record in enumerate(records):
+        # Reservoir sampling (Vitter 1985): each row has the same chance, whatever their number.
+        at = number if number < count else chance.randrange(number + 1)
+        if at < count:
+            drawn[at : at + 1] = [(number, record.fields)]
+    for _, fields in sorted(drawn, key=lambda one: one[0]):
+        typer.echo(json.dumps(fields))
+
+
+@app.command()
+def describe(
+    source: SourceArgument,
+    columns: ColumnsOption = None,
+    mapping: MappingOption = None,
+    separator: SeparatorOption = None,
+    pictures: Annotated[
+        Path | None, typer.Option(help="A folder to draw the figures to, as SVG.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Describe a labelled catalogue: counts, categories, missing fields, contradictions.
+
+    **Example**
+
+      aisle data describe products.jsonl.gz --pictures pictures
+    """
+    from aisle.catalogue.labelled import Skipped, read_labelled
+    from aisle.progress import say, track
+    from aisle_training.data.describe import describe as count
+    from aisle_training.data.pictures import draw
+
+    skipped = Skipped()
+    named = _columns(columns, mapping, separator)
+    rows = read_labelled(source, columns=named, skipped=skipped)
+    found = count(track(rows, "reading"))
+    if skipped.reasons:
+        say(f"Rows left out: {skipped}.")
+    if pictures is not None:
+        for path in draw(found, pictures):
+            say(f"Drawn: {path}")
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        _print(found)
+
+
+@app.command()
+def snapshots(context: typer.Context) -> None:
+    """List the snapshots of the store.
+
+    **Example**
+
+      aisle --store shops/acme data snapshots
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from aisle_training.data.ingest import list_snapshots
+
+    options: Context = context.obj
+    table = Table("snapshot", "products", "of them test", "left out", "sources")
+    for snapshot in list_snapshots(options.store()):
+        table.add_row(
+            snapshot.id,
+            str(snapshot.products),
+            str(snapshot.test_products),
+            str(snapshot.rejected),
+            ", ".join(source["file"] for source in snapshot.sources),
+        )
+    Console().print(table)
+
+
+def _columns(columns: str | None, mapping: Path | None, separator: str | None) -> "Columns":
+    from aisle.catalogue.columns import columns_from
+
+    return columns_from(columns, mapping=mapping, separator=separator)
+
+
+def _print(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    console.print(f"{found['products']} products in {found['categories']} categories")
+    levels = Table("level", "products", "categories", title="Labelled that deep")
+    for level in found["levels"]:
+        levels.add_row(*map(str, level.values()))
+    sizes = Table("products, at least", "categories", "share of products", title="Category sizes")
+    for size in found["category_sizes"]:
+        share = f"{size['products']:.1%} {'█' * round(20 * size['products'])}"
+        sizes.add_row(str(size["at_least"]), str(size["categories"]), share)
+    common = Table("category", "products", title="Commonest")
+    for one in found["commonest"]:
+        common.add_row(Text(one["category"]), str(one["products"]))
+    for table in (levels, sizes, common):
+        console.print(table)
+    missing = ", ".join(f"{field} {count}" for field, count in found["missing"].items())
+    console.print(f"Without a field: {missing}.")
+    for field, percentiles in found["characters"].items():
+        shown = ", ".join(f"{at} %: {length}" for at, length in percentiles.items())
+        console.print(f"Characters of the {field}, percentiles: {shown}.")
+    console.print(
+        f"{found['repeated_texts']} products share their text with another; "
+        f"{found['contradictory_texts']} texts stand in several categories."
+    )

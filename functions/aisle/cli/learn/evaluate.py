@@ -1,0 +1,106 @@
+"""`aisle evaluate`: how good the model is on a labelled file."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from aisle.cli.context import Context
+from aisle.cli.learn.train import ColumnsOption, MappingOption, SeparatorOption
+
+
+def evaluate(
+    context: typer.Context,
+    data: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE|URL", help="A labelled file, or its address, that the model never saw."
+        ),
+    ],
+    fields: Annotated[
+        str, typer.Option(help="The fields to give to the model, separated by commas.")
+    ] = "name,description,manufacturer,price",
+    min_count: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Categories with fewer products in the model's snapshot count as `other`."
+        ),
+    ] = 100,
+    columns: ColumnsOption = None,
+    mapping: MappingOption = None,
+    separator: SeparatorOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """Score the store's model on labelled products, level by level of the category path.
+
+    Labels compare by id, by name where there is none. A predicted path that ends earlier, or a
+    label that training never saw, is wrong.
+
+    **Examples**
+
+      aisle evaluate --data unseen.jsonl.gz
+
+      aisle --store shops/acme evaluate --data test.json --fields name,description --json
+
+      aisle evaluate --data unseen.csv --columns name=title,category=dept+aisle
+    """
+    from aisle.catalogue.columns import columns_from
+    from aisle.catalogue.labelled import Skipped, read_labelled
+    from aisle.catalogue.source import local_file
+    from aisle.progress import say
+    from aisle_training.release.evaluate import FIELDS
+    from aisle_training.release.evaluate import evaluate as score
+
+    chosen = [field.strip() for field in fields.split(",")]
+    unknown = [field for field in chosen if field not in FIELDS]
+    if unknown or len(set(chosen)) < len(chosen):
+        raise typer.BadParameter(
+            f"{fields!r} was given; expected a list of {', '.join(FIELDS)}, each once, separated "
+            "by commas.",
+            param_hint="--fields",
+        )
+    skipped = Skipped()
+    named = columns_from(columns, mapping=mapping, separator=separator)
+    path, _ = local_file(data)
+    rows = list(read_labelled(path, columns=named, skipped=skipped))
+    if skipped.reasons:
+        say(f"{path.name}: rows left out: {skipped}.")
+    options: Context = context.obj
+    result = score(options.classifier(), rows, fields=chosen, min_count=min_count)
+    if as_json:
+        typer.echo(json.dumps(result))
+    else:
+        _print_table(result)
+
+
+def _print_table(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    folded = result["folded"]
+    table = Table(
+        title=f"Model {result['model_version']} on {result['rows']} products "
+        f"({', '.join(result['fields'])})",
+        title_justify="left",
+    )
+    table.add_column("compared")
+    for heading in ("products", "categories", "accuracy", "macro-F1", "weighted F1"):
+        table.add_column(heading, justify="right")
+    named = [(f"level {level['level']}", level) for level in result["levels"]]
+    named.append(("last category", result["leaf"]))
+    named.append((f"fewer than {folded['min_count']} products: other", folded))
+    for name, figures in named:
+        table.add_row(
+            name,
+            str(figures["rows"]),
+            str(figures["labels"]),
+            *(f"{figures[key]:.4f}" for key in ("accuracy", "macro_f1", "weighted_f1")),
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        f"Expected calibration error: {result['calibration_error']:.4f} of the confidence in the "
+        f"category, {folded['calibration_error']:.4f} folded."
+    )

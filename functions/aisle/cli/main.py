@@ -1,0 +1,89 @@
+"""Entry point: the commands, the options they share, and what an error looks like."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from aisle import __version__
+from aisle.cli.context import DEFAULT_STORE, Context
+from aisle.cli.learn import compare, data, evaluate, retrain, stage, train
+from aisle.cli.manage import feedback, keys, model
+from aisle.cli.use import classify, openapi, predict, serve
+from aisle.errors import AisleError, PublicationRefusedError
+
+EXIT_USAGE = 2
+EXIT_REFUSED = 3
+
+app = typer.Typer(
+    name="aisle",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=(
+        "Exit codes: 0 done; 2 a usage, data or store error; 3 the gate refused the model and "
+        "nothing changed; 130 stopped by Ctrl-C. Results go to standard output, progress to "
+        "standard error."
+    ),
+)
+app.command()(serve.serve)
+app.command()(predict.predict)
+app.command()(classify.classify)
+app.command()(train.train)
+app.command()(retrain.retrain)
+app.command()(evaluate.evaluate)
+app.command()(compare.compare)
+app.command()(openapi.openapi)
+app.add_typer(data.app, name="data")
+app.add_typer(feedback.app, name="feedback")
+app.add_typer(keys.app, name="keys")
+app.add_typer(model.app, name="model")
+app.add_typer(stage.app, name="stage")
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"aisle {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    store: Annotated[
+        str,
+        typer.Option(
+            envvar="AISLE_STORE",
+            help="Where datasets and models are: a folder, file://… or s3://bucket/prefix. "
+            "An empty or absent one means the packaged model.",
+        ),
+    ] = DEFAULT_STORE,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Which aisle does this product belong in?
+
+    Classify products into a shop's categories, train on a shop's own catalogue, and serve the
+    result.
+    """
+    context.obj = Context(store)
+
+
+def main() -> None:
+    """Run the command line; end with an exit code, never a stack trace for a known error."""
+    try:
+        app()
+    except PublicationRefusedError as error:
+        _fail(error, EXIT_REFUSED)
+    except AisleError as error:
+        _fail(error, EXIT_USAGE)
+
+
+def _fail(error: AisleError, code: int) -> None:
+    typer.echo(f"aisle: {error}", err=True)
+    sys.exit(code)

@@ -1,0 +1,244 @@
+"""`aisle model …`: which models there are, how good they are, and which one serves."""
+
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aisle.cli.context import Context
+
+if TYPE_CHECKING:
+    from aisle.model.bundle import Bundle
+
+app = typer.Typer(
+    no_args_is_help=True, help="Look at models, check them, and choose which one serves."
+)
+
+VersionArgument = Annotated[
+    str | None,
+    typer.Argument(help="A version in the store; without it, the model that serves."),
+]
+FolderOption = Annotated[
+    Path | None, typer.Option(help="A bundle in a folder, instead of one in the store.")
+]
+
+
+WhyOption = Annotated[str, typer.Option(help="Why, for the record.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_models(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the store's models, the newest first: what became of each, and how good it is.
+
+    **Example**
+
+      aisle --store shops/acme model list
+    """
+    from aisle.registry.models import models
+
+    options: Context = context.obj
+    found = models(options.store())
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in found], indent=2))
+        return
+    if not found:
+        typer.echo("The store has no model: the packaged one serves. Train one with: aisle train")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None)
+    for column in ("version", "created", "state", "accuracy", "why"):
+        table.add_column(column)
+    for one in found:
+        accuracy = "" if one.accuracy is None else f"{one.accuracy:.4f}"
+        why = one.event.why if one.event else ""
+        table.add_row(one.version, (one.created_at or "")[:19], one.state, accuracy, why)
+    Console().print(table)
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    one: Annotated[str, typer.Argument(help="A version.")],
+    other: Annotated[
+        str | None, typer.Argument(help="Another; without it, the model that serves.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set two models of the store beside each other, by their figures on the frozen test.
+
+    **Example**
+
+      aisle model compare 9bd143b57fb9
+    """
+    from aisle.model.bundle import METRICS
+
+    bundles = [_bundle(context, version, None) for version in (one, other)]
+    tests = {found.manifest.dataset["test_sha256"] for found in bundles}
+    figures = [_figures(found.json(METRICS).get("test") or {}) for found in bundles]
+    versions = [found.manifest.model_version for found in bundles]
+    if as_json:
+        facts = dict(zip(versions, figures, strict=True))
+        typer.echo(json.dumps({"same_test": len(tests) == 1, "models": facts}, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", *versions, "difference", box=None)
+    for name in figures[0]:
+        a, b = figures[0][name], figures[1].get(name)
+        cells = ["" if value is None else f"{value:.4f}" for value in (a, b)]
+        difference = "" if a is None or b is None else f"{a - b:+.4f}"
+        table.add_row(name, *cells, difference)
+    Console().print(table)
+    if len(tests) > 1:
+        typer.echo("They were tested on different products: the figures do not compare.", err=True)
+
+
+@app.command()
+def promote(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="A version that the gate has let pass.")],
+    why: WhyOption = "aisle model promote",
+) -> None:
+    """Make a model serve that the gate has let pass; exit code 3 for any other.
+
+    **Example**
+
+      aisle model promote 9bd143b57fb9 --why "the drones are right again"
+    """
+    from aisle.registry.audit import Occasion, user
+    from aisle.registry.models import promote as switch
+
+    options: Context = context.obj
+    before = switch(options.store(), version, Occasion(user(), why))
+    typer.echo(f"Model {version} serves; before it: {before or 'the packaged one'}.")
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    to: Annotated[
+        str | None,
+        typer.Option(help="A version that has served; without it, the one before this one."),
+    ] = None,
+    why: WhyOption = "aisle model rollback",
+) -> None:
+    """Go back to a model that served before; running instances follow within a minute.
+
+    **Examples**
+
+      aisle model rollback
+
+      aisle model rollback --to 9bd143b57fb9 --why "it gets lamps wrong"
+    """
+    from aisle.registry.audit import Occasion, user
+    from aisle.registry.models import rollback as switch
+
+    options: Context = context.obj
+    before, after = switch(options.store(), Occasion(user(), why), to=to)
+    typer.echo(f"Model {after} serves again, instead of {before}.")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    version: VersionArgument = None,
+    folder: FolderOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the manifest and the metrics as JSON.")
+    ] = False,
+) -> None:
+    """Show a model's card: what it was trained on, and how good it is.
+
+    **Example**
+
+      aisle model show --json
+    """
+    from aisle.model.bundle import METRICS, MODEL_CARD
+
+    found = _bundle(context, version, folder)
+    if as_json:
+        facts = {"manifest": asdict(found.manifest), "metrics": found.json(METRICS)}
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(found.files[MODEL_CARD].decode()))
+
+
+@app.command()
+def verify(
+    context: typer.Context, version: VersionArgument = None, folder: FolderOption = None
+) -> None:
+    """Check that a model is whole, loads, and decides as it did where it was exported.
+
+    **Example**
+
+      aisle model verify --folder functions/aisle/packaged
+    """
+    from aisle.model.classifier import Classifier
+    from aisle.model.golden import replay
+
+    found = _bundle(context, version, folder)
+    examples = replay(found, Classifier(found))
+    typer.echo(
+        f"Model {found.manifest.model_version} is whole: {len(found.files)} files match their "
+        f"hashes, {examples} golden examples are decided as before."
+    )
+
+
+@app.command()
+def save(
+    context: typer.Context,
+    to: Annotated[Path, typer.Argument(help="The folder to write the bundle to.")],
+    version: VersionArgument = None,
+) -> None:
+    """Write a model's bundle to a folder, with the report of it where one is kept.
+
+    **Example**
+
+      aisle model save functions/aisle/packaged
+    """
+    from aisle.errors import ObjectNotFoundError
+    from aisle.model import bundle
+    from aisle.store import layout
+
+    found = _bundle(context, version, None)
+    bundle.write(to, found)
+    options: Context = context.obj
+    key = layout.report_file(found.manifest.model_version, "report.json")
+    with suppress(ObjectNotFoundError):
+        (to / "report.json").write_bytes(options.store().get(key).data)
+    typer.echo(f"Model {found.manifest.model_version} was written to {to}.")
+
+
+def _figures(test: dict[str, Any]) -> dict[str, float | None]:
+    levels = {f"accuracy, level {one['level']}": one["accuracy"] for one in test.get("levels", [])}
+    leaf = test.get("leaf", {})
+    return {
+        **levels,
+        "accuracy, last category": leaf.get("accuracy"),
+        "macro-F1, last category": leaf.get("macro_f1"),
+        "calibration error": test.get("calibration_error"),
+    }
+
+
+def _bundle(context: typer.Context, version: str | None, folder: Path | None) -> "Bundle":
+    from aisle.model import bundle
+    from aisle.registry import bundles
+
+    options: Context = context.obj
+    if folder is not None and version is not None:
+        raise typer.BadParameter("Give a version or --folder, not both.")
+    if folder is not None:
+        return bundle.read(folder)
+    if version is not None:
+        return bundles.fetch_bundle(options.store(), version)
+    return options.bundle()

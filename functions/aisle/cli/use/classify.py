@@ -1,0 +1,162 @@
+"""`aisle classify`: a whole catalogue in, its categories out."""
+
+import hashlib
+import json
+import tempfile
+from dataclasses import asdict
+from os import cpu_count
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from aisle.cli.context import DEFAULT_STORE, Context
+from aisle.cli.learn.train import ColumnsOption, MappingOption, SeparatorOption
+
+if TYPE_CHECKING:
+    from aisle.catalogue.columns import Columns
+    from aisle.store import Store
+
+EXIT_INTERRUPTED = 130
+RESULT_ENDINGS = (".csv", ".jsonl", ".ndjson")
+
+
+def classify(
+    context: typer.Context,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="The catalogue: JSON array, JSON lines, CSV or TSV, perhaps gzipped; a file, an "
+            "http(s) address, or s3://bucket/key.",
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT",
+            help="Where the results go, in the rows' order: .csv for a table, .jsonl or .ndjson "
+            "for JSON lines, .gz after it to pack them. A file, or s3://bucket/key.",
+        ),
+    ],
+    columns: ColumnsOption = None,
+    mapping: MappingOption = None,
+    separator: SeparatorOption = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="How many processes; all cores without it.")
+    ] = None,
+) -> None:
+    """Classify a whole catalogue.
+
+    Each row gets its category with the path, the confidence, the answer that is sure enough to
+    show, and whether a person should look; a row that cannot be used gets the reason instead. A run
+    that was ended goes on where it stopped when the same command is given again.
+
+    **Examples**
+
+      aisle classify products.jsonl.gz categories.csv
+
+      aisle classify shop.csv out.jsonl.gz --columns name=title,description=body
+    """
+    from aisle.catalogue.columns import columns_from
+
+    _check_target(source, target)
+    options: Context = context.obj
+    chosen = columns_from(columns, mapping=mapping, separator=separator)
+    with tempfile.TemporaryDirectory() as spool:
+        file = _fetched(source, Path(spool))
+        out = _work_file(source, target)
+        try:
+            _run(options, file, out, chosen, workers or cpu_count() or 1)
+        except KeyboardInterrupt:
+            typer.echo("Stopped. The same command goes on from here.", err=True)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+    if is_s3(target):
+        store, key = _store_and_key(target)
+        store.upload(key, out)
+        out.unlink()
+    typer.echo(target)
+
+
+def _check_target(source: str, target: str) -> None:
+    """Raise a usage error where the results would go over the input, or have no known form."""
+    if not target.lower().removesuffix(".gz").endswith(RESULT_ENDINGS):
+        raise typer.BadParameter(
+            f"{target} was given; expected a name that ends in {', '.join(RESULT_ENDINGS)}, "
+            "perhaps followed by .gz.",
+            param_hint="OUT",
+        )
+    same_file = Path(target).exists() and Path(source).exists() and Path(target).samefile(source)
+    if source == target or same_file:
+        raise typer.BadParameter(
+            f"{target} is the catalogue itself, and would be lost. Choose another name.",
+            param_hint="OUT",
+        )
+
+
+def _run(options: Context, source: str, target: Path, columns: "Columns", workers: int) -> None:
+    from aisle.catalogue.bulk import CHUNK, Bulk, ModelReference
+    from aisle.catalogue.records import read_records
+    from aisle.catalogue.source import local_file
+    from aisle.progress import say, steps
+
+    version = options.bundle().manifest.model_version
+    path, _ = local_file(source)
+    # The whole input is read once before anything is written: a file that cannot be read to its
+    # end is an error at the start, and the bar knows how long it will take.
+    with steps(f"checking {path.name}", None) as bar:
+        total = 0
+        for _ in read_records(path, columns=columns):
+            total += 1
+            bar.done()
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    identity = {
+        "input": digest,
+        "columns": json.dumps(asdict(columns), default=sorted, sort_keys=True),
+        "model": version,
+        "output": target.name,
+        "chunk": CHUNK,
+    }
+    run = Bulk(target, identity)
+    if run.done_before():
+        say(f"Going on after {run.done_before()} rows.")
+    with steps(f"classifying {path.name}", total) as bar:
+        failed = run.run(
+            read_records(path, columns=columns),
+            model=ModelReference(options.store_url, version),
+            workers=workers,
+            advance=bar.done,
+        )
+    unusable = f", {failed} of them unusable" if failed else ""
+    say(f"{total} rows classified by model {version}{unusable}.")
+
+
+def _fetched(source: str, spool: Path) -> str:
+    """Bring an object of a store to this machine; leave files and addresses as they are."""
+    if not is_s3(source):
+        return source
+    store, key = _store_and_key(source)
+    path = spool / key
+    store.download(key, path)
+    return str(path)
+
+
+def _work_file(source: str, target: str) -> Path:
+    """Return where results are written: the target, or a file that goes to a store at the end."""
+    if not is_s3(target):
+        return Path(target)
+    name = hashlib.sha256(f"{source} {target}".encode()).hexdigest()[:12]
+    return Path(DEFAULT_STORE) / "classify" / name / target.rsplit("/", maxsplit=1)[-1]
+
+
+def is_s3(address: str) -> bool:
+    """Tell whether an address is an object in S3."""
+    return address.startswith("s3://")
+
+
+def _store_and_key(address: str) -> "tuple[Store, str]":
+    from aisle.store import open_store
+
+    folder, _, key = address.rpartition("/")
+    return open_store(folder), key

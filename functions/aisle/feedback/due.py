@@ -1,0 +1,198 @@
+"""Is retraining due, and why? One answer for the function, `aisle serve` and `aisle retrain`."""
+
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from aisle.errors import AisleError, ObjectNotFoundError
+from aisle.feedback.count import Count, Counter, read_time
+from aisle.store import Store, layout, lease
+
+NEEDED: Final = 50
+DAYS: Final = 7.0
+_AFTER_A_FAILURE: Final = timedelta(minutes=15)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When retraining is due: so many products newly corrected, or any and so many days."""
+
+    needed: int = NEEDED
+    days: float = DAYS
+
+
+@dataclass(frozen=True, slots=True)
+class DueDecision:
+    """Whether retraining is due, and why."""
+
+    count: Count
+    due: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a decision has led to: a run that was started, or the reason why none was."""
+
+    decision: DueDecision
+    started: bool
+    why: str
+    run: str | None = None
+
+
+def decide(
+    counter: Counter, policy: Policy, *, now: datetime, run: str | None = None
+) -> DueDecision:
+    """Tell whether retraining is due; nothing is written. `run` has the lease already."""
+    count = counter()
+    new = f"{count.new} product{'' if count.new == 1 else 's'} newly corrected"
+    if ended := _ended_badly(counter.store, now, run):
+        due, why = ended
+        return DueDecision(count, due, f"{'Due' if due else 'Not due yet'}: {why} ({new}.)")
+    if not count.new:
+        return DueDecision(count, due=False, why=f"Not due: {new}; {policy.needed} are needed.")
+    if count.new >= policy.needed:
+        return DueDecision(count, due=True, why=f"Due: {new}; {policy.needed} are needed.")
+    age = now - _since(counter.store, count, now)
+    days = f"{age / timedelta(days=1):.1f} days since the last training; {policy.days:g} are enough"
+    due = age >= timedelta(days=policy.days)
+    needed = f"{new} of {policy.needed} needed, {days}"
+    return DueDecision(count, due=due, why=f"{'Due' if due else 'Not due'}: {needed}.")
+
+
+def start_if_due(
+    counter: Counter,
+    policy: Policy,
+    launch: Callable[[str, str], None],
+    *,
+    holder: str,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Outcome:
+    """Start a training run where it is due and none is under way; store and log why or why not.
+
+    `launch` is given the run's name and the reason, and has an hour to see to it that the run
+    begins. Where it raises, nothing holds up the next one.
+    """
+    store = counter.store
+
+    def told(decision: DueDecision, *, more: str = "", run: str | None = None) -> Outcome:
+        outcome = Outcome(decision, run is not None, decision.why + more, run)
+        _tell(store, policy, clock(), outcome)
+        return outcome
+
+    decision = decide(counter, policy, now=clock())
+    if not decision.due:
+        return told(decision)
+    run = new_run()
+    if lease.take(store, run, holder, now=clock()) is None:
+        return told(decision, more=f" {_busy(store)}")
+    try:
+        # Again: a run may have ended between the count and the lease.
+        decision = decide(counter, policy, now=clock(), run=run)
+        if decision.due:
+            launch(run, decision.why)
+            return told(decision, run=run)
+    except AisleError as error:
+        lease.release(store, run, now=clock())
+        told(decision, more=f" No run could be started. {error}")
+        raise
+    lease.release(store, run, now=clock())
+    return told(decision)
+
+
+def new_run() -> str:
+    """Make up the name of a run."""
+    return secrets.token_hex(6)
+
+
+def _busy(store: Store) -> str:
+    held, _ = lease.read(store)
+    if held is None:
+        return "Another was faster in starting a run."
+    until = held.expires_at.isoformat(timespec="seconds")
+    return f"But run {held.run} is under way ({held.holder}); its lease lasts until {until}."
+
+
+def _since(store: Store, count: Count, now: datetime) -> datetime:
+    """Return when was trained last; where never, when the oldest of what is new came in."""
+    times = [count.processed.at] if count.processed.at else []
+    # Not by `aisle.registry.bundles`: it knows bundles, and for those it takes numpy. Whoever
+    # serves says what is wrong with a pointer.
+    with suppress(KeyError, TypeError, ValueError, ObjectNotFoundError):
+        times += _times(json.loads(store.get(layout.current_model()).data)["published_at"])
+    return max(times) if times else count.oldest or now
+
+
+def _ended_badly(store: Store, now: datetime, run: str | None) -> tuple[bool, str] | None:
+    """Tell whether, and why, the last run has to be repeated, where it came to no verdict.
+
+    What it has seen of the feedback is no longer new, but nothing has come of it.
+    """
+    try:
+        status = json.loads(store.get(layout.training_status()).data)
+        state, last = status.get("state"), status.get("run")
+        ended = _times(status.get("finished_at") or status.get("updated_at"))
+    except (AttributeError, TypeError, ValueError, ObjectNotFoundError):
+        return None
+    if state == "failed" and ended:
+        again = ended[0] + _AFTER_A_FAILURE
+        when = again.isoformat(timespec="seconds")
+        return now >= again, f"run {last} failed; it may be repeated from {when} on."
+    held, _ = lease.read(store)
+    if state == "running" and not (held and held.holds(now) and held.run != run):
+        return True, f"run {last} was interrupted."
+    return None
+
+
+def _times(text: str | None) -> list[datetime]:
+    try:
+        return [read_time(text or "")]
+    except ValueError:
+        return []
+
+
+def _tell(store: Store, policy: Policy, at: datetime, outcome: Outcome) -> None:
+    """Log what was decided, and store it where the API reads it."""
+    now = at.isoformat(timespec="seconds")
+    count = outcome.decision.count
+    facts = {
+        "counted_at": now,
+        "events": count.events,
+        "right": count.right,
+        "corrections": count.corrections,
+        "new": count.new,
+        "needed": policy.needed,
+        "due": outcome.decision.due,
+        "why": outcome.decision.why,
+        "held": count.held,
+        "quarantined": count.processed.quarantined,
+        "last": {"at": now, "started": outcome.started, "why": outcome.why, "run": outcome.run},
+    }
+    if _differ(store, facts):
+        level = "started" if outcome.started else "not started"
+        _log.info("A training run was %s. %s", level, outcome.why)
+        data = json.dumps(facts, indent=2, sort_keys=True).encode()
+        store.put(layout.feedback_state(), data)
+
+
+def _differ(store: Store, facts: dict[str, Any]) -> bool:
+    """Tell whether there is more to say than that it is later, or that nothing was ever said."""
+    try:
+        known = json.loads(store.get(layout.feedback_state()).data)
+        return bool(_timeless(known) != _timeless(facts))
+    except ObjectNotFoundError:
+        return bool(facts["events"])
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return True
+
+
+def _timeless(facts: dict[str, Any]) -> dict[str, Any]:
+    last = {name: value for name, value in facts["last"].items() if name != "at"}
+    return {name: value for name, value in facts.items() if name != "counted_at"} | {"last": last}

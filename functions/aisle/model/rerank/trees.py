@@ -1,0 +1,45 @@
+"""The second stage as it serves: LightGBM's trees, run as ONNX, over each product's candidates."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.model.onnx import load_session
+from aisle.model.rerank.calibration import Outside
+from aisle.model.rerank.candidates import Shortlist
+from aisle.model.tfidf import Features
+from aisle.product import Product
+
+
+class Reranker:
+    """The second stage of a model that has one.
+
+    `trees` is the serialised graph that the bundle has as `file`.
+    """
+
+    def __init__(self, trees: bytes, file: str, shortlist: Shortlist, outside: Outside) -> None:
+        self._session = load_session(trees, file)
+        self.shortlist = shortlist
+        self._outside = outside
+
+    def rerank(
+        self,
+        products: Sequence[Product],
+        features: Features,
+        probabilities: NDArray[np.float32],
+        margins: NDArray[np.float32],
+    ) -> NDArray[np.float32]:
+        """Return the probabilities (products, classes) with the best few shared out anew."""
+        candidates = self.shortlist.candidates(probabilities)
+        described = self.shortlist.features(
+            products, features, candidates, probabilities=probabilities, margins=margins
+        )
+        scores = self.scores(described)
+        return self.shortlist.share_out(probabilities, candidates, scores, self._outside)
+
+    def scores(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the trees' score of each candidate (products, size, features)."""
+        flat = described.reshape(-1, described.shape[2])
+        (found,) = self._session.run(["scores"], {"features": flat})
+        return np.asarray(found, np.float32).reshape(described.shape[:2])

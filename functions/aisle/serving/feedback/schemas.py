@@ -1,0 +1,180 @@
+"""What goes over the wire of the feedback API."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import PydanticCustomError
+
+from aisle.errors import InvalidProductError
+from aisle.product import PATH_SEPARATOR
+from aisle.serving.http.problems import FieldError
+from aisle.serving.http.product import GOPRO, Input, ProductInput
+
+MAX_FEEDBACK = 100
+
+_LONGEST_NAME = 200
+_DEEPEST = 20
+_LONGEST_ID = (_LONGEST_NAME + len(PATH_SEPARATOR)) * _DEEPEST  # an id may be a path of names
+_LONGEST_NOTE = 1_000
+
+_NOT_BLANK = r"\S"
+
+
+class RightCategory(Input):
+    """A category, by its id, by its path of names, or by both. The model need not know it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "abcat0410022"}]})
+
+    id: Annotated[
+        str | None,
+        Field(
+            max_length=_LONGEST_ID, pattern=_NOT_BLANK, description="The shop's own id, exactly."
+        ),
+    ] = None
+    path: Annotated[
+        list[Annotated[str, Field(max_length=_LONGEST_NAME, pattern=_NOT_BLANK)]] | None,
+        Field(min_length=1, max_length=_DEEPEST, description="Its names, root first."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if self.id is None and self.path is None:
+            raise PydanticCustomError("category_missing", "give its 'id' or its 'path' of names")
+        return self
+
+
+class FeedbackRequest(Input):
+    """What a person says of a prediction: that it is right, or which category is.
+
+    `category` is needed unless `right` is true. A confirmation says by `prediction_id` what was
+    right, or by `category`.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"product": GOPRO, "category": {"id": "pcmcat329700050017"}},
+                {
+                    "product": GOPRO,
+                    "prediction_id": "e24dca6a3c5b9d85e75e772a",
+                    "right": True,
+                    "note": "Checked against the box.",
+                },
+                {"product": GOPRO, "category": {"path": ["Cameras & Camcorders", "Mounts"]}},
+            ]
+        }
+    )
+
+    product: Annotated[ProductInput, Field(description="As it was typed when it was asked about.")]
+    prediction_id: Annotated[
+        str | None,
+        Field(pattern="^[0-9a-f]{24}$", description="The prediction that this is about."),
+    ] = None
+    right: Annotated[bool, Field(description="Whether the predicted category is right.")] = False
+    category: Annotated[RightCategory | None, Field(description="The right category.")] = None
+    note: Annotated[
+        str | None, Field(max_length=_LONGEST_NOTE, description="Why, for whoever reviews it.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        if self.category is None and not self.right:
+            raise PydanticCustomError(
+                "feedback_empty", "say which 'category' is right, or that 'right' is true"
+            )
+        if self.category is None and self.prediction_id is None:
+            raise PydanticCustomError(
+                "confirmation_of_nothing",
+                "say what is right: give the 'prediction_id', or the 'category'",
+            )
+        return self
+
+    def check(self) -> None:
+        """Raise InvalidProductError where the product is none that could be asked about."""
+        try:
+            self.product.product()
+        except InvalidProductError as error:
+            raise InvalidProductError(str(error), field=f"product.{error.field}") from None
+
+
+class _Unchecked:
+    """Describe a list's items as feedback, but let anything pass: each is checked by itself."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _schema: object, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return handler(FeedbackRequest.__pydantic_core_schema__)
+
+
+class FeedbackBatchRequest(Input):
+    """What a person says of many predictions."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"feedback": [{"product": GOPRO, "category": {"id": "pcmcat329700050017"}}]}
+            ]
+        }
+    )
+
+    feedback: Annotated[
+        list[Annotated[Any, _Unchecked]], Field(min_length=1, max_length=MAX_FEEDBACK)
+    ]
+
+
+FeedbackId = Annotated[
+    str,
+    Field(
+        description="64 hexadecimal digits: the SHA-256 of who said what of which product.",
+        pattern="^[0-9a-f]{64}$",
+    ),
+]
+Status = Annotated[
+    Literal["recorded", "known"],
+    Field(description="`known` where the same was said already on the same day (UTC)."),
+]
+
+
+class _Output(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class FeedbackResponse(_Output):
+    """That the feedback is kept."""
+
+    feedback_id: FeedbackId
+    status: Status
+
+
+class FeedbackKept(_Output):
+    """One piece of feedback of a batch that is kept."""
+
+    status: Status
+    id: FeedbackId
+
+
+class FeedbackProblem(_Output):
+    """Why one piece of feedback of a batch was not kept."""
+
+    type: str = Field(examples=["/problems/invalid-input"])
+    title: str
+    status: int = Field(description="The status it would have had by itself.", examples=[422])
+    detail: str = Field(description="What is wrong, and what to do.")
+    errors: list[FieldError] = Field(
+        description="The fields that cannot be used, where it is about fields."
+    )
+
+
+class FeedbackFailed(_Output):
+    """One piece of feedback of a batch that was not kept."""
+
+    status: Literal["failed"]
+    problem: FeedbackProblem
+
+
+class FeedbackBatchResponse(_Output):
+    """What became of each piece of feedback, in their order."""
+
+    results: list[FeedbackKept | FeedbackFailed]

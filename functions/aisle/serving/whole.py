@@ -1,0 +1,35 @@
+"""The whole API in one application: what the functions answer one by one, under one address."""
+
+from collections.abc import Callable
+
+from fastapi import FastAPI
+
+from aisle.model.classifier import Classifier
+from aisle.serving.feedback import app as feedback
+from aisle.serving.http.access import Access, open_access
+from aisle.serving.http.application import make_api
+from aisle.serving.http.settings import ApiSettings
+from aisle.serving.http.telemetry import Telemetry
+from aisle.serving.predict import app as predict
+from aisle.store import Store
+
+
+def whole_api(
+    classifier: Callable[[], Classifier],
+    store: Callable[[], Store],
+    settings: ApiSettings | None = None,
+    *,
+    access: Access = open_access,
+    telemetry: Telemetry | None = None,
+) -> FastAPI:
+    """Make the application, of the functions' own routes."""
+    api = make_api(
+        predict.DESCRIPTION + feedback.DESCRIPTION,
+        [*predict.TAGS, *feedback.TAGS],
+        settings=settings or ApiSettings(),
+        access=access,
+        telemetry=telemetry,
+    )
+    predict.add_routes(api, classifier, store)
+    feedback.add_routes(api, store)
+    return api

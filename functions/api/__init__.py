@@ -1,1 +1,0 @@
-"""What the functions' web interfaces share: problems, body checks, the application, its docs."""

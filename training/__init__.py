@@ -1,1 +1,0 @@
-"""The training job: ingest, prepare, fit, export, evaluate, publish."""

@@ -1,0 +1,266 @@
+"""Stage 1 of a retraining: the base snapshot and what people said since -> a new snapshot."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aisle.catalogue.products import LabelledProduct
+from aisle.errors import BundleError, DataError, ObjectNotFoundError
+from aisle.feedback.count import Key, product_key
+from aisle.model.classifier import Classifier
+from aisle.product import PATH_SEPARATOR, Path, own_ids
+from aisle.progress import say
+from aisle.registry import bundles
+from aisle.registry.pointer import read_pointer
+from aisle.store import Store, layout
+from aisle_training import parameters
+from aisle_training.data.ingest import (
+    Snapshot,
+    SnapshotRow,
+    list_snapshots,
+    read_snapshot,
+    snapshot_facts,
+    write_snapshot,
+)
+from aisle_training.data.prepare import canonical_paths, clean, group_of, split_of
+from aisle_training.data.said import Said, Shelves, read_events, read_said
+from aisle_training.data.suspicion import improbable
+from aisle_training.data.trust import Known, Label, Settled, State, settle
+from aisle_training.parameters import Parameters
+
+_CHUNK: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    """The base snapshot as feedback is judged beside it."""
+
+    snapshot: Snapshot
+    rows: tuple[SnapshotRow, ...]
+    keys: tuple[Key, ...]
+    labels: dict[Key, Path]
+    products: Counter[str]
+
+
+def find_base(store: Store) -> Snapshot | None:
+    """Return the base snapshot of the model that serves, else the store's only one, if any.
+
+    Raises DataError where there are several to choose from.
+    """
+    snapshot = serving_snapshot(store)
+    if snapshot is None:
+        bases = [one for one in list_snapshots(store) if one.base is None]
+        if len(bases) > 1:
+            raise DataError(
+                f"There are {len(bases)} catalogues in {store.url} and no model that serves one of "
+                "them, so what to retrain on is open. Expected a published model. Train one first: "
+                "aisle train --data FILE."
+            )
+        return bases[0] if bases else None
+    return snapshot if snapshot.base is None else snapshot_facts(store, snapshot.base)
+
+
+def ingest_feedback(
+    store: Store, base: Snapshot, settings: Parameters, *, run: str, why: str
+) -> Snapshot:
+    """Write what people said on top of a base as a snapshot; tell what became of each event.
+
+    Also writes `models/processed.json`, by which later events are known to be new.
+    """
+    events, broken = read_events(store)
+    ground = _read_base(store, base)
+    shelves = Shelves(canonical_paths(tuple(ground.labels.values())).values())
+    said, unusable = read_said(store, events, shelves)
+    known = Known(ground.labels, ground.products, _answers(store, said))
+    settled = settle(
+        said,
+        known,
+        settings.feedback,
+        looks_wrong=lambda asked: _improbable(asked, ground, settings),
+    )
+    for own, reason in (broken | unusable).items():
+        settled.states[own] = ("unusable", reason)
+    folded = _fold_new_categories(settled, shelves, settings.feedback)
+    before = learnt(serving_snapshot(store))
+    # What nobody has looked at yet, and waits for that alone, is not processed.
+    waiting = {event.id for event in events if event.anonymous and event.review is None}
+    ids = sorted(({event.id for event in events} | set(broken)) - waiting)
+    accepted = sorted(own for own, (state, _) in settled.states.items() if state == "accepted")
+    counts = dict(sorted(Counter(state for state, _ in settled.states.values()).items()))
+    snapshot = write_snapshot(
+        store,
+        _rows(ground, settled, before),
+        base=base,
+        feedback={
+            "events": ids,
+            "accepted": accepted,
+            "states": counts,
+            "products": len(settled.labels),
+            "contradictions": len(settled.contradictions),
+        },
+        report={
+            "events": _told(said, settled),
+            "contradictions": settled.contradictions,
+            "new_categories": folded,
+            "new": sorted(set(accepted) - before),
+        },
+    )
+    processed = {
+        "run": run,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "why": why,
+        "snapshot": snapshot.id,
+        "events": ids,
+        "held": counts.get("held", 0),
+        "quarantined": counts.get("quarantined", 0),
+        "states": counts,
+    }
+    told = json.dumps(processed, indent=2, sort_keys=True).encode() + b"\n"
+    store.put(layout.processed_feedback(), told)
+    say(f"{len(settled.states)} feedback events: {_listed(counts)}.")
+    if settled.contradictions:
+        say(f"Of {len(settled.contradictions)} products, clients said different things.")
+    return snapshot
+
+
+def serving_snapshot(store: Store) -> Snapshot | None:
+    """Return the snapshot that the published model was trained on, None where that is unknown."""
+    try:
+        found = read_pointer(store)
+        if found is None:
+            return None
+        manifest = bundles.fetch_bundle(store, found[0].version).manifest
+        return snapshot_facts(store, manifest.dataset["snapshot"])
+    except (BundleError, ObjectNotFoundError) as error:
+        say(f"What the model that serves was trained on cannot be told: {error}")
+        return None
+
+
+def learnt(snapshot: Snapshot | None) -> set[str]:
+    """Return the events that are learnt from with a snapshot."""
+    return set(snapshot.feedback["accepted"]) if snapshot and snapshot.feedback else set()
+
+
+def _read_base(store: Store, base: Snapshot) -> _Base:
+    _, found = read_snapshot(store, base.id)
+    rows = tuple(found)
+    of = tuple(product_key(row.labelled.product) for row in rows)
+    # A shop may have a product several times; the last label counts.
+    labels = {key: row.labelled.path for key, row in zip(of, rows, strict=True)}
+    products = Counter(row.labelled.path[-1].id for row in rows)
+    return _Base(base, rows, of, labels, products)
+
+
+def _answers(store: Store, said: Sequence[Said]) -> dict[Key, Path]:
+    """Return what the model that serves says of the products."""
+    try:
+        classifier = Classifier(bundles.current_bundle(store))
+    except BundleError as error:
+        say(f"There is no champion to ask: {error}")
+        return {}
+    products = {one.key: one.event.product for one in said}
+    order = list(products)
+    answers: dict[Key, Path] = {}
+    for at in range(0, len(order), _CHUNK):
+        part = order[at : at + _CHUNK]
+        labels = classifier.choose(classifier.predict_proba([products[key] for key in part]))
+        found = [classifier.taxonomy.classes[label] for label in labels]
+        answers.update(zip(part, found, strict=True))
+    return answers
+
+
+def _improbable(asked: Sequence[Said], base: _Base, settings: Parameters) -> list[bool]:
+    """Judge what was said beside a sample of the base, without what it is to replace.
+
+    By the first level of the path: where a model is wrong, it is by products that are alike, and
+    those are on shelves nearby. By the last category, most true corrections would look wrong.
+    """
+    if not asked:
+        return []
+    replaced = {one.key for one in asked}
+    beside = [
+        (" ".join(key), row.labelled.path[0].id)
+        for key, row in zip(base.keys, base.rows, strict=True)
+        if key not in replaced and any(key) and _learnt(row, settings.prepare)
+    ]
+    step = max(1, -(-len(beside) // settings.feedback.beside))
+    beside = beside[::step]
+    return improbable(
+        [text for text, _ in beside] + [" ".join(one.key) for one in asked],
+        [own for _, own in beside] + [one.path[0].id for one in asked],
+        asked=[False] * len(beside) + [True] * len(asked),
+        neighbours=settings.feedback.neighbours,
+    )
+
+
+def _learnt(row: SnapshotRow, settings: parameters.PrepareParameters) -> bool:
+    """Tell whether a product of the base is learnt from: the test is none of our business here."""
+    if row.test:
+        return False
+    return split_of(group_of(clean(row.labelled.product)), settings) != "test"
+
+
+def _fold_new_categories(
+    settled: Settled, shelves: Shelves, settings: parameters.FeedbackParameters
+) -> list[dict[str, Any]]:
+    """Cut paths that have too few products yet back to what is known; return the new categories."""
+    counts: Counter[Path] = Counter()
+    for label in settled.labels.values():
+        for depth in range(1, len(label.path) + 1):
+            if label.path[depth - 1].id not in shelves.known:
+                counts[label.path[:depth]] += 1
+    for key, label in list(settled.labels.items()):
+        path = label.path
+        while path and 0 < counts[path] < settings.new_category_products:
+            path = path[:-1]
+        if path:
+            settled.labels[key] = replace(label, path=path)
+        else:
+            why = "nothing above its new category is known, which has too few products yet"
+            settled.put(settled.labels.pop(key).said, "held", why)
+    return [
+        {
+            "path": [node.name for node in path],
+            "products": count,
+            "joined": count >= settings.new_category_products,
+        }
+        for path, count in sorted(counts.items(), key=lambda one: [node.id for node in one[0]])
+    ]
+
+
+def _rows(base: _Base, settled: Settled, before: set[str]) -> Iterator[SnapshotRow]:
+    for key, row in zip(base.keys, base.rows, strict=True):
+        yield replace(row, replaced=True) if key in settled.labels else row
+    for label in settled.labels.values():
+        yield _row(label, before)
+
+
+def _row(label: Label, before: set[str]) -> SnapshotRow:
+    new = any(one.event.id not in before for one in label.said)
+    labelled = LabelledProduct(label.latest.event.product, label.path, own_ids(label.path))
+    return SnapshotRow(labelled, test=False, feedback="new" if new else "known")
+
+
+def _told(said: Iterable[Said], settled: Settled) -> list[dict[str, Any]]:
+    paths = {one.event.id: (one.event, one.path) for one in said}
+    told = []
+    for own, (state, why) in sorted(settled.states.items()):
+        facts: dict[str, Any] = {"id": own, "state": state, "why": why}
+        if own in paths:
+            event, path = paths[own]
+            facts |= {
+                "client": event.client,
+                "received": event.received,
+                "product": event.content["product"],
+                "category": PATH_SEPARATOR.join(node.name for node in path),
+                "note": event.content.get("note"),
+            }
+        told.append(facts)
+    return told
+
+
+def _listed(counts: Mapping[State, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"

@@ -1,0 +1,357 @@
+"""Stage 3, fit: prepared products -> a trained model, every choice made on the validation split."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, diags_array, vstack
+from scipy.special import softmax
+
+from aisle.errors import DataError
+from aisle.model.hierarchy import class_scores
+from aisle.model.tfidf import Features, FeatureSpec
+from aisle.progress import say, steps
+from aisle.taxonomy import Taxonomy
+from aisle_training.data.prepare import Example, Prepared
+from aisle_training.fit.calibrate import NEVER, fit_level_weights
+from aisle_training.fit.crossfit import (
+    SecondStage,
+    choose_second_stage,
+    cross_fit,
+    likelihoods_of,
+    neighbours_of,
+)
+from aisle_training.fit.linear import collect_terms, fit_linear, for_depth
+from aisle_training.fit.problem import LearningProblem, make_problem
+from aisle_training.fit.rerank import TrainedReranker
+from aisle_training.fit.svm import fit_scorers
+from aisle_training.fit.vocabulary import Vocabulary, feature_spec, matrix
+from aisle_training.parameters import Parameters
+
+# Standard errors within which two candidates count as equally good.
+_NOISE = 2
+# A product has few manufacturers and one price: what little each says of many classes counts.
+_NEVER_PRUNED = ("m", "p")
+
+Value = TypeVar("Value", int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A choice, and how often it named the right node at any level of the validation products."""
+
+    inverse_regularization: float
+    min_products: int
+    node_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What products decided that the model had not seen, with every candidate that was tried.
+
+    The log losses are those without and with the second stage, None where there was no telling.
+    """
+
+    inverse_regularization: float
+    min_products: int
+    level_weights: tuple[float, ...]
+    thresholds: tuple[float, ...]
+    linear_log_loss: float | None
+    reranked_log_loss: float | None
+    candidates: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A trained model, as it will be served.
+
+    `weights` int8 (terms, scorers) times `scale` float32 (terms,) gives the scorers' coefficients,
+    `vector_weights` float32 (dimensions, scorers) those of the products' vectors, `intercepts` is
+    float32 (scorers,). `slots` and `slot_weights` (classes, slots) make a class's score of the
+    margins; softmax of the scores gives the linear stage's probabilities, which the second stage
+    shares out anew, where there is one.
+    """
+
+    spec: FeatureSpec
+    vocabulary: Vocabulary
+    taxonomy: Taxonomy
+    weights: csr_matrix
+    scale: NDArray[np.float32]
+    vector_weights: NDArray[np.float32]
+    intercepts: NDArray[np.float32]
+    slots: NDArray[np.int64]
+    slot_weights: NDArray[np.float32]
+    reranker: TrainedReranker | None
+    choice: Choice
+
+    def linear(self, features: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return probabilities (products, classes) and margins (products, scorers), by scipy."""
+        table = matrix(features, len(self.vocabulary.terms))
+        coefficients = diags_array(self.scale) @ self.weights.astype(np.float32)
+        margins = (table[:, : len(self.scale)] @ coefficients).toarray().astype(np.float32)
+        margins += features.vectors @ self.vector_weights + self.intercepts
+        return softmax(class_scores(margins, self.slots, self.slot_weights), axis=1), margins
+
+
+def fit(prepared: Prepared, parameters: Parameters) -> TrainedModel:
+    """Choose on train against validation, then fit the choice on both; never looks at the test.
+
+    Raises DataError where the products have fewer than two categories.
+    """
+    choice = _choose(prepared, parameters)
+    examples = [*prepared.train, *prepared.validation]
+    second = _second_stage(examples, parameters, choice)
+    if second is not None:
+        choice = replace(
+            choice,
+            thresholds=second.thresholds,
+            linear_log_loss=second.linear_log_loss,
+            reranked_log_loss=second.reranked_log_loss,
+        )
+    _warn_of_levels_never_sure(choice, parameters)
+    problem = make_problem(
+        examples, parameters.fit, min_products=choice.min_products, others=prepared.test
+    )
+    linear, features = fit_linear(
+        problem,
+        parameters,
+        inverse_regularization=choice.inverse_regularization,
+        what="fitting on train and validation",
+    )
+    reranker = None
+    if second is not None and second.trees is not None:
+        neighbours = neighbours_of(linear, features, parameters)
+        likelihoods = likelihoods_of(problem, parameters)
+        reranker = TrainedReranker(second.trees, second.outside, neighbours, likelihoods)
+    terms = len(linear.vocabulary.terms)
+    few = [
+        number for number, term in enumerate(linear.vocabulary.terms) if term[0] in _NEVER_PRUNED
+    ]
+    weights, scale = _quantize(linear.coefficients[:, :terms], parameters.export.prune_below, few)
+    slot_weights = problem.structure.used * for_depth(choice.level_weights, problem.taxonomy.depth)
+    return TrainedModel(
+        spec=feature_spec(parameters.features),
+        vocabulary=linear.vocabulary,
+        taxonomy=problem.taxonomy,
+        weights=weights,
+        scale=scale,
+        vector_weights=np.ascontiguousarray(linear.coefficients[:, terms:].T),
+        intercepts=linear.intercepts,
+        slots=problem.structure.slots,
+        slot_weights=slot_weights,
+        reranker=reranker,
+        choice=choice,
+    )
+
+
+def _second_stage(
+    examples: Sequence[Example], parameters: Parameters, choice: Choice
+) -> SecondStage | None:
+    """Cross-fit; None where there are no folds, or too few categories in one."""
+    if not parameters.rerank.folds:
+        return None
+    try:
+        folds = cross_fit(
+            examples,
+            parameters,
+            inverse_regularization=choice.inverse_regularization,
+            min_products=choice.min_products,
+            level_weights=choice.level_weights,
+        )
+    except DataError as error:
+        say(f"There is no second stage, and no answer without review: {error}")
+        return None
+    return choose_second_stage(folds, parameters)
+
+
+def _warn_of_levels_never_sure(choice: Choice, parameters: Parameters) -> None:
+    levels = [at for at, found in enumerate(choice.thresholds, start=1) if found == NEVER]
+    if levels:
+        say(
+            f"At level {', '.join(map(str, levels))}, too few products show that "
+            f"{parameters.answer.precision:.0%} of the answers are right: all will ask for review."
+        )
+
+
+def right_nodes(
+    chosen: Sequence[Sequence[str]], true: Sequence[Sequence[str]]
+) -> NDArray[np.int64]:
+    """Return how many nodes of each true path (of ids) are right: int64 (products,)."""
+    return np.array(
+        [
+            sum(one == other for one, other in zip(predicted, path, strict=False))
+            for predicted, path in zip(chosen, true, strict=True)
+        ],
+        np.int64,
+    )
+
+
+def smallest_as_good(right: Mapping[Value, NDArray[np.int64]]) -> Value:
+    """Return the smallest of the values that are as good as the best but for noise.
+
+    `right` has each value's right nodes of the same products, int64 (products,). The noise is two
+    standard errors of the paired difference (after the one-standard-error rule: Breiman et al.
+    1984). Where little tells two regularisations apart, the stronger one is the safer; where little
+    tells two foldings apart, the finer one can still answer with a category that the coarser one
+    has given up.
+    """
+    best = max(right, key=lambda value: int(right[value].sum()))
+    behind = {value: right[best] - found for value, found in right.items()}
+    noise = {value: _NOISE * found.std() * sqrt(len(found)) for value, found in behind.items()}
+    return min(value for value, found in behind.items() if found.sum() <= noise[value])
+
+
+def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
+    """Try the candidates on train against validation: the regularisation, then the folding."""
+    settings = parameters.fit
+    regularizations, minima = settings.inverse_regularization, settings.min_products
+    middle = Attempt(
+        regularizations[len(regularizations) // 2], minima[len(minima) // 2], node_accuracy=None
+    )
+    if not prepared.validation:
+        say("No product is left for validation: parameters stay at their middle candidates.")
+        weights = (parameters.fit.ancestor_weight, 1.0)
+        return Choice(
+            middle.inverse_regularization,
+            middle.min_products,
+            weights,
+            thresholds=(),
+            linear_log_loss=None,
+            reranked_log_loss=None,
+            candidates=(middle,),
+        )
+
+    trial = _Trial(prepared, parameters)
+    tried = [trial.run(value, middle.min_products) for value in regularizations]
+    strengths = {one.inverse_regularization: trial.right[one] for one in tried}
+    regularization = smallest_as_good(strengths)
+    tried += [trial.run(regularization, value) for value in minima if value != middle.min_products]
+    foldings = {
+        one.min_products: one for one in tried if one.inverse_regularization == regularization
+    }
+    right = {value: trial.right[one] for value, one in foldings.items()}
+    best = foldings[smallest_as_good(right)]
+    say(
+        f"Chosen on {len(prepared.validation)} validation products: inverse regularisation "
+        f"{best.inverse_regularization:g}, classes of at least {best.min_products} products; "
+        f"{best.node_accuracy:.4f} of their nodes are right."
+    )
+    problem = trial.problem(best.min_products)
+    margins = trial.margins(problem, best.inverse_regularization)
+    paths = [example.path for example in prepared.validation]
+    level_weights = fit_level_weights(
+        lambda rows: problem.structure.margins(margins[rows]),
+        np.array([problem.label(path) for path in paths]),
+        _start_weights(problem.taxonomy.depth, parameters),
+    )
+    return Choice(
+        best.inverse_regularization,
+        best.min_products,
+        tuple(map(float, level_weights)),
+        thresholds=(),
+        linear_log_loss=None,
+        reranked_log_loss=None,
+        candidates=tuple(tried),
+    )
+
+
+class _Trial:
+    """Scorers fitted on train, and their margins on validation, each computed once.
+
+    `right` has what `right_nodes` counts for every candidate that was run.
+    """
+
+    def __init__(self, prepared: Prepared, parameters: Parameters) -> None:
+        self._prepared = prepared
+        self._parameters = parameters
+        self._problems: dict[int, LearningProblem] = {}
+        self._margins: dict[tuple[float, tuple[str, ...]], NDArray[np.float32]] = {}
+        self.right: dict[Attempt, NDArray[np.int64]] = {}
+        # The finest problem has the most scorers; its vocabulary serves every candidate.
+        problem = self.problem(min(parameters.fit.min_products))
+        vocabulary, self._features = collect_terms(problem, parameters)
+        featurizer = vocabulary.featurizer(feature_spec(parameters.features))
+        validation = featurizer.transform([one.product for one in prepared.validation])
+        self._validation = matrix(validation, len(vocabulary.terms)).astype(np.float32)
+
+    def problem(self, min_products: int) -> LearningProblem:
+        if min_products not in self._problems:
+            self._problems[min_products] = make_problem(
+                self._prepared.train, self._parameters.fit, min_products=min_products
+            )
+        return self._problems[min_products]
+
+    def run(self, inverse_regularization: float, min_products: int) -> Attempt:
+        problem = self.problem(min_products)
+        margins = self.margins(problem, inverse_regularization)
+        weights = _start_weights(problem.taxonomy.depth, self._parameters)
+        scores = problem.structure.scores(margins, weights)
+        chosen = [problem.taxonomy.classes[label] for label in scores.argmax(axis=1)]
+        true = [[node.id for node in example.path] for example in self._prepared.validation]
+        right = right_nodes([[node.id for node in path] for path in chosen], true)
+        accuracy = float(right.sum() / sum(map(len, true)))
+        candidate = Attempt(inverse_regularization, min_products, accuracy)
+        self.right[candidate] = right
+        return candidate
+
+    def margins(
+        self, problem: LearningProblem, inverse_regularization: float
+    ) -> NDArray[np.float32]:
+        """Return the scorers' margins on validation; fit the scorers that are not fitted yet."""
+        members: dict[int, list[str]] = {}
+        for own, label in problem.class_of.items():
+            members.setdefault(label, []).append(own)
+        # Scorers with the same positive products are the same, whatever the folding.
+        names = [
+            (inverse_regularization, tuple(sorted(own for label in one for own in members[label])))
+            for one in problem.structure.class_sets
+        ]
+        missing = [
+            class_set
+            for class_set, name in zip(problem.structure.class_sets, names, strict=True)
+            if name not in self._margins
+        ]
+        if missing:
+            what = f"trying regularisation {inverse_regularization:g}"
+            with steps(what, len(missing)) as bar:
+                coefficients, intercepts = fit_scorers(
+                    self._features,
+                    problem.labels,
+                    missing,
+                    weights=problem.weights,
+                    inverse_regularization=inverse_regularization,
+                    steps=bar,
+                )
+            margins = self._validation @ coefficients.T + intercepts
+            where = dict(zip(problem.structure.class_sets, names, strict=True))
+            for at, class_set in enumerate(missing):
+                self._margins[where[class_set]] = margins[:, at]
+        return np.stack([self._margins[name] for name in names], axis=1)
+
+
+def _start_weights(depth: int, parameters: Parameters) -> NDArray[np.float32]:
+    """Return the weights of the slots before any is learnt: the ancestors', and a class's own."""
+    return np.array([*[parameters.fit.ancestor_weight] * depth, 1.0], np.float32)
+
+
+def _quantize(
+    coefficients: NDArray[np.float32], prune_below: float, whole: Sequence[int]
+) -> tuple[csr_matrix, NDArray[np.float32]]:
+    """Return int8 weights (terms, scorers) and the scale of each term.
+
+    Weights below a share of their term's largest are dropped, but for the terms in `whole`: most
+    are, and decisions hardly move.
+    """
+    least = np.full((coefficients.shape[1], 1), prune_below, np.float32)
+    least[whole] = 0
+    rows = []
+    scale = np.abs(coefficients).max(axis=0)
+    scale[scale == 0] = 1
+    for start in range(0, coefficients.shape[1], 4096):
+        relative = (coefficients[:, start : start + 4096] / scale[start : start + 4096]).T
+        relative[np.abs(relative) < least[start : start + 4096]] = 0
+        rows.append(csr_matrix(np.rint(relative * 127).astype(np.int8)))
+    return vstack(rows).tocsr(), (scale / 127).astype(np.float32)

@@ -1,0 +1,65 @@
+"""The linear stage as it was fitted: scorers over a problem's vocabulary."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from aisle.model.tfidf import Features
+from aisle.progress import steps
+from aisle_training.fit.problem import LearningProblem
+from aisle_training.fit.svm import fit_scorers
+from aisle_training.fit.vocabulary import Vocabulary, collect, matrix
+from aisle_training.parameters import Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Linear:
+    """Scorers of a problem: `coefficients` float32 (scorers, terms + dimensions), `intercepts`."""
+
+    problem: LearningProblem
+    vocabulary: Vocabulary
+    coefficients: NDArray[np.float32]
+    intercepts: NDArray[np.float32]
+
+    def margins(self, features: Features) -> NDArray[np.float32]:
+        """Return the scorers' margins: float32 (products, scorers)."""
+        table = matrix(features, len(self.vocabulary.terms)).astype(np.float32)
+        return np.asarray(table @ self.coefficients.T + self.intercepts, np.float32)
+
+
+def fit_linear(
+    problem: LearningProblem, parameters: Parameters, *, inverse_regularization: float, what: str
+) -> tuple[Linear, csr_matrix]:
+    """Collect a problem's vocabulary and fit its scorers; `what` names it to whoever watches.
+
+    Returns the features too: float64 (products, terms + dimensions).
+    """
+    vocabulary, features = collect_terms(problem, parameters)
+    with steps(what, len(problem.structure.class_sets)) as bar:
+        coefficients, intercepts = fit_scorers(
+            features,
+            problem.labels,
+            problem.structure.class_sets,
+            weights=problem.weights,
+            inverse_regularization=inverse_regularization,
+            steps=bar,
+        )
+    return Linear(problem, vocabulary, coefficients, intercepts), features
+
+
+def collect_terms(
+    problem: LearningProblem, parameters: Parameters
+) -> tuple[Vocabulary, csr_matrix]:
+    """Collect a problem's vocabulary, as large as its scorers leave room for, and its features."""
+    scorers = max(1, len(problem.structure.class_sets))
+    most = parameters.features.max_weights // scorers
+    return collect(problem.products, parameters.features, distinct=problem.distinct, max_terms=most)
+
+
+def for_depth(level_weights: tuple[float, ...], depth: int) -> NDArray[np.float32]:
+    """Fit the weights of slots to a taxonomy that may be deeper or shallower than the trial's."""
+    *ancestors, own = level_weights
+    stretched = [*ancestors, *[ancestors[-1]] * depth][:depth]
+    return np.array([*stretched, own], np.float32)

@@ -1,0 +1,59 @@
+"""Training products -> how much likelier a class has a word, a manufacturer or a price."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.model.rerank.naive_bayes import FIELDS, Likelihoods, values
+from aisle.product import Product
+
+
+def count_likelihoods(
+    products: Sequence[Product], labels: NDArray[np.int64], classes: int, *, most_pairs: int
+) -> Likelihoods:
+    """Count which classes have which values, `labels` int64 (products,) being the classes.
+
+    Of a field in which a class has n values, d of them distinct, a value that it has k times is
+    (k / q + d) / (n + d) times as likely there as among all products, q being the value's share of
+    the field's values (Witten & Bell 1991). Beyond `most_pairs` of a value and a class, the rarest
+    values are left out.
+    """
+    counts: Counter[tuple[int, str, int]] = Counter()
+    for product, label in zip(products, labels.tolist(), strict=True):
+        for field, found in enumerate(values(product)):
+            counts.update((field, value, label) for value in found)
+    pairs = sorted(counts)
+    names = list(dict.fromkeys(value for _, value, _ in pairs))
+    number_of = {name: number for number, name in enumerate(names)}
+    number = np.array([number_of[value] for _, value, _ in pairs], np.int64)
+    field_of = np.array([field for field, _, _ in pairs], np.int64)
+    label_of = np.array([label for *_, label in pairs], np.int64)
+    times = np.array([counts[pair] for pair in pairs], np.int64)
+
+    slot = field_of * classes + label_of
+    slots = len(FIELDS) * classes
+    seen = np.bincount(slot, times, minlength=slots)
+    distinct = np.bincount(slot, minlength=slots)
+    # A class without any value of a field, as where no manufacturer is known, is as likely as any.
+    absent = np.log(np.where(seen > 0, distinct, 1) / np.where(seen > 0, seen + distinct, 1))
+    frequency = np.bincount(number, times, minlength=len(names)).astype(np.int64)
+    shares = frequency[number] / np.bincount(field_of, times, minlength=len(FIELDS))[field_of]
+    gains = np.log1p(times / (shares * distinct[slot]))
+
+    kept = _most_frequent(frequency[number], most_pairs)
+    left, renumbered = np.unique(number[kept], return_inverse=True)
+    return Likelihoods(
+        lines=np.frombuffer("\n".join(names[at] for at in left).encode(), np.uint8),
+        absent=absent.reshape(len(FIELDS), classes).astype(np.float32),
+        pairs=np.append(renumbered * classes + label_of[kept], np.iinfo(np.int64).max),
+        gains=np.append(gains[kept], 0).astype(np.float32),
+    )
+
+
+def _most_frequent(frequency: NDArray[np.int64], most: int) -> NDArray[np.bool_]:
+    """Return which pairs are kept: all, or those of values above the first frequency too many."""
+    if len(frequency) <= most:
+        return np.ones(len(frequency), np.bool_)
+    return np.asarray(frequency > np.sort(frequency)[::-1][most])
