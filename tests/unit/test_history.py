@@ -6,7 +6,7 @@ import pytest
 
 from aisle.errors import BundleError, DataError, PreconditionFailedError, PublicationRefusedError
 from aisle.model import bundle
-from aisle.registry import audit
+from aisle.registry import audit, bundles
 from aisle.registry import models as registry_models
 from aisle.registry.audit import Occasion
 from aisle.registry.models import models, promote, rollback
