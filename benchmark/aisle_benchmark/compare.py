@@ -68,7 +68,7 @@ def write(summary: dict[str, Any], store: Store, data_id: str, folder: Path | No
     if folder is not None:
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
         (folder / REPORT).write_bytes(text)
-        (folder / BRIEF).write_bytes(to_json(report.brief(summary)))
+        (folder / PICTURES / BRIEF).write_bytes(to_json(report.brief(summary)))
         for picture in pictures:
             (folder / PICTURES / picture.name).write_bytes(picture.png)
         say(f"Written: {folder / REPORT}")

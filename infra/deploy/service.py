@@ -159,7 +159,7 @@ class Service:
             self._world.say("  there is no static_site/ yet: the API alone is behind CloudFront")
         # Where the page finds the API: beside itself.
         further = {"config.json": json.dumps({"api": ""}).encode() + b"\n"}
-        comparison = self._world.root / "training" / "comparison.json"
+        comparison = self._world.root / "benchmark" / "results" / "comparison.json"
         if comparison.is_file():
             further[comparison.name] = comparison.read_bytes()
         count = self._buckets.mirror(folder, self._names.site, further=further)

@@ -25,7 +25,7 @@ import sys, time
 began = time.perf_counter()
 from pathlib import Path
 from aisle.store import open_store
-from training.ingest import ingest
+from aisle_training.data.ingest import ingest
 snapshot = ingest(open_store(sys.argv[2]), Path(sys.argv[1]))
 seconds = time.perf_counter() - began
 # Not getrusage: a child starts with its parent's peak there.

@@ -32,8 +32,8 @@ from tests import made_up
 _COLD = """
 import time
 began = time.perf_counter()
-from aisle import bundle
-from aisle.classifier import Classifier
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
 from aisle.product import Product
 Classifier(bundle.read(bundle.PACKAGED)).predict([Product("Camera mount")])
 seconds = time.perf_counter() - began

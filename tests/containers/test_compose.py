@@ -27,9 +27,9 @@ import nbclient, nbformat
 
 cell = nbformat.v4.new_code_cell('''
 import os
-import training.pipeline
-from aisle import registry
-from aisle.classifier import Classifier
+import aisle_training.pipeline
+from aisle.model.classifier import Classifier
+from aisle.registry import bundles
 from aisle.store import open_store
 Classifier(bundles.current_bundle(open_store(os.environ["AISLE_STORE"])))
 ''')

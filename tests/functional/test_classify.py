@@ -20,7 +20,8 @@ from tests.made_up import products, write_catalogue
 
 # The command, remembering after every chunk, so that there is something to go on from soon.
 _COMMAND = (
-    "import cli.bulk; cli.bulk._REMEMBER_SECONDS = 0; from aisle.cli.main import main; main()"
+    "from aisle.catalogue import bulk; bulk._REMEMBER_SECONDS = 0; "
+    "from aisle.cli.main import main; main()"
 )
 
 

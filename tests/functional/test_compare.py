@@ -198,7 +198,7 @@ def test_report(shop, chosen, aisle, tmp_path):
     assert result.returncode == 0, result.stderr
     assert "naive-bayes" in result.stdout
     text = (tmp_path / "report" / "RESULTS.md").read_text(encoding="utf-8")
-    brief = json.loads((tmp_path / "report" / "comparison.json").read_text(encoding="utf-8"))
+    brief = json.loads((tmp_path / "report" / "results" / "comparison.json").read_bytes())
     assert "aisle" in {one["name"] for one in brief["tables"][0]["candidates"]}
     assert all(one["costs"]["p50_ms"] > 0 for one in brief["tables"][0]["candidates"])
     scores = [one["macro_f1"] for one in brief["tables"][0]["candidates"]]
@@ -304,7 +304,7 @@ def test_type_is_measured_where_a_shop_has_it(catalogue, tmp_path):
 def test_every_section_answers(catalogue, research, name, monkeypatch):
     """Each section gives a full table and a sentence, on any shop."""
     research(*(module for module, _ in SECTIONS[name].packages))
-    for module in (module for key, module in sys.modules.items() if "compare.research" in key):
+    for module in [sys.modules[key] for key in sys.modules if "aisle_benchmark.research" in key]:
         monkeypatch.setattr(module, "MINIMA", (9, 4), raising=False)
     finding = SECTIONS[name].answer(catalogue)
     assert finding.rows

@@ -186,7 +186,7 @@ def test_problems_are_as_described(check, asked, status):
 def test_unhandled_error_is_a_problem_and_its_cause_in_the_log(check):
     """A bug is a fixed sentence to the client; the log has the error, the metric counts it."""
     asked = event("predict")
-    spoil = "from aisle.classifier import Classifier as C; C.predict = lambda *_, **__: 1 / 0"
+    spoil = "from aisle.model.classifier import Classifier as C; C.predict = lambda *_, **__: 1 / 0"
     calls = call("predict.handler", asked, setup=spoil)
     (answer,) = calls.answers
     assert answer["statusCode"] == 500

@@ -19,7 +19,7 @@ PACKAGED = bundle.read(bundle.PACKAGED).manifest.model_version
 POINT = """
 import sys
 from pathlib import Path
-from aisle.registry import Pointer, write_pointer
+from aisle.registry.pointer import Pointer, write_pointer
 from aisle.store import FolderStore
 write_pointer(FolderStore(Path(sys.argv[1])), Pointer(sys.argv[2], "", ""), replacing=None)
 """

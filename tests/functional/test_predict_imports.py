@@ -7,9 +7,9 @@ from tests.commands import run_alone
 ASK = """
 import asyncio, json, sys
 
-from aisle import bundle
-from aisle.classifier import Classifier
-from predict.app import create_app
+from aisle.model import bundle
+from aisle.model.classifier import Classifier
+from aisle.serving.predict.app import create_app
 
 classifier = Classifier(bundle.read(bundle.PACKAGED))
 app = create_app(lambda: classifier)
@@ -33,7 +33,7 @@ print(json.dumps({"status": sent[0]["status"], "modules": sorted(sys.modules)}))
 IMPORT = """
 import json, sys
 
-import predict.app
+import aisle.serving.predict.app
 
 print(json.dumps(sorted(sys.modules)))
 """
@@ -52,11 +52,21 @@ def test_prediction_needs_no_environment(asked):
 
 @pytest.mark.parametrize(
     "package",
-    ["boto3", "cli", "lightgbm", "onnx", "pandas", "scipy", "sklearn", "training", "uvicorn"],
+    [
+        "aisle.cli",
+        "aisle_training",
+        "boto3",
+        "lightgbm",
+        "onnx",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "uvicorn",
+    ],
 )
 def test_prediction_loads_no(asked, package):
     """The process that predicts loads neither a training library nor anything else it can spare."""
-    assert not [name for name in asked["modules"] if name.partition(".")[0] == package]
+    assert not [name for name in asked["modules"] if f"{name}.".startswith(f"{package}.")]
 
 
 def test_import_reads_no_asset():

@@ -257,7 +257,9 @@ def test_the_page_is_uploaded(account, deployment):
 def test_the_comparison_is_uploaded_where_there_is_one(account, deployment, outside):
     """What `aisle compare --report training` wrote stands beside the page."""
     (outside.root / "training").mkdir()
-    (outside.root / "training" / "comparison.json").write_text("{}")
+    results = outside.root / "benchmark" / "results"
+    results.mkdir(parents=True)
+    (results / "comparison.json").write_text("{}")
     up(deployment())
     put = {each["Key"]: each["Body"] for each in account.asked("PutObject")}
     assert put["comparison.json"] == b"{}"

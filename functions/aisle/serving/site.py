@@ -7,10 +7,14 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.responses import FileResponse
 
-_ROOT: Final = Path(__file__).parents[1]
-FOLDER: Final = _ROOT / "static_site"
-COMPARISON: Final = _ROOT / "training" / "comparison.json"
-"""What `aisle compare --report training` measured; the page shows it where it is."""
+_PACKAGED: Final = Path(__file__).with_name("static_site")
+_ROOT: Final = Path(__file__).parents[3]
+# The wheel carries the page and its figures in this package; a checkout has each in its own folder.
+FOLDER: Final = _PACKAGED if _PACKAGED.is_dir() else _ROOT / "static_site"
+COMPARISON: Final = (_PACKAGED if _PACKAGED.is_dir() else _ROOT / "benchmark" / "results") / (
+    "comparison.json"
+)
+"""What `aisle compare --report benchmark` measured; the page shows it where it is."""
 _HOME: Final = "index.html"
 # The same as CloudFront sends (infra/site.yaml), but for the API, which is on the same origin here.
 HEADERS: Final = {

@@ -113,7 +113,7 @@ def check_key(key: str) -> None:
     if expected := fault(key):
         raise StoreError(
             f"Could not use an object key. The key given was {key!r}. Expected was {expected}. "
-            "Build keys with aisle.keys."
+            "Build keys with aisle.store.layout."
         )
 
 

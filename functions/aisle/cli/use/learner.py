@@ -126,7 +126,7 @@ class Learner(Silence):
 
 def training_command(store_url: str) -> Callable[[str, str], list[str]] | None:
     """Return the command that trains on a store; None where nothing that trains is installed."""
-    if find_spec("sklearn") is None or find_spec("training") is None:
+    if find_spec("sklearn") is None or find_spec("aisle_training") is None:
         return None
     start = [sys.executable, "-c", "from aisle.cli.main import main; main()", "--store", store_url]
     return lambda run, why: [*start, "retrain", "--run", run, "--why", why]

@@ -71,7 +71,9 @@ def serve(
     access = KeyAccess(ring, open_without_keys=_may_be_open(host, ring, wait=wait_for_key))
     model = LiveModel(lambda: store, poll_seconds=settings.poll_seconds)
     version = model().model_version
-    logging.getLogger("predict").setLevel(logging.INFO)  # when another model takes over
+    logging.getLogger("aisle.serving.predict").setLevel(
+        logging.INFO
+    )  # when another model takes over
     learner = _learner(store, model) if learn else None
     api = whole_api(model, lambda: store, settings, access=access, telemetry=learner)
 

@@ -13,7 +13,7 @@ Handler = Callable[[Any, Any], Mapping[str, Any]]
 """What Lambda calls, with an event and a context."""
 
 NAMESPACE = "Aisle"
-_PACKAGES = ("aisle", "api", "authorizer", "feedback", "predict", "retrain")
+_PACKAGES = ("aisle", "authorizer", "feedback", "predict", "retrain")
 
 
 class Observability:
