@@ -70,7 +70,7 @@ def test_feedback_is_kept_whole(feedback_client, store, said, event):
     received = datetime.fromisoformat(found.pop("received"))
     assert before - timedelta(seconds=1) < received < datetime.now(UTC) + timedelta(seconds=1)
     assert found == event | {
-        "version": 1,
+        "version": 2,
         "client": "anonymous",
         "held_for_review": False,
         "product": PRODUCT,
@@ -118,9 +118,10 @@ def test_object_is_named_by_its_day_and_content(store):
     """The key has the day (UTC) and the id; the next day, or another client, is another object."""
     request = FeedbackRequest.model_validate(CORRECTION)
     midnight = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
-    first = record_feedback(store, request, client="a", now=midnight)
-    later = record_feedback(store, request, client="a", now=midnight + timedelta(hours=1))
-    other = record_feedback(store, request, client="b", now=midnight)
+    first = record_feedback(store, request.event(client="a", now=midnight))
+    next_day = request.event(client="a", now=midnight + timedelta(hours=1))
+    later = record_feedback(store, next_day)
+    other = record_feedback(store, request.event(client="b", now=midnight))
     assert first.new
     assert later == first
     assert other.feedback_id != first.feedback_id
@@ -136,7 +137,8 @@ def test_object_is_named_by_its_day_and_content(store):
 @pytest.mark.parametrize(("client", "held"), [("site", True), ("shop", False), ("site.", False)])
 def test_what_visitors_of_the_page_say_is_held(store, client, held):
     """Feedback of the page's own client waits for a review; a shop's does not."""
-    record_feedback(store, FeedbackRequest.model_validate(CORRECTION), client=client, now=NOW)
+    request = FeedbackRequest.model_validate(CORRECTION)
+    record_feedback(store, request.event(client=client, now=NOW))
     assert [event["held_for_review"] for event in kept(store)] == [held]
 
 

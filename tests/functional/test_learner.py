@@ -14,6 +14,7 @@ from aisle.registry import bundles
 from aisle.registry.pointer import Pointer, write_pointer
 from aisle.serving.predict.live import LiveModel
 from aisle.store import FolderStore, layout, lease
+from tests.events_of import corrections
 
 PACKAGED = bundle.read(bundle.PACKAGED).manifest.model_version
 POINT = """
@@ -31,14 +32,6 @@ def store(tmp_path, made_up_bundle):
     found = FolderStore(tmp_path)
     bundles.upload_bundle(found, made_up_bundle)
     return found
-
-
-def say(store, count):
-    """Keep corrections of so many products."""
-    now = datetime.now(UTC)
-    for at in range(count):
-        said = {"product": {"name": f"tv {at}"}, "received": now.isoformat(), "category": {}}
-        store.put(layout.feedback_event(now.date(), f"{at:064x}"), json.dumps(said).encode())
 
 
 def learner(store, code, *arguments, commands=None):
@@ -65,7 +58,7 @@ def step(it, *, until, seconds=60):
 
 def test_enough_feedback_trains_and_swaps(store, tmp_path, made_up_bundle):
     """A run is started with its name and reason; the model that comes of it serves at its end."""
-    say(store, 3)
+    corrections(store, 3)
     version = made_up_bundle.manifest.model_version
     commands = []
     it = learner(store, POINT, str(tmp_path), version, commands=commands)
@@ -81,7 +74,7 @@ def test_enough_feedback_trains_and_swaps(store, tmp_path, made_up_bundle):
 
 def test_too_little_feedback_trains_nothing(store):
     """Too little feedback starts no process, and the store says why."""
-    say(store, 2)
+    corrections(store, 2)
     it = learner(store, "raise SystemExit('nobody should run this')")
     it._step(0.0)
     assert it._process is None
@@ -115,7 +108,7 @@ def test_a_pointer_that_moved_is_followed(store, made_up_bundle):
 @pytest.mark.parametrize("code", ["raise SystemExit(2)", "import os; os.kill(os.getpid(), 9)"])
 def test_a_run_without_a_verdict_is_not_repeated_at_once(store, caplog, code):
     """Whatever ended a run badly may do so again: there is a pause, whatever comes in meanwhile."""
-    say(store, 3)
+    corrections(store, 3)
     commands = []
     it = learner(store, code, commands=commands)
     step(it, until=lambda: it._process is not None)
@@ -130,7 +123,7 @@ def test_a_run_without_a_verdict_is_not_repeated_at_once(store, caplog, code):
 
 def test_training_ends_with_the_service(store):
     """When the service stops, so does the process that trains, and its lease."""
-    say(store, 3)
+    corrections(store, 3)
     it = learner(store, "import time; time.sleep(600)")
     deadline = time.monotonic() + 30
     with it.working():

@@ -198,6 +198,7 @@ def test_a_run_is_started_and_told(store, caplog):
         "events": 3,
         "right": 0,
         "corrections": 3,
+        "unusable": 0,
         "new": 3,
         "needed": 3,
         "due": True,
