@@ -1,6 +1,7 @@
 """What makes `aisle serve` learn, with a process that only pretends to train."""
 
 import json
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from aisle.registry import bundles
 from aisle.registry.pointer import Pointer, write_pointer
 from aisle.serving.predict.live import LiveModel
 from aisle.store import FolderStore, layout, lease
+from tests.commands import Server
 from tests.events_of import corrections
 
 PACKAGED = bundle.read(bundle.PACKAGED).manifest.model_version
@@ -150,3 +152,42 @@ def test_the_command_is_aisle_retrain():
     """What trains is the command that anybody may run, on the same store."""
     command = training_command("file:///somewhere")("r1", "Due.")
     assert command[-6:] == ["file:///somewhere", "retrain", "--run", "r1", "--why", "Due."]
+
+
+def test_only_a_disagreement_starts_a_training(tmp_path, made_up_store):
+    """`aisle serve` asks its model what was predicted: what agrees starts nothing, the rest does.
+
+    The real thing, from the request to the process that trains; that one ends with the service.
+    """
+    copy = FolderStore(tmp_path / "store")
+    for key in made_up_store.list(""):
+        copy.put(key, made_up_store.get(key).data)
+
+    names = [f"thing {at}" for at in range(3)]
+    with Server(tmp_path, store="store", AISLE_RETRAIN_NEEDED="3") as server:
+
+        def say(path):
+            said = [
+                {"product": {"name": name}, "category": {"path": path(predicted)}}
+                for name, predicted in zip(names, answers, strict=True)
+            ]
+            _, answer = server.ask("/v1/feedback/batch", feedback=said)
+            assert [each["status"] for each in answer["results"]] == ["recorded"] * 3
+
+        def stats(events):
+            deadline = time.monotonic() + 60
+            while (found := server.ask("/v1/feedback/stats")[1])["events"] < events:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            return found
+
+        answers = [server.ask("/v1/predict", name=name)[1]["category"] for name in names]
+        say(lambda predicted: [node["name"] for node in predicted["path"]])
+        agree = stats(3)
+        assert (agree["new"], agree["right"], agree["last"]["started"]) == (0, 3, False)
+        assert "3 new events agree with the model" in agree["why"]
+        say(lambda predicted: [node["name"] for node in predicted["path"][:-1]] + ["Elsewhere"])
+        other = stats(6)
+        assert (other["new"], other["right"], other["last"]["started"]) == (3, 3, True)
+        assert server.ask("/v1/training")[1]["run"] == other["last"]["run"]
+        server.stop(signal.SIGINT)
