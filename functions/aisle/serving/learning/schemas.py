@@ -29,20 +29,32 @@ class FeedbackStatsResponse(_Stored):
 
     counted_at: _Time | None = Field(default=None, description="Null where it never was.")
     events: _Count = Field(default=0, description="How many there are in all.")
-    right: _Count = Field(default=0, description="How many say that a prediction was right.")
+    right: _Count = Field(
+        default=0,
+        description=(
+            "How many say that a prediction was right, or name the category that was predicted."
+        ),
+    )
     corrections: _Count = Field(default=0, description="How many say what is right instead.")
     new: _Count = Field(
         default=0,
         description=(
-            "Of how many products a correction disagrees with the model that serves and was not "
-            "there yet when it was trained."
+            "Of how many products a correction disagrees with what the model had predicted, and "
+            "was not there yet at the last training. One that names the predicted category agrees, "
+            "and does not count; where it is unknown what was predicted, it counts."
         ),
     )
-    needed: _Count = Field(default=0, description="How many of these start a training run.")
+    needed: _Count = Field(
+        default=0, description="How many products of which one disagrees start a training run."
+    )
     due: bool = Field(default=False, description="Whether there are enough of them.")
     why: str = Field(default="Nothing was counted yet.", description="Why it is due, or not.")
     held: _Count = Field(default=0, description="How many wait for a person to look at them.")
     quarantined: _Count = Field(default=0, description="How many look wrong.")
+    unusable: _Count = Field(
+        default=0,
+        description="How many objects are no feedback that can be read, and count for nothing.",
+    )
     last: Decision | None = None
 
 
