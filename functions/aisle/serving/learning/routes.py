@@ -22,7 +22,6 @@ from aisle.serving.learning.schemas import (
     ReportResponse,
     TrainingResponse,
 )
-from aisle.store import layout
 
 TAG: Final = "learning"
 
@@ -46,7 +45,7 @@ RecordsDep = Annotated[Records, Depends(_records)]
 )
 def count_feedback(records: RecordsDep) -> FeedbackStatsResponse:
     """Tell how much feedback there is, how much of it is new, and whether training is due."""
-    return records.read(layout.feedback_state(), FeedbackStatsResponse)
+    return records.feedback()
 
 
 @router.get(
