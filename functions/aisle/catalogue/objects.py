@@ -32,9 +32,7 @@ def fetch_object(address: str, *, cache: Path = CACHE) -> Path:
         with cached(address, key.rpartition("/")[2], cache) as target:
             return _ObjectDownload(store, key, target).run()
     except (OSError, StoreError) as error:
-        raise DataError(
-            f"{address} could not be fetched. {error} What has arrived of it is kept."
-        ) from error
+        raise DataError(f"{address} could not be fetched. {error}") from error
 
 
 def write_object(address: str, path: Path) -> None:

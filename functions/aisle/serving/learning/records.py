@@ -18,7 +18,7 @@ from aisle.serving.learning.schemas import FeedbackStatsResponse, ModelsResponse
 from aisle.store import Store, layout
 from aisle.store.typed import REPLACED, parse
 
-PACKAGED: Final = "packaged"
+_PACKAGED_ALIAS: Final = "packaged"
 """What the packaged model may be called instead of by its version."""
 
 _RECORDS: Final = 100
@@ -29,7 +29,7 @@ _STATS: Final = TypeAdapter(FeedbackStatsResponse)
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class LearningRecords:
     """Read what training and its trigger have written; without a store there is nothing.
 
     Audit records never change, so each is fetched once; so is what a list says of a model, as long
@@ -59,7 +59,7 @@ class Records:
 
     def report(self, version: str) -> dict[str, Any] | None:
         """Return what was measured of a model, or None where there is no such."""
-        if version in {PACKAGED, packaged_version()}:
+        if version in {_PACKAGED_ALIAS, packaged_version()}:
             return packaged_report()
         if self.open is None or not layout.may_be_version(version):
             return None

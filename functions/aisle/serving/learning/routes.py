@@ -15,7 +15,7 @@ from aisle.serving.http.problems import (
     UNAUTHENTICATED,
     documented,
 )
-from aisle.serving.learning.records import Records
+from aisle.serving.learning.records import LearningRecords
 from aisle.serving.learning.schemas import (
     FeedbackStatsResponse,
     ModelsResponse,
@@ -33,11 +33,11 @@ router = APIRouter(
 )
 
 
-def _records(request: Request) -> Records:
-    return cast("Records", request.app.state.records)
+def _records(request: Request) -> LearningRecords:
+    return cast("LearningRecords", request.app.state.records)
 
 
-RecordsDep = Annotated[Records, Depends(_records)]
+RecordsDep = Annotated[LearningRecords, Depends(_records)]
 
 
 @router.get(
