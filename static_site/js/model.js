@@ -37,7 +37,7 @@ async function show(body, signal) {
       comparison(signal),
     ]);
     if (signal.aborted) return;
-    put(body, tiles(model), learning(signal), figures(model), pictures({ ...model.metrics, ...report?.metrics, ...report }), competition(peers), history(models), categories(report?.categories ?? report?.metrics?.categories), facts(model));
+    put(body, tiles(model), learning(signal), figures(model), pictures({ ...model.metrics, ...report?.metrics, ...report }), competition(peers), states(models), history(models), categories(report?.categories ?? report?.metrics?.categories), facts(model));
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;
@@ -149,6 +149,16 @@ function categories(list) {
   input.addEventListener("input", debounce(draw, 100));
   draw();
   return h("section", { class: "card stack" }, h("h2", null, "Category by category"), field("Search", input, "Any words of the path"), place);
+}
+
+/** Which models there are, in the words of the API: what became of each. */
+function states(models) {
+  if (!models?.history?.length) return null;
+  return h("section", { class: "card stack" },
+    h("div", { class: "tight" }, h("h2", null, "The models there are"),
+      h("p", { class: "soft" }, "Those that the last hundred records tell of, the newest first, as aisle model list shows them.")),
+    table([["Version", "version", as], ["State", "state", as], ["Accuracy", "accuracy"], ["Made", "created_at", (at) => (at ? moment(at) : "–")]],
+      models.models, { caption: "Models and their states", mark: (row) => row.state === "current" }));
 }
 
 function history(models) {

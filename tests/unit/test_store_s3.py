@@ -49,7 +49,7 @@ def test_s3_without_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without boto3 the message names the extra to install."""
     monkeypatch.setitem(sys.modules, "boto3", None)
     monkeypatch.delitem(sys.modules, "aisle.store.s3")
-    with pytest.raises(StoreError, match=r"pip install 'aisle\[predict\]'"):
+    with pytest.raises(StoreError, match=r'pip install "aisle\[s3\]"'):
         open_store("s3://bucket")
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from aisle.errors import AisleError, ObjectNotFoundError
+from aisle.errors import AisleError, MalformedObjectError, ObjectNotFoundError
 from aisle.feedback.count import Count, Counter
 from aisle.feedback.event import read_time
+from aisle.registry.job import current_status
 from aisle.store import Store, layout, lease
 
 NEEDED: Final = 50
@@ -150,19 +151,17 @@ def _ended_badly(store: Store, now: datetime, run: str | None) -> tuple[bool, st
     What it has seen of the feedback is no longer new, but nothing has come of it.
     """
     try:
-        status = json.loads(store.get(layout.training_status()).data)
-        state, last = status.get("state"), status.get("run")
-        ended = _times(status.get("finished_at") or status.get("updated_at"))
-    except (AttributeError, TypeError, ValueError, ObjectNotFoundError):
+        status = current_status(store, now=now, besides=run)
+    except MalformedObjectError:  # the next run writes it anew; whoever asks for it is told
         return None
-    if state == "failed" and ended:
-        again = ended[0] + _AFTER_A_FAILURE
-        when = again.isoformat(timespec="seconds")
-        return now >= again, f"run {last} failed; it may be repeated from {when} on."
-    held, _ = lease.read(store)
-    if state == "running" and not (held and held.holds(now) and held.run != run):
-        return True, f"run {last} was interrupted."
-    return None
+    if status.interrupted:
+        return True, f"run {status.run} was interrupted."
+    ended = _times(status.finished_at)
+    if status.state != "failed" or not ended:
+        return None
+    again = ended[0] + _AFTER_A_FAILURE
+    when = again.isoformat(timespec="seconds")
+    return now >= again, f"run {status.run} failed; it may be repeated from {when} on."
 
 
 def _times(text: str | None) -> list[datetime]:

@@ -20,7 +20,7 @@ def compare(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|URL",
+            metavar="FILE|URL|s3://…",
             help="A labelled catalogue, as `aisle train` reads it. Without it, the whole Best Buy "
             "open data set is fetched once (about 50 MB).",
         ),

@@ -26,7 +26,7 @@ def retrain(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|URL",
+            metavar="FILE|URL|s3://…",
             help="The catalogue to begin with, where the store has none yet. Without it, the whole "
             "Best Buy open data set is fetched once.",
         ),

@@ -10,7 +10,7 @@ from aisle.cli.context import Context
 DataOption = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE|URL",
+        metavar="FILE|URL|s3://…",
         help="A labelled catalogue, or its address: a JSON array, JSON lines, CSV or TSV, perhaps "
         "gzipped. Without it, the whole Best Buy open data set is fetched once (about 50 MB).",
     ),
@@ -18,7 +18,7 @@ DataOption = Annotated[
 TestDataOption = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE|URL",
+        metavar="FILE|URL|s3://…",
         help="A labelled file that is the frozen test; all of --data is then for training and "
         "validation. Without it, a part of --data is held out, by hash of the text.",
     ),
