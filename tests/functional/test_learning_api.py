@@ -70,6 +70,7 @@ def test_stats_are_what_was_counted(learning, store):
         "why": "51 products were corrected.",
         "held": 2,
         "quarantined": 3,
+        "unusable": 4,
         "last": {"at": NOON.isoformat(), "started": True, "why": "due", "run": "r1"},
     }
     write(store, layout.feedback_state(), counted | {"secret": 1})

@@ -29,7 +29,7 @@ from aisle_training.data.ingest import (
 from aisle_training.data.prepare import canonical_paths, clean, group_of, split_of
 from aisle_training.data.said import Said, Shelves, read_said
 from aisle_training.data.suspicion import improbable
-from aisle_training.data.trust import Known, Label, Settled, State, settle
+from aisle_training.data.trust import Known, Label, Settled, settle
 from aisle_training.parameters import Parameters
 
 _CHUNK: Final = 256
@@ -92,7 +92,8 @@ def ingest_feedback(
     waiting = {event.id for event in events if event.anonymous and event.review is None}
     ids = {event.id for event in events} - waiting
     accepted = sorted(own for own, (state, _) in settled.states.items() if state == "accepted")
-    counts = dict(sorted(Counter(state for state, _ in settled.states.values()).items()))
+    states: Counter[str] = Counter(state for state, _ in settled.states.values())
+    counts = dict(sorted(states.items()))
     snapshot = write_snapshot(
         store,
         _rows(ground, settled, before),
@@ -113,7 +114,7 @@ def ingest_feedback(
         },
     )
     # What cannot be read is not processed: a newer version may know what to make of it.
-    seen = Processed(run, datetime.now(UTC), why, snapshot.id, frozenset(ids), {**counts})
+    seen = Processed(run, datetime.now(UTC), why, snapshot.id, frozenset(ids), counts)
     write_processed(store, seen)
     say(f"{len(settled.states)} feedback events: {_listed(counts)}.")
     if settled.contradictions:
@@ -278,5 +279,5 @@ def _told(said: Iterable[Said], settled: Settled) -> list[dict[str, Any]]:
     return told
 
 
-def _listed(counts: Mapping[State, int]) -> str:
+def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"
