@@ -1,6 +1,7 @@
 """The pictures of a summary, as PNG."""
 
 import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from matplotlib.transforms import Bbox
 from aisle_benchmark.candidates import SHIPPED
 
 _OURS = "#c1440e"
-_THEIRS = ("#33658a", "#7a9e9f", "#8d7f9b")
+_THEIRS = ("#33658a", "#7a9e9f", "#8d7f9b", "#b08900", "#5b7f3a", "#a0527d")
 _MOST_CLASSES = 30
 _DPI = 110
 # Half the width of a point, and where a name may stand beside it, in points.
@@ -52,7 +53,8 @@ def _page(name: str, caption: str, tables: list[dict[str, Any]], drawing: Any) -
         axes.set_axis_off()
     for axes, table in zip(grid.flat, tables, strict=False):
         drawing(axes, table)
-        axes.set_title(f"{table['inputs']}, {table['classes']} classes and other", fontsize=10)
+        rest = "unfolded" if table["unfolded"] else "and other"
+        axes.set_title(f"{table['inputs']}, {table['classes']} classes {rest}", fontsize=10)
     return Picture(name, caption, _png(figure))
 
 
@@ -140,14 +142,16 @@ def _classes(tables: list[dict[str, Any]]) -> Iterator[Picture]:
         axes.set_xlabel("F1")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7)
-        caption = f"F1 of the classes of at least {minimum} products, {table['inputs']}"
+        which = "unfolded" if table["unfolded"] else f"of at least {minimum} products"
+        caption = f"F1 of the classes {which}, {table['inputs']}"
         axes.set_title(f"{caption} (the {len(shown)} largest)", fontsize=9)
-        yield Picture(f"classes-{minimum}.png", caption, _png(figure))
+        name = f"classes-{'unfolded' if table['unfolded'] else minimum}.png"
+        yield Picture(name, caption, _png(figure))
 
 
 def _coloured(table: dict[str, Any]) -> list[tuple[str, str]]:
     peers = [name for name in table["curves"] if name != SHIPPED]
-    coloured = list(zip(peers, _THEIRS, strict=False))
+    coloured = list(zip(peers, itertools.cycle(_THEIRS), strict=False))
     return [(SHIPPED, _OURS), *coloured] if SHIPPED in table["curves"] else coloured
 
 

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from aisle_benchmark.candidates import SHIPPED
+from aisle_benchmark.protocol import Left
 from aisle_benchmark.reporting.plots import Picture
 from aisle_benchmark.research.finding import Cell
+from aisle_benchmark.running.run import unfolded_because
 
 _QUALITY = {
     "accuracy": "accuracy",
@@ -48,12 +50,12 @@ def brief(summary: dict[str, Any]) -> dict[str, Any]:
         "data": {key: summary["data"][key] for key in ("products", "sha256")},
         "folds": len(summary["folds"]),
         "tables": [
-            {key: table[key] for key in ("min_products", "inputs", "classes")}
+            {key: table[key] for key in ("min_products", "unfolded", "inputs", "classes")}
             | {
                 "candidates": [
                     {key: one[key] for key in shown}
                     # The page has no Markdown.
-                    | {"title": one["title"].replace("*", "")}
+                    | {"title": one["title"].replace("*", "").replace("`", "")}
                     | {"costs": {key: one["costs"][key] for key in costs}}
                     for one in sorted(table["candidates"], key=lambda each: -each["macro_f1"])
                 ]
@@ -83,6 +85,13 @@ def _head(summary: dict[str, Any]) -> Iterator[str]:
         "equal mass; ± is the standard deviation over the folds. As each product has one class "
         "and gets one, micro-F1 equals accuracy."
     )
+    if summary["unfolded"]:
+        yield (
+            f"{' '.join(unfolded_because(Left(**left)) for left in summary['unfolded'])} A small "
+            "shop is therefore compared unfolded: every category, down to level 3, is a class of "
+            "its own, and nothing is `other`. Categories of a few products are hard for everyone; "
+            "one whose products are all in one fold nobody can learn."
+        )
     yield (
         "Each candidate trained and answered in a process of its own on one core, two at a time. "
         "All times are processor time, which on one core is what a machine with nothing else to do "
@@ -90,13 +99,23 @@ def _head(summary: dict[str, Any]) -> Iterator[str]:
         "latencies go from raw product to probabilities, one product at a time; memory is the "
         "peak of the whole process, Python and libraries included."
     )
+    if summary["outside"]:
+        yield (
+            f"From outside this project: {', '.join(f'`{name}`' for name in summary['outside'])}. "
+            "As such a candidate may wait for another machine, its times are the wall clock's; its "
+            "size is its pickle's, 0 where it has none."
+        )
 
 
 def _table(table: dict[str, Any]) -> Iterator[str]:
-    yield (
-        f"## {_INPUTS[table['inputs']].capitalize()}, fewer than {table['min_products']} to "
-        f"`other`: {table['classes']} classes, {table['share_of_other']:.0%} other"
-    )
+    inputs = _INPUTS[table["inputs"]].capitalize()
+    if table["unfolded"]:
+        yield f"## {inputs}, unfolded: {table['classes']} classes"
+    else:
+        yield (
+            f"## {inputs}, fewer than {table['min_products']} to `other`: {table['classes']} "
+            f"classes, {table['share_of_other']:.0%} other"
+        )
     candidates = table["candidates"]
     if not candidates:
         yield "No candidate has finished all folds."

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from aisle_benchmark.candidates.base import Candidate
 from aisle_benchmark.protocol import Table
 from aisle_benchmark.research.finding import Finding, Section
 from aisle_training.builds import to_json
+
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ def result_key(data_id: str, candidate: Candidate, table: Table, fold: int) -> s
         "fold": fold,
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-    return layout.comparison_result(data_id, candidate.name, f"{table.name}-{fold}-{digest}.npz")
+    folder = re.sub(r"[^a-z0-9.-]+", "-", candidate.name.lower()).strip("-.")[:_LONGEST_NAME]
+    return layout.comparison_result(data_id, folder, f"{table.name}-{fold}-{digest}.npz")
 
 
 def finding_key(data_id: str, section: Section) -> str:
