@@ -102,6 +102,8 @@ class Plugged:
 
     def _checked(self, answer: object, rows: int) -> NDArray[np.float64]:
         wanted = (rows, len(self._columns))
+        if answer is None:
+            raise self._no_probabilities("None", wanted)
         try:
             probabilities = np.asarray(answer, np.float64)
         except (TypeError, ValueError):
@@ -139,11 +141,11 @@ def load(spec: str) -> type[Pluggable]:
     module = _import(spec, module_name)
     found = getattr(module, class_name, None)
     if not isinstance(found, type):
-        classes = [
+        classes = sorted(
             name
             for name, value in vars(module).items()
             if isinstance(value, type) and value.__module__ == module.__name__
-        ]
+        )
         raise _refused(
             spec,
             f"{module_name} has no class {class_name}, only {', '.join(classes)}"
