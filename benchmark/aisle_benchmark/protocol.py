@@ -160,8 +160,8 @@ def read_types(source: Path, columns: Columns) -> list[str]:
     for record in read_records(source, columns=columns, needs=("category",)):
         with suppress(InvalidProductError):
             to_labelled(record)
-            found = record.raw.get("type") if isinstance(record.raw, dict) else None
-            types.append(found if isinstance(found, str) else "")
+            said = record.raw.get("type") if isinstance(record.raw, dict) else None
+            types.append(said if isinstance(said, str) else "")
     return types
 
 
@@ -197,8 +197,8 @@ def make_table(catalogue: Catalogue, min_products: int, inputs: str) -> Table | 
     """Return a table, classes in order of their ids and `other` last; None for a single class."""
     counts = Counter(catalogue.labels)
     kept = sorted(label for label, count in counts.items() if count >= min_products)
-    found = len(kept) + any(count < min_products for count in counts.values())
-    if found < _LEAST_CLASSES:
+    classes = len(kept) + any(count < min_products for count in counts.values())
+    if classes < _LEAST_CLASSES:
         return None
     return Table(min_products, inputs, (*kept, OTHER))
 

@@ -139,8 +139,8 @@ def load(spec: str) -> type[Pluggable]:
         raise _refused(spec, "it is not of the form package.module:Class")
     module_name, _, class_name = spec.partition(":")
     module = _import(spec, module_name)
-    found = getattr(module, class_name, None)
-    if not isinstance(found, type):
+    candidate = getattr(module, class_name, None)
+    if not isinstance(candidate, type):
         classes = sorted(
             name
             for name, value in vars(module).items()
@@ -152,16 +152,16 @@ def load(spec: str) -> type[Pluggable]:
             if classes
             else f"{module_name} has no class {class_name}",
         )
-    missing = [name for name in _METHODS if not callable(getattr(found, name, None))]
+    missing = [name for name in _METHODS if not callable(getattr(candidate, name, None))]
     if missing:
         raise _refused(spec, f"the class has no method {' and no method '.join(missing)}")
     try:
-        inspect.signature(found).bind()
+        inspect.signature(candidate).bind()
     except TypeError as error:
         raise _refused(spec, f"the class cannot be made without arguments ({error})") from None
     except ValueError:
         pass  # it has no signature that could be looked at
-    return found
+    return candidate
 
 
 @cache

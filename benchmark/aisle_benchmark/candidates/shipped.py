@@ -81,9 +81,9 @@ class Shipped(FoldedLate):
         }
         for number, fields in enumerate(SITUATIONS.values()):
             asked = [only(product, fields) for product in products]
-            has = np.array([bool(one.name or one.description) for one in asked])
+            has = np.array([bool(product.name or product.description) for product in asked])
             probabilities = np.zeros((len(asked), len(fitted.labels)), np.float32)
-            given = [one for one, usable in zip(asked, has, strict=True) if usable]
+            given = [product for product, usable in zip(asked, has, strict=True) if usable]
             probabilities[has] = classifier.predict_proba(given)
             found[f"situation_{number}"] = probabilities
         return found

@@ -60,8 +60,8 @@ def _page(name: str, caption: str, tables: list[dict[str, Any]], drawing: Any) -
 
 def _latency(axes: Axes, table: dict[str, Any]) -> None:
     points = {
-        one["name"]: (max(one["costs"]["p50_ms"], 1e-3), one["macro_f1"])
-        for one in table["candidates"]
+        candidate["name"]: (max(candidate["costs"]["p50_ms"], 1e-3), candidate["macro_f1"])
+        for candidate in table["candidates"]
     }
     for name, at in points.items():
         axes.scatter(*at, color=_OURS if name == SHIPPED else _THEIRS[0], zorder=3)
@@ -131,12 +131,14 @@ def _classes(tables: list[dict[str, Any]]) -> Iterator[Picture]:
     """Draw the F1 of each class, of the most and the best inputs' table of each threshold."""
     last = {table["min_products"]: table for table in tables}
     for minimum, table in last.items():
-        shown = sorted(table["by_class"], key=lambda one: -one["products"])[:_MOST_CLASSES][::-1]
-        names = [f"{one['category'][:34]} ({one['products']})" for one in shown]
+        shown = sorted(table["by_class"], key=lambda label: -label["products"])[:_MOST_CLASSES][
+            ::-1
+        ]
+        names = [f"{label['category'][:34]} ({label['products']})" for label in shown]
         figure = Figure(figsize=(7, 1.2 + 0.27 * len(shown)), layout="constrained")
         axes = figure.subplots()
         for name, colour in _coloured(table)[::-1]:
-            values = [one["f1"][name] for one in shown]
+            values = [label["f1"][name] for label in shown]
             axes.plot(values, range(len(shown)), "o", markersize=4, color=colour, label=name)
         axes.set_yticks(range(len(shown)), names, fontsize=7)
         axes.set_xlabel("F1")

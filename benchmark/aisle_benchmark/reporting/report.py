@@ -53,11 +53,11 @@ def brief(summary: dict[str, Any]) -> dict[str, Any]:
             {key: table[key] for key in ("min_products", "unfolded", "inputs", "classes")}
             | {
                 "candidates": [
-                    {key: one[key] for key in shown}
+                    {key: candidate[key] for key in shown}
                     # The page has no Markdown.
-                    | {"title": one["title"].replace("*", "").replace("`", "")}
-                    | {"costs": {key: one["costs"][key] for key in costs}}
-                    for one in sorted(table["candidates"], key=lambda each: -each["macro_f1"])
+                    | {"title": candidate["title"].replace("*", "").replace("`", "")}
+                    | {"costs": {key: candidate["costs"][key] for key in costs}}
+                    for candidate in sorted(table["candidates"], key=lambda each: -each["macro_f1"])
                 ]
             }
             for table in summary["tables"]
@@ -175,11 +175,11 @@ def _cost_cells(costs: dict[str, float]) -> tuple[Cell, ...]:
 
 def _verdict(table: dict[str, Any]) -> str:
     """Say of each contest who wins it, and by how much."""
-    by_name = {one["name"]: one for one in table["candidates"]}
+    by_name = {row["name"]: row for row in table["candidates"]}
     ours = by_name.pop(SHIPPED)
     won, lost = [], []
     for key, sign in _CONTEST.items():
-        best = max(by_name.values(), key=lambda one: sign * one[key])
+        best = max(by_name.values(), key=lambda row: sign * row[key])
         margin = sign * (ours[key] - best[key])
         if margin > 0:
             won.append(f"{_QUALITY[key]} (by {margin:.4f}, next {best['title']})")
@@ -188,7 +188,7 @@ def _verdict(table: dict[str, Any]) -> str:
     sentences = []
     if won:
         sentences.append(f"Aisle is the best in {', '.join(won)}.")
-    sentences += [f"{one[0].upper()}{one[1:]}." for one in lost]
+    sentences += [f"{clause[0].upper()}{clause[1:]}." for clause in lost]
     return " ".join(sentences)
 
 
@@ -217,7 +217,7 @@ def _levels(summary: dict[str, Any]) -> Iterator[str]:
     )
     for inputs, levels in summary["levels"].items():
         yield f"{_INPUTS[inputs].capitalize()}:"
-        asked = [one["asked"] for one in levels[0]["at"]]
+        asked = [checked["asked"] for checked in levels[0]["at"]]
         yield rows_of(
             (
                 "level",
@@ -232,7 +232,7 @@ def _levels(summary: dict[str, Any]) -> Iterator[str]:
                     level["products"],
                     level["accuracy"],
                     _at(level["bundle"]),
-                    *(_at(one) for one in level["at"]),
+                    *(_at(checked) for checked in level["at"]),
                 )
                 for level in levels
             ),
@@ -252,62 +252,62 @@ def _situations(summary: dict[str, Any]) -> Iterator[str]:
         ("given", "classes", "products", "accuracy", "macro-F1", "AUC", "log loss", "ECE"),
         (
             (
-                one["situation"],
+                situation["situation"],
                 table["classes"],
-                one["products"],
+                situation["products"],
                 *(
-                    one.get(key)
+                    situation.get(key)
                     for key in ("accuracy", "macro_f1", "auc", "log_loss", "calibration_error")
                 ),
             )
             for table in tables
-            for one in table["situations"]
+            for situation in table["situations"]
         ),
     )
 
 
 def _finetuned(summary: dict[str, Any]) -> Iterator[str]:
-    found = summary.get("finetuned")
-    if not found:
+    finetuned = summary.get("finetuned")
+    if not finetuned:
         return
     yield "## MiniLM fine-tuned end to end"
     yield (
-        f"On fold {found['fold']} alone, all others on the same fold: one training on the "
+        f"On fold {finetuned['fold']} alone, all others on the same fold: one training on the "
         "categories that have enough products, folded late to both tables."
     )
-    for table in found["tables"]:
+    for table in finetuned["tables"]:
         yield f"{_INPUTS[table['inputs']].capitalize()}, {table['classes']} classes:"
         yield rows_of(
             ("", "accuracy", "macro-F1", "AUC", "log loss", "ECE", "train, s", "p50, ms", "MB"),
             (
                 (
-                    one["title"],
+                    candidate["title"],
                     *(
-                        one[key]
+                        candidate[key]
                         for key in ("accuracy", "macro_f1", "auc", "log_loss", "calibration_error")
                     ),
-                    f"{one['costs']['fit_seconds']:.0f}",
-                    f"{one['costs']['p50_ms']:.2f}",
-                    f"{one['costs']['size_bytes'] / _MILLION:.1f}",
+                    f"{candidate['costs']['fit_seconds']:.0f}",
+                    f"{candidate['costs']['p50_ms']:.2f}",
+                    f"{candidate['costs']['size_bytes'] / _MILLION:.1f}",
                 )
-                for one in table["candidates"]
+                for candidate in table["candidates"]
             ),
         )
 
 
 def _research(summary: dict[str, Any]) -> Iterator[str]:
-    found = summary.get("research") or []
-    if found:
+    findings = summary.get("research") or []
+    if findings:
         yield "# Research that decides"
         yield (
             "A linear SVM on TF-IDF is the instrument, cross-validated in three grouped folds of "
             "the products outside the training job's frozen test. The two figures of a pair are "
             "of the tables of 100 and of 20."
         )
-    for one in found:
-        yield f"## {one['title']}"
-        yield one["sentence"]
-        yield rows_of(one["columns"], one["rows"])
+    for finding in findings:
+        yield f"## {finding['title']}"
+        yield finding["sentence"]
+        yield rows_of(finding["columns"], finding["rows"])
 
 
 def rows_of(columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> str:
@@ -338,15 +338,15 @@ def _cell(value: Cell) -> str:
     return f"{value:,}" if isinstance(value, int) else value.replace("|", "\\|")
 
 
-def _interval(one: dict[str, float]) -> str:
-    return f"{one['difference']:+.4f} ({one['low']:+.4f} to {one['high']:+.4f})"
+def _interval(gain: dict[str, float]) -> str:
+    return f"{gain['difference']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})"
 
 
 def _percent(value: float | None) -> str:
     return "none passes" if value is None else f"{value:.1%}"
 
 
-def _at(one: dict[str, float | None]) -> str:
-    if one["precision"] is None:
+def _at(checked: dict[str, float | None]) -> str:
+    if checked["precision"] is None:
         return "none passes"
-    return f"{one['precision']:.1%} at {one['coverage']:.1%}"
+    return f"{checked['precision']:.1%} at {checked['coverage']:.1%}"

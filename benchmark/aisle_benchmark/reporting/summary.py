@@ -156,13 +156,13 @@ def fold_results(plan: Plan, store: Store, table: Table, name: str) -> list[Fold
 def class_names(catalogue: Catalogue, table: Table) -> list[str]:
     """Return a readable name for each class of a table."""
     names = {row.path[:3][-1].id: row.path[:3][-1].name for row in catalogue.rows}
-    return [OTHER if one == OTHER else names[one] for one in table.classes]
+    return [OTHER if label == OTHER else names[label] for label in table.classes]
 
 
-def costs(found: Sequence[FoldResult]) -> dict[str, float]:
+def costs(folds: Sequence[FoldResult]) -> dict[str, float]:
     """Return the medians of what each fold cost."""
-    each = [asdict(one.costs) for one in found]
-    return {name: float(np.median([one[name] for one in each])) for name in Costs.__slots__}
+    each = [asdict(fold.costs) for fold in folds]
+    return {name: float(np.median([cost[name] for cost in each])) for name in Costs.__slots__}
 
 
 def about(command: str, candidates: Sequence[str] = ()) -> dict[str, Any]:
@@ -197,8 +197,8 @@ def _ahead(
     rows, ours = pooled[SHIPPED]
     groups = [catalogue.groups[row] for row in rows]
     return {
-        name: paired_difference(targets[rows], ours.argmax(axis=1), one.argmax(axis=1), groups)
-        for name, (_, one) in pooled.items()
+        name: paired_difference(targets[rows], ours.argmax(axis=1), theirs.argmax(axis=1), groups)
+        for name, (_, theirs) in pooled.items()
         if name != SHIPPED
     }
 

@@ -113,16 +113,18 @@ def load(store: Store, key: str) -> FoldResult:
 
 def combine(members: Sequence[FoldResult]) -> FoldResult:
     """Return the average of the members' probabilities, at the sum of their costs."""
-    costs = [one.costs for one in members]
+    costs = [member.costs for member in members]
     return FoldResult(
         rows=members[0].rows,
-        probabilities=np.mean([one.probabilities for one in members], axis=0, dtype=np.float32),
+        probabilities=np.mean(
+            [member.probabilities for member in members], axis=0, dtype=np.float32
+        ),
         costs=Costs(
-            fit_seconds=sum(one.fit_seconds for one in costs),
-            p50_ms=sum(one.p50_ms for one in costs),
-            p99_ms=sum(one.p99_ms for one in costs),
-            batch_per_second=1 / sum(1 / one.batch_per_second for one in costs),
-            size_bytes=sum(one.size_bytes for one in costs),
-            peak_bytes=max(one.peak_bytes for one in costs),
+            fit_seconds=sum(cost.fit_seconds for cost in costs),
+            p50_ms=sum(cost.p50_ms for cost in costs),
+            p99_ms=sum(cost.p99_ms for cost in costs),
+            batch_per_second=1 / sum(1 / cost.batch_per_second for cost in costs),
+            size_bytes=sum(cost.size_bytes for cost in costs),
+            peak_bytes=max(cost.peak_bytes for cost in costs),
         ),
     )
