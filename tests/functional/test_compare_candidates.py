@@ -19,6 +19,7 @@ from aisle.store import open_store
 from aisle_benchmark import protocol
 from aisle_benchmark.candidates import named, plugged
 from aisle_benchmark.candidates.plugged import Plugged, load
+from aisle_benchmark.running import results
 from aisle_benchmark.running.run import make_plan, run
 from tests.commands import AISLE, environment
 from tests.made_up import products, write_catalogue
@@ -321,6 +322,18 @@ def test_results_belong_to_the_source(here):
     (here / "odd" / "helpers.py").write_text("FACTOR = 2\n", encoding="utf-8")
     plugged.source_digest.cache_clear()
     assert named("odd.classes:Whole").identity()["code"] != before["code"]
+
+
+@pytest.mark.parametrize("module", ["shop_models", "модели", "_private", "m" * 90])
+def test_any_name_has_a_key(here, module):
+    """Whatever Python allows as a name, the store has a place for its results."""
+    (here / f"{module}.py").write_text(BROKEN, encoding="utf-8")
+    table = protocol.Table(20, "text", ("a", protocol.OTHER))
+    keys = {
+        results.result_key("3f9c", named(f"{module}:{name}"), table, 0)
+        for name in ("Fails", "Exits")
+    }
+    assert len(keys) == 2
 
 
 def test_a_single_module_belongs_to_itself(here):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 from sklearn.neural_network import MLPClassifier
 
 from aisle_benchmark.candidates.base import Fitted, FoldedEarly, Pipeline, Training
@@ -26,9 +25,7 @@ class Perceptron(FoldedEarly):
             (self.hidden,),
             learning_rate_init=2e-3,
             max_iter=self.epochs,
-            # The part held out has some of every class, so each needs two products.
-            early_stopping=len(training.labels) > 10 * training.classes
-            and int(np.bincount(training.labels).min()) > 1,
+            early_stopping=len(training.labels) > 10 * training.classes,
             n_iter_no_change=5,
             random_state=0,
         )

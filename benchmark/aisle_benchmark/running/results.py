@@ -61,7 +61,9 @@ def result_key(data_id: str, candidate: Candidate, table: Table, fold: int) -> s
         "fold": fold,
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+    # A name from outside may have letters that no key has; the digest tells two alike apart.
     folder = re.sub(r"[^a-z0-9.-]+", "-", candidate.name.lower()).strip("-.")[:_LONGEST_NAME]
+    folder = folder or "outside"
     return layout.comparison_result(data_id, folder, f"{table.name}-{fold}-{digest}.npz")
 
 
