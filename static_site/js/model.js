@@ -130,7 +130,7 @@ function competition(peers) {
   const money = (bytes) => (Number.isFinite(bytes) ? `${(bytes / 1e6).toFixed(1)} MB` : "–");
   return h("section", { class: "card stack" },
     h("div", { class: "tight" }, h("h2", null, "Beside what one would pick instead"),
-      h("p", { class: "soft" }, `The same products, folds and labels for all, scored by models that had not seen them: ${plural(peers.data?.products ?? 0, "product")}, ${one.inputs === "text" ? "name and description" : "with manufacturer and price"}, ${plural(one.classes, "class", "classes")} and “other”.${peers.about?.date ? ` Measured on ${peers.about.date}, ${peers.about.machine}.` : ""}`)),
+      h("p", { class: "soft" }, `The same products, folds and labels for all, scored by models that had not seen them: ${plural(peers.data?.products ?? 0, "product")}, ${one.inputs === "text" ? "name and description" : "with manufacturer and price"}, ${plural(one.classes, "class", "classes")}${one.unfolded ? "" : " and “other”"}.${peers.about?.date ? ` Measured on ${peers.about.date}, ${peers.about.machine}.` : ""}`)),
     table([["", "title", as], ["Accuracy", "accuracy"], ["Macro-F1", "macro_f1", decimal], ["Calibration error", "calibration_error"], ["One product", (row) => row.costs?.p50_ms, (ms) => (Number.isFinite(ms) ? `${ms.toFixed(2)} ms` : "–")], ["Size", (row) => row.costs?.size_bytes, money]],
       one.candidates, { caption: "Aisle and its peers", mark: (row) => row.name === peers.shipped }));
 }
