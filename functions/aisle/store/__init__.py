@@ -43,7 +43,7 @@ def _open_s3(bucket: str, prefix: str, *, patient: bool) -> Store:
         from aisle.store.s3 import S3Store  # noqa: PLC0415 - a folder store must not pay for it
     except ImportError as error:
         raise StoreError(
-            "Could not open a store on S3. The package boto3 is not installed. An extra that has "
-            "it was expected: predict, feedback or training. Run: pip install 'aisle[predict]'"
+            "Could not open a store on S3. The package boto3 is not installed. The extra s3, or "
+            'training, which has it too, was expected. Run: pip install "aisle[s3]"'
         ) from error
     return S3Store(bucket, prefix, patient=patient)
