@@ -53,7 +53,7 @@ def load(address: str | os.PathLike[str] | None = None) -> Classifier:
 def _from_folder(store: Store, folder: Path) -> Bundle:
     """Read the bundle that a folder is, or the one that serves from the store that it is."""
     try:
-        names = os.listdir(folder)
+        names = {entry.name for entry in folder.iterdir()}
     except FileNotFoundError as error:
         raise StoreNotFoundError(
             f"No model can be loaded from {str(folder)!r}: there is no such folder. Expected was "
@@ -61,8 +61,8 @@ def _from_folder(store: Store, folder: Path) -> Bundle:
         ) from error
     except NotADirectoryError as error:
         raise StoreNotFoundError(
-            f"No model can be loaded from {str(folder)!r}: it is no folder. Expected was the folder "
-            "of a store or of a bundle. Give that."
+            f"No model can be loaded from {str(folder)!r}: it is no folder. Expected was the "
+            "folder of a store or of a bundle. Give that."
         ) from error
     except PermissionError as error:
         raise StoreDeniedError(
