@@ -245,8 +245,8 @@ def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     return able[np.argsort(-values[able], kind="stable")][:count]
 
 
-def _products(given: Iterable[str | Product]) -> list[Product]:
-    """Return products, made of their names where texts were given."""
+def _products(given: object) -> list[Product]:
+    """Return products, made of their names where texts were given; TypeError for anything else."""
     if isinstance(given, str | Product):
         raise TypeError(
             f"{type(given).__name__} was given where several products were expected. Put it into a "
@@ -261,7 +261,7 @@ def _products(given: Iterable[str | Product]) -> list[Product]:
     return [_product(number, one) for number, one in enumerate(given)]
 
 
-def _product(number: int, given: str | Product) -> Product:
+def _product(number: int, given: object) -> Product:
     if isinstance(given, Product):
         return given
     if isinstance(given, str):
