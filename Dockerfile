@@ -8,9 +8,8 @@
 FROM python:3.12-slim AS source
 WORKDIR /source
 COPY functions functions
-COPY catalogue catalogue
 COPY training training
-COPY cli cli
+COPY benchmark benchmark
 COPY static_site static_site
 COPY LICENSE ./
 # Under a umask of 077 a checkout is its owner's alone; in the images somebody else has to read it.
@@ -22,10 +21,16 @@ WORKDIR /var/task
 # Into the task root: it comes before the SDK that the base image brings.
 COPY requirements/predict.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: --target . -r requirements/predict.txt
-COPY --from=source /source/functions/aisle aisle
-COPY --from=source /source/functions/api api
+COPY --from=source /source/functions/aisle/*.py aisle/
+COPY --from=source /source/functions/aisle/access aisle/access
+COPY --from=source /source/functions/aisle/feedback aisle/feedback
+COPY --from=source /source/functions/aisle/model aisle/model
+COPY --from=source /source/functions/aisle/packaged aisle/packaged
+COPY --from=source /source/functions/aisle/registry aisle/registry
+COPY --from=source /source/functions/aisle/serving aisle/serving
+COPY --from=source /source/functions/aisle/store aisle/store
 COPY --from=source /source/functions/predict predict
-RUN python -m compileall -q aisle api predict \
+RUN python -m compileall -q aisle predict \
  && python -c "import predict.handler"
 CMD ["predict.handler.handler"]
 
@@ -34,14 +39,21 @@ FROM public.ecr.aws/lambda/python:3.12 AS feedback
 WORKDIR /var/task
 COPY requirements/feedback.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: --target . -r requirements/feedback.txt
-# The library without the packaged model.
+# The library without what runs a model, and without the packaged one.
 COPY --from=source /source/functions/aisle/*.py aisle/
+COPY --from=source /source/functions/aisle/access aisle/access
+COPY --from=source /source/functions/aisle/feedback aisle/feedback
+COPY --from=source /source/functions/aisle/registry aisle/registry
+COPY --from=source /source/functions/aisle/serving/__init__.py aisle/serving/
+COPY --from=source /source/functions/aisle/serving/aws aisle/serving/aws
+COPY --from=source /source/functions/aisle/serving/feedback aisle/serving/feedback
+COPY --from=source /source/functions/aisle/serving/http aisle/serving/http
+COPY --from=source /source/functions/aisle/serving/learning aisle/serving/learning
 COPY --from=source /source/functions/aisle/store aisle/store
-COPY --from=source /source/functions/api api
 COPY --from=source /source/functions/authorizer authorizer
 COPY --from=source /source/functions/feedback feedback
 COPY --from=source /source/functions/retrain retrain
-RUN python -m compileall -q aisle api authorizer feedback retrain \
+RUN python -m compileall -q aisle authorizer feedback retrain \
  && python -c "import authorizer.handler, feedback.handler, retrain.handler"
 CMD ["feedback.handler.handler"]
 
@@ -65,22 +77,31 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 COPY requirements/training.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/training.txt
-COPY --from=source /source ./
-ENV PYTHONPATH=/app/functions:/app PYTHONUNBUFFERED=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
+COPY --from=source /source/LICENSE ./
+COPY --from=source /source/functions/aisle functions/aisle
+COPY --from=source /source/training training
+COPY --from=source /source/static_site static_site
+# The figures that the page draws.
+COPY --from=source /source/benchmark/results/comparison.json benchmark/results/
+ENV PYTHONPATH=/app/functions:/app/training PYTHONUNBUFFERED=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
 # The same command as an installation has.
-RUN printf '%s\n' '#!/usr/local/bin/python' 'from cli.main import main' \
+RUN printf '%s\n' '#!/usr/local/bin/python' 'from aisle.cli.main import main' \
       'if __name__ == "__main__":' '    main()' > /usr/local/bin/aisle \
  && chmod 755 /usr/local/bin/aisle \
- && python -m compileall -q functions catalogue training cli \
- && python -c "import cli.whole, training.pipeline, training.pictures, uvicorn" \
+ && python -m compileall -q functions training \
+ && python -c "import aisle.serving.whole, aisle_training.pipeline, aisle_training.data.pictures, uvicorn" \
  && aisle --version
 ENTRYPOINT ["aisle"]
 
-# ---- labs: JupyterLab beside it --------------------------------------------------------------------
+# ---- labs: JupyterLab beside it, and what notebooks ask of the comparison ---------------------------
 FROM command AS labs
 COPY requirements/labs.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/labs.txt \
  && python -c "import jupyterlab.labapp"
+COPY --from=source /source/benchmark benchmark
+ENV PYTHONPATH=/app/functions:/app/training:/app/benchmark
+RUN python -m compileall -q benchmark \
+ && python -c "import aisle_benchmark.notebook.tables, aisle_benchmark.notebook.mistakes"
 USER 993:990
 WORKDIR /app/notebooks
 ENTRYPOINT ["jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"]

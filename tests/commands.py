@@ -35,12 +35,12 @@ def run_alone(code):
 class Server:
     """A server that was started on a free port, and is stopped come what may."""
 
-    def __init__(self, folder, *options, store="empty", **variables):
+    def __init__(self, folder, *options, store="empty", command=AISLE, **variables):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.process = subprocess.Popen(
-            [*AISLE, "--store", store, "serve", "--port", str(self.port), *options],
+            [*command, "--store", store, "serve", "--port", str(self.port), *options],
             cwd=folder,
             env=environment() | variables,
             stdout=subprocess.PIPE,

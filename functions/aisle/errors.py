@@ -41,6 +41,18 @@ class StoreError(AisleError):
     """The object store could not be reached, or refused."""
 
 
+class StoreNotFoundError(StoreError):
+    """There is no store at the address: no such bucket, no such folder, or nothing in it."""
+
+
+class StoreDeniedError(StoreError):
+    """The store is there, but the caller may not do this, or has no credentials."""
+
+
+class StoreUnreachableError(StoreError):
+    """The store did not answer."""
+
+
 class ObjectNotFoundError(StoreError):
     """The key holds no object, or the caller may not know whether it does."""
 

@@ -1,1 +1,5 @@
-"""The feedback function: what people say of predictions, kept."""
+"""The feedback function on Lambda: what people say of predictions, kept.
+
+Handler and settings; the routes are `aisle.serving.feedback`'s. It runs without numpy, and is no
+part of the wheel.
+"""

@@ -22,7 +22,7 @@ def checkout(tmp_path_factory):
     # The requirements as they are: pip reads them as root, and its layers need not be made anew.
     for name in ("Dockerfile", ".dockerignore", "requirements"):
         run("cp", "-R", name, str(folder))
-    for name in ("LICENSE", "functions", "catalogue", "training", "cli", "static_site"):
+    for name in ("LICENSE", "functions", "training", "benchmark", "static_site"):
         run("cp", "-R", name, str(folder))
         run("chmod", "-R", "go-rwx", str(folder / name))
     return folder

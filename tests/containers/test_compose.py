@@ -27,11 +27,10 @@ import nbclient, nbformat
 
 cell = nbformat.v4.new_code_cell('''
 import os
+import aisle
+import aisle_benchmark.notebook.tables
 import aisle_training.pipeline
-from aisle.model.classifier import Classifier
-from aisle.registry import bundles
-from aisle.store import open_store
-Classifier(bundles.current_bundle(open_store(os.environ["AISLE_STORE"])))
+aisle.load(os.environ["AISLE_STORE"])
 ''')
 nbclient.NotebookClient(nbformat.v4.new_notebook(cells=[cell])).execute()
 """
@@ -174,6 +173,6 @@ def test_the_labs_print_their_token(project):
     assert ask(f"{address}?token={token.group(1)}").status == 200
 
 
-def test_a_notebook_can_train_and_predict(project):
-    """A kernel of the labs has the library, the training stages and the store."""
+def test_a_notebook_can_train_and_predict(project, key):
+    """A kernel of the labs has library, training stages, comparison and store."""
     project("exec", "-T", "labs", "python", "-c", RUN_NOTEBOOK)

@@ -138,8 +138,10 @@ def test_the_feedback_image_decides_on_retraining_too(start_lambda):
     ("target", "package"),
     [
         *(("predict", name) for name in ("sklearn", "scipy", "onnx", "matplotlib", "typer")),
+        *(("predict", name) for name in ("aisle.catalogue", "aisle.cli", "aisle_training")),
         *(("feedback", name) for name in ("numpy", "onnxruntime", "fastapi_swagger", "predict")),
-        ("training", "jupyterlab"),
+        *(("feedback", name) for name in ("aisle.catalogue", "aisle.cli", "aisle.model")),
+        *(("training", name) for name in ("jupyterlab", "aisle_benchmark", "mangum", "predict")),
     ],
 )
 def test_an_image_has_only_what_it_needs(image, target, package):

@@ -5,7 +5,8 @@ import pytest
 from tests.commands import run_alone
 
 HEAVY = ["lightgbm", "onnx", "pandas", "scipy", "sklearn"]
-OURS = ["catalogue", "cli", "training"]
+OURS = ["aisle.catalogue", "aisle.cli", "aisle_benchmark", "aisle_training"]
+MODEL = ["aisle.model", "numpy", "onnxruntime"]
 SERVERS = ["typer", "uvicorn"]
 AWS = ["aws_xray_sdk", "boto3", "botocore.session"]  # Powertools looks at botocore's version
 
@@ -22,15 +23,15 @@ def loaded(module):
         ("predict.handler", [*HEAVY, *OURS, *SERVERS, *AWS, "feedback", "fastapi_swagger"]),
         (
             "feedback.handler",
-            [*HEAVY, *OURS, *SERVERS, *AWS, "predict", "numpy", "onnxruntime"],
+            [*HEAVY, *OURS, *SERVERS, *AWS, "predict", *MODEL],
         ),
         (
             "authorizer.handler",
-            [*HEAVY, *OURS, *SERVERS, *AWS, "predict", "feedback", "numpy", "onnxruntime"],
+            [*HEAVY, *OURS, *SERVERS, *AWS, "predict", "feedback", *MODEL],
         ),
         (
             "retrain.handler",
-            [*HEAVY, *OURS, *SERVERS, "predict", "feedback", "numpy", "onnxruntime"],
+            [*HEAVY, *OURS, *SERVERS, "predict", "feedback", *MODEL],
         ),
     ],
 )

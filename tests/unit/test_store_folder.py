@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import aisle
-from aisle.errors import PreconditionFailedError, StoreError
+from aisle.errors import PreconditionFailedError, StoreDeniedError, StoreError
 from aisle.store import FolderStore, open_store
 
 SOURCE_ROOT = Path(aisle.__file__).parents[1]
@@ -345,5 +345,5 @@ def test_no_permission_is_not_absence(
     monkeypatch.setattr(Path, "stat", refuse)
     with pytest.raises(StoreError, match="Permission denied") as caught:
         getattr(folder, method)("a")
-    assert type(caught.value) is StoreError
+    assert type(caught.value) is StoreDeniedError
     assert isinstance(caught.value.__cause__, PermissionError)

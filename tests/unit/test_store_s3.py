@@ -13,7 +13,14 @@ from botocore.exceptions import EndpointConnectionError
 from botocore.response import StreamingBody
 from botocore.stub import ANY, Stubber
 
-from aisle.errors import ObjectNotFoundError, PreconditionFailedError, StoreError
+from aisle.errors import (
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    StoreDeniedError,
+    StoreError,
+    StoreNotFoundError,
+    StoreUnreachableError,
+)
 from aisle.store import Store, open_store
 from aisle.store.s3 import S3Store
 
@@ -89,32 +96,32 @@ def test_s3_missing_or_forbidden(
 
 
 @pytest.mark.parametrize(
-    ("status", "code"),
+    ("status", "code", "kind"),
     [
-        (404, "NoSuchBucket"),
-        (403, "InvalidAccessKeyId"),
-        (403, "SignatureDoesNotMatch"),
-        (403, "RequestTimeTooSkewed"),
-        (500, "InternalError"),
-        (503, "SlowDown"),
+        (404, "NoSuchBucket", StoreNotFoundError),
+        (403, "InvalidAccessKeyId", StoreDeniedError),
+        (403, "SignatureDoesNotMatch", StoreDeniedError),
+        (403, "RequestTimeTooSkewed", StoreDeniedError),
+        (500, "InternalError", StoreError),
+        (503, "SlowDown", StoreError),
     ],
 )
 def test_s3_trouble_is_not_absence(
-    stubbed: tuple[S3Store, Stubber], status: int, code: str
+    stubbed: tuple[S3Store, Stubber], status: int, code: str, kind: type[StoreError]
 ) -> None:
     """A wrong bucket, secret or clock, or S3's own trouble, never reads as "no such object"."""
     store, stubber = stubbed
     stubber.add_client_error("get_object", code, http_status_code=status)
     with pytest.raises(StoreError, match=f"'team/a'.*'{BUCKET}'.*{code}") as caught:
         store.get("a")
-    assert type(caught.value) is StoreError
+    assert type(caught.value) is kind
 
 
 def test_s3_exists_when_forbidden(stubbed: tuple[S3Store, Stubber]) -> None:
     """A role that may not know whether an object exists is not told that it does not."""
     store, stubber = stubbed
     stubber.add_client_error("head_object", "403", http_status_code=403)
-    with pytest.raises(StoreError, match="403"):
+    with pytest.raises(StoreDeniedError, match="403"):
         store.exists("a")
 
 
@@ -124,7 +131,7 @@ def test_s3_write_forbidden(stubbed: tuple[S3Store, Stubber]) -> None:
     stubber.add_client_error("put_object", "AccessDenied", http_status_code=403)
     with pytest.raises(StoreError, match="403 AccessDenied") as caught:
         store.put("a", b"", if_absent=True)
-    assert type(caught.value) is StoreError
+    assert type(caught.value) is StoreDeniedError
 
 
 @pytest.mark.parametrize(
@@ -259,7 +266,7 @@ def test_s3_other_refusals(
     stubber.add_client_error(operation, "AccessDenied", http_status_code=403)
     with pytest.raises(StoreError, match=f"{BUCKET}.*AccessDenied") as caught:
         call(store)
-    assert type(caught.value) is StoreError
+    assert type(caught.value) is StoreDeniedError
 
 
 @pytest.mark.parametrize("method", ["get", "download"])
@@ -281,7 +288,7 @@ def test_s3_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     store = open_store(f"s3://{BUCKET}/team")
     monkeypatch.setattr(time, "sleep", lambda _: None)
-    with pytest.raises(StoreError, match=f"'team/a'.*'{BUCKET}'") as caught:
+    with pytest.raises(StoreUnreachableError, match=f"'team/a'.*'{BUCKET}'") as caught:
         store.get("a")
     assert isinstance(caught.value.__cause__, EndpointConnectionError)
     assert "hush" not in str(caught.value) + str(caught.value.__cause__)

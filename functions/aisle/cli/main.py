@@ -1,7 +1,8 @@
 """Entry point: the commands, the options they share, and what an error looks like."""
 
 import sys
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 import typer
 
@@ -14,6 +15,12 @@ from aisle.errors import AisleError, PublicationRefusedError
 
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
+# What an installation without an extra lacks, by the name it is imported under.
+EXTRAS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("boto3", "botocore"), "s3"),
+    **dict.fromkeys(("cleanlab", "joblib", "lightgbm", "matplotlib"), "training"),
+    **dict.fromkeys(("onnx", "onnxmltools", "scipy", "sklearn"), "training"),
+}
 
 app = typer.Typer(
     name="aisle",
@@ -82,8 +89,18 @@ def main() -> None:
         _fail(error, EXIT_REFUSED)
     except AisleError as error:
         _fail(error, EXIT_USAGE)
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if module not in EXTRAS:
+            raise
+        extra = EXTRAS[module]
+        _fail(
+            f"This needs {module}, which is not installed. Expected was the extra {extra!r}. "
+            f'Run: pip install "aisle[{extra}]"',
+            EXIT_USAGE,
+        )
 
 
-def _fail(error: AisleError, code: int) -> None:
+def _fail(error: AisleError | str, code: int) -> None:
     typer.echo(f"aisle: {error}", err=True)
     sys.exit(code)

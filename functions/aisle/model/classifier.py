@@ -1,7 +1,7 @@
 """A bundle that answers: products in, predictions out."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -84,7 +84,8 @@ class Classifier:
     def predict_proba(self, products: Iterable[str | Product]) -> NDArray[np.float32]:
         """Return the probability of every class: float32 (products, classes), rows sum to 1.
 
-        A text counts as a product's name. Raises TypeError for anything else that is no product.
+        Takes several products, in any iterable but a mapping; a text counts as a product's name.
+        The columns are in the order of `classes_`. Raises TypeError for anything else.
         """
         given = _products(products)
         out = np.empty((len(given), len(self.taxonomy.classes)), np.float32)
@@ -132,13 +133,24 @@ class Classifier:
 
         A text counts as a product's name. `top_k` is the number of alternatives, other than the
         predicted category and its ancestors; `explain` asks for evidence, which costs about as much
-        again as the prediction itself. Raises TypeError for anything else that is no product.
+        again as the prediction itself. Several products at once are answered faster than one by
+        one; none give an empty list.
+
+        A product without a letter or a digit gets what the model knows without text, and no
+        evidence; `aisle.checks.check` raises InvalidProductError for it, as the API does.
+
+        Raises TypeError for what is no product, and ValueError for a negative `top_k`.
 
         >>> import aisle
         >>> prediction = aisle.load().predict("GoPro - Camera Mount Accessory Kit - Black")
         >>> prediction.answer.category.name
         'Action Camcorder Mounts'
         """
+        if top_k < 0:
+            raise ValueError(
+                f"top_k is the number of alternatives, and {top_k} was given. Expected was 0 or "
+                "more. Give that."
+            )
         if isinstance(products, str | Product):
             return next(self._predictions(_products([products]), top_k=top_k, explain=explain))
         return list(self._predictions(_products(products), top_k=top_k, explain=explain))
@@ -233,24 +245,30 @@ def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     return able[np.argsort(-values[able], kind="stable")][:count]
 
 
-def _products(given: Iterable[str | Product]) -> list[Product]:
-    """Return products, made of their names where texts were given."""
+def _products(given: object) -> list[Product]:
+    """Return products, made of their names where texts were given; TypeError for anything else."""
     if isinstance(given, str | Product):
         raise TypeError(
             f"{type(given).__name__} was given where several products were expected. Put it into a "
             "list."
         )
+    if isinstance(given, bytes | Mapping) or not isinstance(given, Iterable):
+        hint = "Make it one: aisle.Product(**it)" if isinstance(given, Mapping) else "Give that"
+        raise TypeError(
+            f"{type(given).__name__} was given where a product was expected: a text, which counts "
+            f"as its name, an aisle.Product, or several of them in a list. {hint}."
+        )
     return [_product(number, one) for number, one in enumerate(given)]
 
 
-def _product(number: int, given: str | Product) -> Product:
+def _product(number: int, given: object) -> Product:
     if isinstance(given, Product):
         return given
     if isinstance(given, str):
         return Product(name=given)
     raise TypeError(
-        f"Product {number} of those given is of type {type(given).__name__}. Expected was an "
-        "aisle.Product, or a text, which counts as its name. Make a Product of it."
+        f"Product {number} of those given (counted from 0) is of type {type(given).__name__}. "
+        "Expected was an aisle.Product, or a text, which counts as its name. Make a Product of it."
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from aisle.errors import StoreError
+from aisle.errors import StoreDeniedError, StoreError
 
 OWN: Final = ".aisle-"  # begins the names of this package's own files; no key may use it
 CHUNK_BYTES: Final = 1 << 20
@@ -20,7 +20,8 @@ def os_errors(action: str, path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(
+        kind = StoreDeniedError if isinstance(error, PermissionError) else StoreError
+        raise kind(
             f"Could not {action} {str(path)!r}. The system answered {error.strerror or error!s}. "
             "A place that this process may use, with room on it, was expected. Check that the "
             "path is right, its parents are folders, the permissions and the free space."

@@ -23,6 +23,11 @@ class FolderStore(Store):
         self._root = root.absolute()
 
     @property
+    def folder(self) -> Path:
+        """The folder, absolute."""
+        return self._root
+
+    @property
     def url(self) -> str:
         """Tell the folder as a `file://` address."""
         return self._root.as_uri()

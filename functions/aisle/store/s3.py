@@ -10,9 +10,23 @@ from typing import TYPE_CHECKING, BinaryIO, Final, TypedDict
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.exceptions import ConnectionError as NoConnectionError
 
-from aisle.errors import ObjectNotFoundError, PreconditionFailedError, StoreError
+from aisle.errors import (
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    StoreDeniedError,
+    StoreError,
+    StoreNotFoundError,
+    StoreUnreachableError,
+)
 from aisle.store.files import CHUNK_BYTES
 from aisle.store.interface import Store, StoredObject, check_key, check_prefix, fault
 
@@ -200,7 +214,7 @@ class S3Store(Store):
         except ClientError as error:
             raise self._translate(error, action=action, name=name) from error
         except BotoCoreError as error:
-            raise StoreError(
+            raise _kind(error)(
                 f"Could not {action} {name!r} in bucket {self._bucket!r}. The request ended in "
                 f"{type(error).__name__}. An answer from S3 was expected. Check the network, the "
                 "region, the endpoint and that there are credentials."
@@ -233,7 +247,9 @@ class S3Store(Store):
                 what + f"One of {_WRITE_ATTEMPTS} attempts was expected to pass between other "
                 "writers of this key. Try again later."
             )
-        return StoreError(
+        kind = StoreDeniedError if status == HTTPStatus.FORBIDDEN else StoreError
+        kind = StoreNotFoundError if code == "NoSuchBucket" else kind
+        return kind(
             what + "A success was expected. Check the bucket's name, its region and what this "
             "role may do (s3:GetObject, s3:PutObject, s3:DeleteObject, s3:ListBucket)."
         )
@@ -252,6 +268,15 @@ def _new_client(*, patient: bool) -> "S3Client":
             f"Could not open a store on S3. The AWS settings gave {type(error).__name__}. A usable "
             "profile, region and endpoint were expected. Check the AWS_* variables and ~/.aws."
         ) from error
+
+
+def _kind(error: BotoCoreError) -> type[StoreError]:
+    """Tell what kind of failure it is that a request got no answer."""
+    if isinstance(error, HTTPClientError | NoConnectionError):  # no connection, no answer in time
+        return StoreUnreachableError
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return StoreDeniedError
+    return StoreError
 
 
 def _whole(response: "GetObjectOutputTypeDef") -> StoredObject:

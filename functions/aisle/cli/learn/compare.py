@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from aisle.cli.context import Context
-from aisle.cli.learn.train import ColumnsOption, MappingOption, SeparatorOption
+from aisle.cli.options import ColumnsOption, MappingOption, SeparatorOption
 
 _QUICK_PRODUCTS = 2500
 _QUICK_FOLDS = "0,1"

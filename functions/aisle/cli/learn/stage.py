@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aisle.cli.context import Context
-from aisle.cli.learn.train import (
+from aisle.cli.options import (
     ColumnsOption,
     DataOption,
     MappingOption,

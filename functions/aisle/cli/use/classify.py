@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aisle.cli.context import DEFAULT_STORE, Context
-from aisle.cli.learn.train import ColumnsOption, MappingOption, SeparatorOption
+from aisle.cli.options import ColumnsOption, MappingOption, SeparatorOption
 
 if TYPE_CHECKING:
     from aisle.catalogue.columns import Columns

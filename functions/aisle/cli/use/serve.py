@@ -98,8 +98,8 @@ def _learner(store: "Store", model: "LiveModel") -> "Learner | None":
     command = training_command(store.url)
     if command is None:
         typer.echo(
-            "Feedback is kept, but not learnt from: what trains is not installed. "
-            "pip install 'aisle[training]' changes that.",
+            "Feedback is kept, but nothing is trained on it by itself: what trains is not "
+            'installed. pip install "aisle[training]" changes that.',
             err=True,
         )
         return None

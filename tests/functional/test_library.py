@@ -1,0 +1,203 @@
+"""`import aisle`: the page about it, and what the page promises of errors and of lightness."""
+
+import doctest
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from fastapi.testclient import TestClient
+
+import aisle
+from aisle.errors import (
+    BundleError,
+    StoreDeniedError,
+    StoreError,
+    StoreNotFoundError,
+    StoreUnreachableError,
+)
+from aisle.model import bundle
+from aisle.registry import bundles
+from aisle.store import layout, open_store
+from tests.commands import run_alone
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "LIBRARY.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Load the packaged model."""
+    return aisle.load()
+
+
+def copy_store(source, url):
+    """Copy the model that serves from one store to another."""
+    found, target = bundles.current_bundle(source), open_store(url)
+    bundles.upload_bundle(target, found)
+    target.put(layout.current_model(), source.get(layout.current_model()).data)
+    return found
+
+
+@pytest.fixture
+def places(made_up_store, s3_url, tmp_path, monkeypatch):
+    """Work in a folder with what the page's addresses lead to."""
+    monkeypatch.chdir(tmp_path)
+    found = copy_store(made_up_store, "shops/mine")
+    copy_store(made_up_store, s3_url)
+    bundle.write(Path("bundle"), found)
+    return found.manifest.model_version
+
+
+def test_the_examples_of_the_page_run(places):
+    """Every example gives what the page shows, in the order of the page."""
+    names = {}
+    runner = doctest.DocTestRunner(
+        optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE, verbose=False
+    )
+    said = []
+    for number, example in enumerate(EXAMPLES):
+        if ">>>" not in example:
+            exec(compile(example, f"example {number}", "exec"), names)  # noqa: S102  # our own page
+            continue
+        test = doctest.DocTestParser().get_doctest(
+            example, names, f"example {number}", "docs/LIBRARY.md", 0
+        )
+        runner.run(test, out=said.append, clear_globs=False)
+        names = test.globs
+    assert runner.failures == 0, "".join(said)
+    assert runner.tries > 20
+    answer = TestClient(names["app"]).get("/category", params={"name": GOPRO})
+    assert answer.json() == {"id": "pcmcat329700050020", "needs_review": True}
+
+
+def test_the_page_runs_all_its_python():
+    """No example is outside the blocks that run."""
+    assert PAGE.count(">>> ") == sum(example.count(">>> ") for example in EXAMPLES)
+
+
+def test_import_loads_nothing_else():
+    """The import alone brings neither numpy nor any room, and still has all its names."""
+    code = (
+        "import json, sys, aisle; before = sorted(sys.modules); "
+        "names = [getattr(aisle, each) is not None for each in aisle.__all__]; "
+        "print(json.dumps([before, names, sorted(dir(aisle))]))"
+    )
+    before, names, listed = run_alone(code)
+    assert [each for each in before if each.startswith("aisle")] == ["aisle"]
+    assert not {"numpy", "onnxruntime", "pydantic"} & {*before}
+    assert all(names)
+    assert {"Classifier", "Prediction", "Product", "errors", "load"} <= {*listed}
+
+
+def test_a_name_that_is_not_there():
+    """A wrong name is Python's own error."""
+    with pytest.raises(AttributeError, match="no attribute 'laod'"):
+        aisle.laod  # noqa: B018  # looking is what fails
+
+
+@pytest.mark.parametrize("form", [str, Path, lambda path: path.as_uri()])
+def test_a_store_gives_the_model_that_serves(places, form, tmp_path):
+    """A store's address may be a text, a path or a file:// address."""
+    assert aisle.load(form(tmp_path / "shops/mine")).model_version == places
+
+
+def test_a_store_that_published_nothing_gives_the_packaged_model(model, tmp_path):
+    """Where there is a store but no model in it, the packaged one answers, as it serves there."""
+    open_store(str(tmp_path)).put(layout.api_keys(), b"[]")
+    assert aisle.load(tmp_path).model_version == model.model_version
+
+
+def test_absent_is_an_error(s3_url, tmp_path):
+    """No folder, a file, a folder of other things, an empty prefix, no bucket: no guessing."""
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "other" / "models").mkdir(parents=True)
+    (tmp_path / "other" / "models" / "mine.pt").write_text("x")
+    addresses = [*(str(tmp_path / name) for name in ("none", "file", "other")), s3_url]
+    for address in (*addresses, "s3://no-such-bucket/shop"):
+        with pytest.raises(StoreNotFoundError):
+            aisle.load(address)
+
+
+def test_denied_is_another_error(s3_url, tmp_path, monkeypatch):
+    """A folder that may not be read is told apart from one that is absent."""
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    with pytest.raises(StoreDeniedError, match="Permission denied"):
+        aisle.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (("AccessDenied", 403), StoreDeniedError),
+        (("InvalidAccessKeyId", 403), StoreDeniedError),
+        (("NoSuchBucket", 404), StoreNotFoundError),
+        (NoCredentialsError(), StoreDeniedError),
+        (EndpointConnectionError(endpoint_url="http://s3"), StoreUnreachableError),
+    ],
+)
+def test_s3_that_says_no(s3_url, answer, kind, monkeypatch):
+    """Denied, absent and unreachable are three errors. Moto gives none of them: botocore does."""
+
+    def fail(client, operation, request):
+        if isinstance(answer, Exception):
+            raise answer
+        code, status = answer
+        raise ClientError(
+            {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, operation
+        )
+
+    monkeypatch.setattr("botocore.client.BaseClient._make_api_call", fail)
+    with pytest.raises(StoreError) as caught:
+        aisle.load(s3_url)
+    assert type(caught.value) is kind
+
+
+def test_a_broken_bundle_is_named(places, tmp_path):
+    """A bundle that is not whole is an error that names the file, not the packaged model."""
+    shutil.copytree("bundle", "broken")
+    Path("broken", bundle.MODEL).write_bytes(b"x")
+    with pytest.raises(BundleError, match=re.escape(bundle.MODEL)):
+        aisle.load("broken")
+
+
+def test_an_address_of_another_type():
+    """Bytes are no address."""
+    with pytest.raises(TypeError, match="Decode it"):
+        aisle.load(b"shops/mine")
+
+
+@pytest.mark.parametrize("given", [None, 7, 1.5, b"tv", {"name": "tv"}, [None], [7], [{}]])
+def test_what_is_no_product(model, given):
+    """What is no product is a TypeError that says what one is, for both ways of asking."""
+    for ask in (model.predict, model.predict_proba):
+        with pytest.raises(TypeError, match=r"aisle\.Product"):
+            ask(given)
+
+
+def test_a_negative_number_of_alternatives(model):
+    """There are 0 alternatives or more."""
+    assert model.predict("tv", top_k=0).alternatives == ()
+    with pytest.raises(ValueError, match="-1 was given"):
+        model.predict("tv", top_k=-1)
+
+
+def test_nothing_gives_nothing(model):
+    """No product, no prediction: an empty list, and no row of probabilities."""
+    assert model.predict([]) == model.predict(iter(())) == []
+    assert model.predict_proba([]).shape == (0, len(model.classes_))
+
+
+def test_a_blank_text_is_for_a_person(model):
+    """The packaged model does not claim to know a product without text."""
+    for prediction in model.predict(["", "  ", "?!", aisle.Product()]):
+        assert prediction.answer is None
+        assert prediction.needs_review
+        assert prediction.evidence == ()
