@@ -25,6 +25,12 @@ FOLDS = 5
 LEVEL = 3
 OTHER = "other"
 MINIMA = (100, 20)
+"""The usual folding: a table for each, classes of fewer products are `other`."""
+UNFOLDED = 1
+"""Folds nothing: every category is a class of its own."""
+SMALL_SHOP = 5000
+"""A shop of fewer products is compared unfolded where folding leaves too little of it."""
+ENOUGH_LEFT = 0.5
 INPUTS = {
     "text": ("name", "description"),
     "attributes": ("name", "description", "manufacturer", "price"),
@@ -41,7 +47,8 @@ class Catalogue:
     `groups` are hashes of the normalised description (the name where there is none): variants of a
     product share theirs, and a group is in one of the `folds` only. `labels` are the ids of the
     categories at level 3, or of the last one where the path is shorter. `types` are what the shop's
-    column `type` says, empty where it has none; no candidate is given them.
+    column `type` says, empty where it has none; no candidate is given them. `shop_size` is how many
+    products the shop has, where the rows are a sample of them too.
     """
 
     rows: tuple[LabelledProduct, ...]
@@ -50,6 +57,7 @@ class Catalogue:
     labels: tuple[str, ...]
     sha256: str
     types: tuple[str, ...] = ()
+    shop_size: int = 0
 
     @property
     def id(self) -> str:
@@ -67,7 +75,10 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the comparison: classes of fewer than `min_products` are `other`."""
+    """One table of the comparison: classes of fewer than `min_products` are `other`.
+
+    `other` is the last class, also of a table that folds nothing.
+    """
 
     min_products: int
     inputs: str
@@ -75,8 +86,13 @@ class Table:
 
     @property
     def name(self) -> str:
-        """A short name, such as `100-text`."""
-        return f"{self.min_products}-{self.inputs}"
+        """A short name, such as `100-text` or `unfolded-text`."""
+        return f"{'unfolded' if self.unfolded else self.min_products}-{self.inputs}"
+
+    @property
+    def unfolded(self) -> bool:
+        """Whether every category is a class of its own."""
+        return self.min_products <= UNFOLDED
 
     def targets(self, labels: Sequence[str]) -> NDArray[np.int64]:
         """Return the number of each label's class, the last one's for `other`: int64 (labels,)."""
@@ -93,8 +109,27 @@ class Table:
         return probabilities @ member
 
 
-def make_catalogue(rows: Sequence[LabelledProduct], types: Sequence[str] = ()) -> Catalogue:
-    """Group, fold and label products; raise DataError for too few groups to make the folds of."""
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What folding leaves: the shares of products and of categories that keep their own class."""
+
+    min_products: int
+    products: float
+    categories: float
+
+    @property
+    def enough(self) -> bool:
+        """Whether it is at least half of both."""
+        return min(self.products, self.categories) >= ENOUGH_LEFT
+
+
+def make_catalogue(
+    rows: Sequence[LabelledProduct], types: Sequence[str] = (), *, shop_size: int | None = None
+) -> Catalogue:
+    """Group, fold and label products; raise DataError for too few groups to make the folds of.
+
+    `shop_size` is how many products the shop has, where the rows are a sample of them.
+    """
     groups = [group_of(row.product) for row in rows]
     folds = np.array([fold_of(group) for group in groups], np.int64)
     if len(set(folds.tolist())) < FOLDS:
@@ -115,6 +150,7 @@ def make_catalogue(rows: Sequence[LabelledProduct], types: Sequence[str] = ()) -
         labels=tuple(label_of(row.path) for row in rows),
         sha256=digest.hexdigest(),
         types=tuple(types),
+        shop_size=len(rows) if shop_size is None else shop_size,
     )
 
 
@@ -124,8 +160,8 @@ def read_types(source: Path, columns: Columns) -> list[str]:
     for record in read_records(source, columns=columns, needs=("category",)):
         with suppress(InvalidProductError):
             to_labelled(record)
-            found = record.raw.get("type") if isinstance(record.raw, dict) else None
-            types.append(found if isinstance(found, str) else "")
+            said = record.raw.get("type") if isinstance(record.raw, dict) else None
+            types.append(said if isinstance(said, str) else "")
     return types
 
 
@@ -161,7 +197,21 @@ def make_table(catalogue: Catalogue, min_products: int, inputs: str) -> Table | 
     """Return a table, classes in order of their ids and `other` last; None for a single class."""
     counts = Counter(catalogue.labels)
     kept = sorted(label for label, count in counts.items() if count >= min_products)
-    found = len(kept) + any(count < min_products for count in counts.values())
-    if found < _LEAST_CLASSES:
+    classes = len(kept) + any(count < min_products for count in counts.values())
+    if classes < _LEAST_CLASSES:
         return None
     return Table(min_products, inputs, (*kept, OTHER))
+
+
+def left_by(catalogue: Catalogue, min_products: int) -> Left:
+    """Return what folding classes of fewer products to `other` leaves of a catalogue."""
+    counts = Counter(catalogue.labels)
+    kept = [count for count in counts.values() if count >= min_products]
+    return Left(min_products, sum(kept) / len(catalogue.labels), len(kept) / len(counts))
+
+
+def too_little_left(catalogue: Catalogue) -> list[Left]:
+    """Return which of the usual tables leave a small shop less than half; none for a large one."""
+    if catalogue.shop_size >= SMALL_SHOP:
+        return []
+    return [left for minimum in MINIMA if not (left := left_by(catalogue, minimum)).enough]

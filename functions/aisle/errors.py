@@ -61,6 +61,10 @@ class PreconditionFailedError(StoreError):
     """A conditional write lost: the object exists already, or is not the version expected."""
 
 
+class MalformedObjectError(StoreError):
+    """An object of the store that is not what Aisle writes there."""
+
+
 class PublicationRefusedError(AisleError):
     """The gate refused a model; the store is as it was."""
 

@@ -1,12 +1,25 @@
-"""The name of a prediction, derived from what was asked and of whom."""
+"""Which product is the same as another, and the name of a prediction."""
 
 import hashlib
 import json
 from dataclasses import asdict
 
+from aisle.normalize import normalize
 from aisle.product import Product
 
 _DIGITS = 24
+
+Identity = tuple[str, str]
+"""What makes a product the same as another: its name and description, normalised."""
+
+
+def product_identity(product: Product) -> Identity:
+    """Return what a product is known by, for the trigger and for learning alike.
+
+    >>> product_identity(Product("RED Sock", price=3.0))
+    ('red sock', '')
+    """
+    return normalize(product.name), normalize(product.description)
 
 
 def prediction_id(product: Product, model_version: str) -> str:

@@ -151,6 +151,9 @@ export async function predict(product, options) {
   return answer;
 }
 
+/** A predicted category as feedback names it. */
+export const named = ({ id, path }) => ({ id, path: path.map((node) => node.name) });
+
 /** A typed form as a product: empty fields left out. */
 export function productOf({ name, description, manufacturer, price }) {
   const product = {};

@@ -1,6 +1,6 @@
 // A whole catalogue: a file in, a table sorted by what needs a person first, a file out.
 
-import { ApiError, ask, insist, noticeModel, productOf } from "./api.js";
+import { ApiError, ask, insist, named, noticeModel, productOf } from "./api.js";
 import { readTable, recognise, TableError, toCsv } from "./csv.js";
 import { field, h, icon, put, toast } from "./dom.js";
 import { duration, pathText, percent, plural, whole } from "./format.js";
@@ -290,7 +290,7 @@ class Job {
     if (!chosen) return false;
     const category = chosen.id ? { id: chosen.id, path: chosen.path } : { path: chosen.path };
     try {
-      await ask("POST", "v1/feedback", { body: { product, prediction_id: row.prediction.id, category } });
+      await ask("POST", "v1/feedback", { body: { product, prediction_id: row.prediction.id, predicted: named(row.prediction.category), category } });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       toast(`Not kept: ${error.message}`);

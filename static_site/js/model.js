@@ -37,7 +37,7 @@ async function show(body, signal) {
       comparison(signal),
     ]);
     if (signal.aborted) return;
-    put(body, tiles(model), learning(signal), figures(model), pictures({ ...model.metrics, ...report?.metrics, ...report }), competition(peers), history(models), categories(report?.categories ?? report?.metrics?.categories), facts(model));
+    put(body, tiles(model), learning(signal), figures(model), pictures({ ...model.metrics, ...report?.metrics, ...report }), competition(peers), states(models), history(models), categories(report?.categories ?? report?.metrics?.categories), facts(model));
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;
@@ -130,7 +130,7 @@ function competition(peers) {
   const money = (bytes) => (Number.isFinite(bytes) ? `${(bytes / 1e6).toFixed(1)} MB` : "–");
   return h("section", { class: "card stack" },
     h("div", { class: "tight" }, h("h2", null, "Beside what one would pick instead"),
-      h("p", { class: "soft" }, `The same products, folds and labels for all, scored by models that had not seen them: ${plural(peers.data?.products ?? 0, "product")}, ${one.inputs === "text" ? "name and description" : "with manufacturer and price"}, ${plural(one.classes, "class", "classes")} and “other”.${peers.about?.date ? ` Measured on ${peers.about.date}, ${peers.about.machine}.` : ""}`)),
+      h("p", { class: "soft" }, `The same products, folds and labels for all, scored by models that had not seen them: ${plural(peers.data?.products ?? 0, "product")}, ${one.inputs === "text" ? "name and description" : "with manufacturer and price"}, ${plural(one.classes, "class", "classes")}${one.unfolded ? "" : " and “other”"}.${peers.about?.date ? ` Measured on ${peers.about.date}, ${peers.about.machine}.` : ""}`)),
     table([["", "title", as], ["Accuracy", "accuracy"], ["Macro-F1", "macro_f1", decimal], ["Calibration error", "calibration_error"], ["One product", (row) => row.costs?.p50_ms, (ms) => (Number.isFinite(ms) ? `${ms.toFixed(2)} ms` : "–")], ["Size", (row) => row.costs?.size_bytes, money]],
       one.candidates, { caption: "Aisle and its peers", mark: (row) => row.name === peers.shipped }));
 }
@@ -149,6 +149,16 @@ function categories(list) {
   input.addEventListener("input", debounce(draw, 100));
   draw();
   return h("section", { class: "card stack" }, h("h2", null, "Category by category"), field("Search", input, "Any words of the path"), place);
+}
+
+/** Which models there are, in the words of the API: what became of each. */
+function states(models) {
+  if (!models?.history?.length) return null;
+  return h("section", { class: "card stack" },
+    h("div", { class: "tight" }, h("h2", null, "The models there are"),
+      h("p", { class: "soft" }, "Those that the last hundred records tell of, the newest first, as aisle model list shows them.")),
+    table([["Version", "version", as], ["State", "state", as], ["Accuracy", "accuracy"], ["Made", "created_at", (at) => (at ? moment(at) : "–")]],
+      models.models, { caption: "Models and their states", mark: (row) => row.state === "current" }));
 }
 
 function history(models) {

@@ -1,6 +1,6 @@
 // Try it: a product in, its aisle out, while typing. And correct it.
 
-import { address, ApiError, ask, events, hasKey, predict, priceOf, productOf } from "./api.js";
+import { address, ApiError, ask, events, hasKey, named, predict, priceOf, productOf } from "./api.js";
 import { copy, debounce, field, h, put, toast } from "./dom.js";
 import { EXAMPLES } from "./examples.js";
 import { percent, pathText } from "./format.js";
@@ -165,7 +165,7 @@ class Try {
   async say(said) {
     const { product, prediction } = this.current;
     try {
-      await ask("POST", "v1/feedback", { body: { product, prediction_id: prediction.prediction_id, ...said } });
+      await ask("POST", "v1/feedback", { body: { product, prediction_id: prediction.prediction_id, predicted: named(prediction.category), ...said } });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       toast(`Not kept: ${error.message}`, { label: "Try again", run: () => this.say(said) });

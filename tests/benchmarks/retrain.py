@@ -9,7 +9,6 @@ those that the model gets wrong, and then others, are corrected by their own lab
 
 import argparse
 import itertools
-import json
 import os
 import resource
 import subprocess
@@ -17,15 +16,15 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 
 from aisle.catalogue.labelled import read_labelled
 from aisle.catalogue.products import LabelledProduct
 from aisle.catalogue.records import read_records
+from aisle.feedback.event import NamedCategory, new_event, record_feedback
 from aisle.model.classifier import Classifier
 from aisle.registry import bundles
-from aisle.store import Store, layout, open_store
+from aisle.store import Store, open_store
 from aisle_training.parameters import load
 from aisle_training.pipeline import Trainer
 from tests import made_up
@@ -90,23 +89,13 @@ def correct(store: Store, rows: list[LabelledProduct], count: int) -> int:
     wrong = list(itertools.compress(rows, is_wrong))
     right = itertools.compress(rows, (not one for one in is_wrong))
     for number, row in enumerate([*wrong, *right][:count]):
-        product = row.product
-        event = {
-            "version": 1,
-            "received": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "held_for_review": False,
-            "client": f"client-{number % 3}",
-            "product": {
-                "name": product.name,
-                "description": product.description,
-                "manufacturer": product.manufacturer,
-                "price": product.price,
-            },
-            "category": {"path": [node.name for node in row.path]},
-            "right": False,
-        }
-        data = json.dumps(event, sort_keys=True).encode()
-        store.put(layout.feedback_event(datetime.now(UTC).date(), sha256(data).hexdigest()), data)
+        event = new_event(
+            row.product,
+            client=f"client-{number % 3}",
+            now=datetime.now(UTC),
+            category=NamedCategory(path=tuple(node.name for node in row.path)),
+        )
+        record_feedback(store, event)
     return min(len(wrong), count)
 
 

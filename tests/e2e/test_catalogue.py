@@ -95,6 +95,7 @@ def test_a_correction_in_place_is_sent_and_downloaded(page, site, keep):
     with page.expect_response("**/v1/feedback") as answer:
         page.keyboard.press("Enter")
     assert answer.value.status in {200, 201}
+    assert answer.value.request.post_data_json["predicted"]["id"]
     expect(page.locator("tbody").get_by_text("Corrected")).to_be_visible()
     expect(page.get_by_role("button", name="Correct row 2")).to_be_focused()
     expect(page.get_by_role("button", name="Corrected 1")).to_be_visible()

@@ -51,6 +51,8 @@ def test_the_right_category_is_found_and_kept(page, shop, tmp_path, keep):
     (event,) = sent(tmp_path)
     assert " › ".join(event["category"]["path"]) == chosen
     assert event["product"] == {"name": NAME}
+    assert event["predicted"]["id"]
+    assert event["predicted"]["path"] != event["category"]["path"]
 
 
 def test_a_category_that_is_not_there_can_be_added(page, shop, tmp_path, keep):
@@ -88,6 +90,7 @@ def test_a_right_answer_is_confirmed(open_page, shop, tmp_path):
     expect(page.get_by_role("heading", name="kept as right")).to_be_visible()
     (event,) = sent(tmp_path)
     assert event["right"]
+    assert event["predicted"]["path"]
     assert len(event["prediction_id"]) == 24
 
 

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from aisle.registry import audit
+from aisle.registry.audit import Occasion
+from aisle.registry.reports import packaged_version
+from aisle.store import FolderStore
 from tests.commands import Server
 from tests.e2e.conftest import LOOKS
 
@@ -72,6 +76,25 @@ def test_the_model_shows_the_figures_of_its_own_api(open_page, site, server):
     level = model["metrics"]["test"]["levels"][0]["accuracy"]
     expect(page.get_by_text(f"{level:.1%}").first).to_be_visible()
     expect(page.get_by_role("heading", name="Promotions and refusals")).to_be_visible()
+
+
+def test_the_models_have_the_states_of_the_api(open_page, tmp_path, keep):
+    """After a promotion, a rollback and a refusal, the page shows each model as the API does."""
+    store, me = FolderStore(tmp_path / "store"), Occasion("me", "a test")
+    audit.write(store, "promoted", "v1", me, previous=None)
+    audit.write(store, "rolled back", packaged_version(), me, previous="v1")
+    audit.write(store, "refused", "v2", me, previous=packaged_version())
+    with Server(tmp_path, store="store") as running:
+        _, told = running.ask("/v1/models")
+        page = open_page()
+        page.goto(f"http://127.0.0.1:{running.port}/#/model")
+        rows = page.get_by_role("table", name="Models and their states").locator("tbody tr")
+        expect(rows).to_have_count(3)
+        shown = dict(row.locator("th, td").all_inner_texts()[:2] for row in rows.all())
+        assert violations(page) == []
+        keep(page)
+    assert shown == {model["version"]: model["state"] for model in told["models"]}
+    assert (shown["v1"], shown["v2"]) == ("rolled back from", "refused")
 
 
 def test_the_peers_stand_beside_the_model_where_they_were_measured(open_page, site, keep):

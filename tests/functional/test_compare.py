@@ -5,7 +5,9 @@ import json
 import random
 import subprocess
 import sys
+from collections import Counter
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -15,6 +17,7 @@ import pytest
 from aisle.catalogue.columns import Columns
 from aisle.catalogue.labelled import read_labelled
 from aisle.cli.main import main
+from aisle.errors import DataError
 from aisle.store import open_store
 from aisle_benchmark import protocol
 from aisle_benchmark.candidates import CANDIDATES, PEERS
@@ -55,6 +58,31 @@ def desk(catalogue, tmp_path_factory):
         tables = [protocol.make_table(catalogue, minimum, inputs) for minimum in (9, 4)]
         keys = [results.result_key(catalogue.id, CANDIDATES[name], table, 0) for table in tables]
         return tables, [results.load(store, key) for key in keys]
+
+    return work
+
+
+@pytest.fixture
+def desk_of_rare(catalogue, tmp_path):
+    """Give the function that runs one candidate on departments, and two lone shelves in training.
+
+    The departments are large enough for the MLP to hold a part out and stop early.
+    """
+    lone = np.flatnonzero(catalogue.folds != 0)[:2]
+    rare = protocol.make_catalogue(
+        [
+            row if at in lone else replace(row, path=row.path[:1], ids=row.ids[:1])
+            for at, row in enumerate(catalogue.rows)
+        ]
+    )
+    assert Counter(Counter(rare.labels).values())[1] == len(lone)
+    joblib.dump(rare, tmp_path / worker.CATALOGUE)
+    store = open_store((tmp_path / "store").as_uri())
+
+    def work(name):
+        worker.run(Job(store.url, str(tmp_path), name, "text", 0, (protocol.UNFOLDED,)))
+        table = protocol.make_table(rare, protocol.UNFOLDED, "text")
+        return results.load(store, results.result_key(rare.id, CANDIDATES[name], table, 0))
 
     return work
 
@@ -227,6 +255,58 @@ def test_report(shop, chosen, aisle, tmp_path):
     assert figures["levels"]["text"][0]["level"] == 1
 
 
+def test_small_shop_is_compared_unfolded(shop, aisle, tmp_path):
+    """Where 100 and 20 products leave nothing, one unfolded table for each of the inputs does."""
+    result = aisle(
+        *("compare", "--data", str(shop), "--only", "naive-bayes", "--folds", "0"),
+        *("--report", str(tmp_path / "report")),
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Only 0% of the products and 0% of the categories have classes of at least 20" in (
+        result.stderr
+    )
+    assert "text, 40 classes, unfolded" in result.stdout
+    report = (tmp_path / "report" / "RESULTS.md").read_text(encoding="utf-8")
+    headings = [line for line in report.splitlines() if line.startswith("## ")]
+    assert headings[:2] == [
+        "## Name and description, unfolded: 40 classes",
+        "## With manufacturer and price, unfolded: 40 classes",
+    ]
+    assert report.count("have classes of at least") == 2
+    assert "A small shop is therefore compared unfolded" in report
+    assert "100 products, attributes" not in report
+    assert (tmp_path / "report" / "results" / "classes-unfolded.png").is_file()
+    brief = json.loads((tmp_path / "report" / "results" / "comparison.json").read_bytes())
+    assert [(one["min_products"], one["unfolded"]) for one in brief["tables"]] == [(1, True)] * 2
+    key = next((tmp_path / "store" / "comparisons").glob("*/report/compare.json"))
+    table = json.loads(key.read_bytes())["tables"][0]
+    assert len(table["by_class"]) == 40
+    assert protocol.OTHER not in {each["category"] for each in table["by_class"]}
+
+
+def test_folding_that_was_asked_for_is_kept(catalogue, capsys):
+    """Who gives thresholds gets their tables, whatever these leave."""
+    plan = make_plan(catalogue, candidates=CHEAP, folds=(0,), minima=(9,))
+    assert {(table.min_products, table.unfolded) for table in plan.tables} == {(9, False)}
+    assert plan.unfolded == ()
+    assert "unfolded" not in capsys.readouterr().err
+
+
+def test_one_category_is_nothing_to_compare(catalogue):
+    """A catalogue of one category is refused, with what to do."""
+    socks = [row for row in catalogue.rows if row.path[0].name == "Sport"][:60]
+    same = [replace(row, path=socks[0].path, ids=socks[0].ids) for row in socks]
+    with pytest.raises(DataError, match="nothing to compare: the 60 products have 1 categories"):
+        make_plan(protocol.make_catalogue(same), candidates=CHEAP, folds=(0,))
+
+
+@pytest.mark.filterwarnings("ignore")  # as in the worker: of others' libraries
+@pytest.mark.parametrize("name", ["mlp", "lightgbm", "linear-svm", "logistic-regression"])
+def test_lone_products_stop_nobody(desk_of_rare, name):
+    """Peers that hold a part of the training products out learn categories of one product too."""
+    assert desk_of_rare(name).probabilities.sum(axis=1) == pytest.approx(1, abs=1e-3)
+
+
 def test_failing_candidate_fails_the_command(shop, aisle, tmp_path, monkeypatch):
     """A candidate that breaks is named with its reason, exit 2; the others are in the report."""
     broken = "raise SystemExit('the engine is on fire')"
@@ -264,6 +344,16 @@ def test_list(aisle):
     result = aisle("compare", "--list")
     assert result.returncode == 0
     assert all(name in result.stdout for name in CANDIDATES)
+    assert "docs/CANDIDATES.md" in result.stdout
+
+
+def test_help_says_how_to_plug_a_model_in(aisle):
+    """The help names the option, its form and its page; the report goes where the page looks."""
+    result = aisle("compare", "--help")
+    shown = " ".join(result.stdout.replace("│", " ").split())
+    assert "--candidate MODULE:CLASS" in shown
+    assert "docs/CANDIDATES.md" in shown
+    assert "--report benchmark" in shown
 
 
 def test_names_for_ids_and_own_columns(aisle, tmp_path):

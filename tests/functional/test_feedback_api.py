@@ -10,11 +10,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aisle.access import api_keys
-from aisle.errors import ConfigurationError, StoreError
+from aisle.errors import BundleError, ConfigurationError, StoreError
+from aisle.feedback.count import Counter as FeedbackCounter
+from aisle.feedback.due import Policy, start_if_due
 from aisle.feedback.event import record_feedback
 from aisle.serving.feedback.app import create_app
 from aisle.serving.feedback.schemas import FeedbackRequest
 from aisle.serving.http.access import KeyAccess
+from aisle.serving.whole import whole_api
 from aisle.store import FolderStore, open_store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -70,7 +73,7 @@ def test_feedback_is_kept_whole(feedback_client, store, said, event):
     received = datetime.fromisoformat(found.pop("received"))
     assert before - timedelta(seconds=1) < received < datetime.now(UTC) + timedelta(seconds=1)
     assert found == event | {
-        "version": 1,
+        "version": 2,
         "client": "anonymous",
         "held_for_review": False,
         "product": PRODUCT,
@@ -96,6 +99,29 @@ def test_the_same_twice_is_kept_once(feedback_client, store, again):
     assert kept(store) == [event]
 
 
+@pytest.mark.parametrize("first", [{}, {"predicted": {"id": "x"}}])
+@pytest.mark.parametrize("then", [{}, {"predicted": {"id": "y", "path": ["Y"]}}])
+def test_what_was_predicted_makes_no_other_event(feedback_client, store, first, then):
+    """A retry with or without what was predicted, or with another, is known; the first stays."""
+    answers = [
+        feedback_client.post("/v1/feedback", json=CORRECTION | more) for more in (first, then)
+    ]
+    assert [answer.status_code for answer in answers] == [201, 200]
+    assert answers[0].json()["feedback_id"] == answers[1].json()["feedback_id"]
+    assert [event.get("predicted") for event in kept(store)] == [first.get("predicted")]
+
+
+@pytest.mark.parametrize(
+    "predicted",
+    [{"id": "x"}, {"path": ["A", "B"]}, {"id": "x" * 5000, "path": ["y" * 900] * 30}],
+)
+def test_what_was_predicted_is_kept_as_it_is_said(feedback_client, store, predicted):
+    """What the model had answered is kept whole, however long the shop's own names are."""
+    said = CORRECTION | {"predicted": predicted}
+    assert feedback_client.post("/v1/feedback", json=said).status_code == 201
+    assert [event["predicted"] for event in kept(store)] == [predicted]
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -118,9 +144,10 @@ def test_object_is_named_by_its_day_and_content(store):
     """The key has the day (UTC) and the id; the next day, or another client, is another object."""
     request = FeedbackRequest.model_validate(CORRECTION)
     midnight = datetime(2026, 11, 22, 23, 59, tzinfo=UTC)
-    first = record_feedback(store, request, client="a", now=midnight)
-    later = record_feedback(store, request, client="a", now=midnight + timedelta(hours=1))
-    other = record_feedback(store, request, client="b", now=midnight)
+    first = record_feedback(store, request.event(client="a", now=midnight))
+    next_day = request.event(client="a", now=midnight + timedelta(hours=1))
+    later = record_feedback(store, next_day)
+    other = record_feedback(store, request.event(client="b", now=midnight))
     assert first.new
     assert later == first
     assert other.feedback_id != first.feedback_id
@@ -136,7 +163,8 @@ def test_object_is_named_by_its_day_and_content(store):
 @pytest.mark.parametrize(("client", "held"), [("site", True), ("shop", False), ("site.", False)])
 def test_what_visitors_of_the_page_say_is_held(store, client, held):
     """Feedback of the page's own client waits for a review; a shop's does not."""
-    record_feedback(store, FeedbackRequest.model_validate(CORRECTION), client=client, now=NOW)
+    request = FeedbackRequest.model_validate(CORRECTION)
+    record_feedback(store, request.event(client=client, now=NOW))
     assert [event["held_for_review"] for event in kept(store)] == [held]
 
 
@@ -182,6 +210,10 @@ def test_many_at_once_are_each_kept_once(feedback_client, store):
         (CORRECTION | {"category": {"path": ["x" * 201]}}, "category.path[0]"),
         (CORRECTION | {"category": {"path": ["x"] * 21}}, "category.path"),
         (CORRECTION | {"category": {"id": "\ud800"}}, "category.id"),
+        (CORRECTION | {"predicted": {}}, "predicted"),
+        (CORRECTION | {"predicted": "x"}, "predicted"),
+        (CORRECTION | {"predicted": {"path": []}}, "predicted.path"),
+        (CORRECTION | {"predicted": {"id": "x", "name": "X"}}, "predicted.name"),
         (CORRECTION | {"note": "x" * 1001}, "note"),
         (CORRECTION | {"client": "other"}, "client"),
         (CORRECTION | {"product": {}}, "product.name"),
@@ -353,3 +385,108 @@ def test_putting_is_all_it_needs(s3_url, checked_client):
     statuses = [client.post("/v1/feedback", json=CORRECTION).status_code for _ in range(2)]
     assert statuses == [201, 200]
     assert len(kept(whole)) == 1
+
+
+# Where the model is at hand.
+
+HEADPHONES, SPEAKERS = ["Audio", "Headphones"], ["Audio", "Speakers"]
+
+
+@pytest.fixture
+def whole_client(store, classifier, checked_client):
+    """Make a client of the whole API, whose model is made of keywords."""
+    return checked_client(whole_api(lambda: classifier, lambda: store))
+
+
+def about(name, path, **more):
+    """Say that a product belongs somewhere."""
+    return {"product": {"name": name}, "category": {"path": path}, **more}
+
+
+def test_the_model_is_asked_what_the_client_does_not_say(whole_client, store):
+    """With the model at hand, an event says what it answers, by id and by path."""
+    said = about("earbuds", SPEAKERS)
+    assert whole_client.post("/v1/feedback", json=said).status_code == 201
+    expected = {"id": "Audio > Headphones", "path": HEADPHONES}
+    assert [event["predicted"] for event in kept(store)] == [expected]
+
+
+def test_what_the_client_says_was_predicted_goes_first(whole_client, classifier, store):
+    """The model that serves may be another than the one that was asked: the client knows."""
+    said = about("earbuds", SPEAKERS, predicted={"path": ["Cameras"]})
+    whole_client.post("/v1/feedback", json=said)
+    assert [event["predicted"] for event in kept(store)] == [{"path": ["Cameras"]}]
+    assert classifier.calls == []
+
+
+def test_a_confirmation_asks_no_model(whole_client, classifier, store):
+    """Who says that a prediction is right has said what it was, by its id."""
+    said = {"product": {"name": "earbuds"}, "right": True, "prediction_id": ID}
+    assert whole_client.post("/v1/feedback", json=said).status_code == 201
+    assert "predicted" not in kept(store)[0]
+    assert classifier.calls == []
+
+
+def test_a_batch_asks_the_model_once(whole_client, classifier, store):
+    """Each piece of a batch gets its own answer, and the bad ones none; the model is asked once."""
+    results = post_batch(
+        whole_client,
+        about("earbuds 1", SPEAKERS),
+        5,
+        about("earbuds 2", SPEAKERS, predicted={"id": "said"}),
+        {"product": {"name": "earbuds 3"}, "right": True, "prediction_id": ID},
+        about("!?", SPEAKERS),
+        about("bluetooth speaker", SPEAKERS),
+    )
+    assert [each["status"] for each in results] == [
+        "recorded",
+        "failed",
+        "recorded",
+        "recorded",
+        "failed",
+        "recorded",
+    ]
+    predicted = {event["product"]["name"]: event.get("predicted", {}) for event in kept(store)}
+    assert {name: each.get("id") for name, each in predicted.items()} == {
+        "earbuds 1": "Audio > Headphones",
+        "earbuds 2": "said",
+        "earbuds 3": None,
+        "bluetooth speaker": "Audio > Speakers",
+    }
+    assert classifier.calls == [2]
+
+
+@pytest.mark.parametrize("path", ["/v1/feedback", "/v1/feedback/batch"])
+def test_feedback_is_kept_where_there_is_no_model(store, checked_client, caplog, path):
+    """Where the model cannot be asked, what was predicted stays unknown, and the log says why."""
+
+    def broken():
+        raise BundleError("no model here")
+
+    client = checked_client(whole_api(broken, lambda: store))
+    said = about("earbuds", SPEAKERS)
+    body = said if path == "/v1/feedback" else {"feedback": [said]}
+    assert client.post(path, json=body).is_success
+    assert [event.get("predicted") for event in kept(store)] == [None]
+    assert "no model here" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("path", "started", "right"), [(HEADPHONES, False, 50), (SPEAKERS, True, 0)]
+)
+def test_only_a_disagreement_starts_a_training(whole_client, store, path, started, right):
+    """Fifty that name the predicted category start no training; fifty that name another do."""
+    post_batch(whole_client, *[about(f"earbuds {at}", path) for at in range(50)])
+    launched = []
+    outcome = start_if_due(
+        FeedbackCounter(store),
+        Policy(),
+        lambda run, why: launched.append((run, why)),
+        holder="a test",
+    )
+    assert (outcome.started, len(launched)) == (started, int(started))
+    stats = whole_client.get("/v1/feedback/stats").json()
+    assert stats["last"]["started"] is started
+    assert (stats["events"], stats["right"], stats["corrections"]) == (50, right, 50 - right)
+    assert (stats["new"], stats["due"]) == (50 - right, started)
+    assert ("agree with the model" in stats["why"]) is not started

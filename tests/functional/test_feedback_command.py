@@ -139,15 +139,23 @@ def stored(store):
 
 
 def test_models_are_listed(aisle, store, stored):
-    """The list tells version, state and accuracy, and says where there is none."""
+    """The list tells version, state and accuracy; a bundle that no record tells of is stored."""
+    write_pointer(store, Pointer("v1", "", ""), replacing=None)
     assert stored in aisle("model", "list")
-    (found,) = json.loads(aisle("model", "list", "--json"))
-    assert (found["version"], found["state"], found["accuracy"]) == (stored, "stored", 0.8)
+    found = json.loads(aisle("model", "list", "--json"))
+    assert {model["version"]: model["state"] for model in found} == {
+        stored: "stored",
+        "v1": "current",
+    }
 
 
 def test_no_models(aisle):
-    """An empty store serves the packaged model, which the list says."""
+    """An empty store serves the packaged model, which the list says and shows."""
     assert "packaged one serves" in aisle("model", "list")
+    (found,) = json.loads(aisle("model", "list", "--json"))
+    version = bundle.read(bundle.PACKAGED).manifest.model_version
+    assert (found["version"], found["state"]) == (version, "current")
+    assert 0 < found["accuracy"] < 1
 
 
 def test_model_is_promoted_with_a_reason(aisle, store, stored):

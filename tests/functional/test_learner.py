@@ -1,6 +1,7 @@
 """What makes `aisle serve` learn, with a process that only pretends to train."""
 
 import json
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,6 +15,8 @@ from aisle.registry import bundles
 from aisle.registry.pointer import Pointer, write_pointer
 from aisle.serving.predict.live import LiveModel
 from aisle.store import FolderStore, layout, lease
+from tests.commands import Server
+from tests.events_of import corrections
 
 PACKAGED = bundle.read(bundle.PACKAGED).manifest.model_version
 POINT = """
@@ -31,14 +34,6 @@ def store(tmp_path, made_up_bundle):
     found = FolderStore(tmp_path)
     bundles.upload_bundle(found, made_up_bundle)
     return found
-
-
-def say(store, count):
-    """Keep corrections of so many products."""
-    now = datetime.now(UTC)
-    for at in range(count):
-        said = {"product": {"name": f"tv {at}"}, "received": now.isoformat(), "category": {}}
-        store.put(layout.feedback_event(now.date(), f"{at:064x}"), json.dumps(said).encode())
 
 
 def learner(store, code, *arguments, commands=None):
@@ -65,7 +60,7 @@ def step(it, *, until, seconds=60):
 
 def test_enough_feedback_trains_and_swaps(store, tmp_path, made_up_bundle):
     """A run is started with its name and reason; the model that comes of it serves at its end."""
-    say(store, 3)
+    corrections(store, 3)
     version = made_up_bundle.manifest.model_version
     commands = []
     it = learner(store, POINT, str(tmp_path), version, commands=commands)
@@ -81,7 +76,7 @@ def test_enough_feedback_trains_and_swaps(store, tmp_path, made_up_bundle):
 
 def test_too_little_feedback_trains_nothing(store):
     """Too little feedback starts no process, and the store says why."""
-    say(store, 2)
+    corrections(store, 2)
     it = learner(store, "raise SystemExit('nobody should run this')")
     it._step(0.0)
     assert it._process is None
@@ -115,7 +110,7 @@ def test_a_pointer_that_moved_is_followed(store, made_up_bundle):
 @pytest.mark.parametrize("code", ["raise SystemExit(2)", "import os; os.kill(os.getpid(), 9)"])
 def test_a_run_without_a_verdict_is_not_repeated_at_once(store, caplog, code):
     """Whatever ended a run badly may do so again: there is a pause, whatever comes in meanwhile."""
-    say(store, 3)
+    corrections(store, 3)
     commands = []
     it = learner(store, code, commands=commands)
     step(it, until=lambda: it._process is not None)
@@ -130,7 +125,7 @@ def test_a_run_without_a_verdict_is_not_repeated_at_once(store, caplog, code):
 
 def test_training_ends_with_the_service(store):
     """When the service stops, so does the process that trains, and its lease."""
-    say(store, 3)
+    corrections(store, 3)
     it = learner(store, "import time; time.sleep(600)")
     deadline = time.monotonic() + 30
     with it.working():
@@ -157,3 +152,42 @@ def test_the_command_is_aisle_retrain():
     """What trains is the command that anybody may run, on the same store."""
     command = training_command("file:///somewhere")("r1", "Due.")
     assert command[-6:] == ["file:///somewhere", "retrain", "--run", "r1", "--why", "Due."]
+
+
+def test_only_a_disagreement_starts_a_training(tmp_path, made_up_store):
+    """`aisle serve` asks its model what was predicted: what agrees starts nothing, the rest does.
+
+    The real thing, from the request to the process that trains; that one ends with the service.
+    """
+    copy = FolderStore(tmp_path / "store")
+    for key in made_up_store.list(""):
+        copy.put(key, made_up_store.get(key).data)
+
+    names = [f"thing {at}" for at in range(3)]
+    with Server(tmp_path, store="store", AISLE_RETRAIN_NEEDED="3") as server:
+
+        def say(path):
+            said = [
+                {"product": {"name": name}, "category": {"path": path(predicted)}}
+                for name, predicted in zip(names, answers, strict=True)
+            ]
+            _, answer = server.ask("/v1/feedback/batch", feedback=said)
+            assert [each["status"] for each in answer["results"]] == ["recorded"] * 3
+
+        def stats(events):
+            deadline = time.monotonic() + 60
+            while (found := server.ask("/v1/feedback/stats")[1])["events"] < events:
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            return found
+
+        answers = [server.ask("/v1/predict", name=name)[1]["category"] for name in names]
+        say(lambda predicted: [node["name"] for node in predicted["path"]])
+        agree = stats(3)
+        assert (agree["new"], agree["right"], agree["last"]["started"]) == (0, 3, False)
+        assert "3 new events agree with the model" in agree["why"]
+        say(lambda predicted: [node["name"] for node in predicted["path"][:-1]] + ["Elsewhere"])
+        other = stats(6)
+        assert (other["new"], other["right"], other["last"]["started"]) == (3, 3, True)
+        assert server.ask("/v1/training")[1]["run"] == other["last"]["run"]
+        server.stop(signal.SIGINT)

@@ -70,10 +70,12 @@ def test_stats_are_what_was_counted(learning, store):
         "why": "51 products were corrected.",
         "held": 2,
         "quarantined": 3,
+        "unusable": 4,
         "last": {"at": NOON.isoformat(), "started": True, "why": "due", "run": "r1"},
     }
     write(store, layout.feedback_state(), counted | {"secret": 1})
-    assert learning.get("/v1/feedback/stats").json() == counted
+    # An earlier version did not count what is unusable.
+    assert learning.get("/v1/feedback/stats").json() == counted | {"unusable": 0}
 
 
 def test_training_is_followed(learning, store):

@@ -26,7 +26,7 @@ from aisle_training.parameters import DEFAULT, load
 from aisle_training.pipeline import Trainer
 from aisle_training.retrain import retrain
 from tests.commands import AISLE, environment
-from tests.events_of import say, visitor
+from tests.events_of import VERSION_1, put, say, visitor
 from tests.made_up import products, write_catalogue
 
 ROWS = list(products(600))
@@ -207,6 +207,59 @@ def test_nothing_new_trains_nothing(store, again):
         again()
     assert status(store)["state"] == "refused"
     assert processed(store)["events"] == []  # it waits for a review alone
+
+
+def agreeing(store, count=50):
+    """Say of products what the model answers already, and that it does; return their number."""
+    classifier = Classifier(bundles.current_bundle(store))
+    names = [f"{row['name'] or row['description']} {at}" for at, row in enumerate(ROWS[:count])]
+    answers = classifier.predict([Product(name) for name in names], explain=False)
+    for at, (name, answer) in enumerate(zip(names, answers, strict=True)):
+        path = [node.name for node in answer.category.path]
+        say(store, name, path, predicted={"id": answer.category.category.id, "path": path}, at=at)
+    return len(names)
+
+
+def test_what_only_agrees_trains_nothing(store, again):
+    """Where all that is new names what the model answers, it is refused before anything is fit."""
+    count = agreeing(store)
+    with pytest.raises(PublicationRefusedError, match=f"{count} of these are new, and agree"):
+        again()
+    assert processed(store)["states"] == {"accepted": count}
+    assert [stage["name"] for stage in status(store)["stages"] if stage["state"] == "done"] == [
+        "ingest"
+    ]
+
+
+def test_what_agrees_is_learnt_beside_what_disagrees(store, again):
+    """What names the predicted category stays evidence: a run that comes for others learns it."""
+    count = agreeing(store)
+    family(store, DRONES)
+    again()
+    assert processed(store)["states"] == {"accepted": count + 40}
+
+
+def test_what_agreed_with_another_model_is_something_new(store, again):
+    """Feedback that agreed when it came is trained on where the model that serves disagrees."""
+    for at in range(40):
+        name = f"Quadcopter Aero{at} drone with camera"
+        assert ask(store, Product(name)) != DRONES
+        say(store, name, DRONES, predicted={"path": list(DRONES)}, at=at)
+    again()
+    assert ask(store) == DRONES
+
+
+def test_a_newer_version_is_unusable_and_stays_new(store, again):
+    """An event that a newer version wrote is told in the report, and is not taken for processed."""
+    own = "b" * 64
+    put(store, own, VERSION_1 | {"version": 3})
+    family(store, DRONES)
+    again()
+    assert processed(store)["states"] == {"accepted": 40, "unusable": 1}
+    assert own not in processed(store)["events"]
+    told = store.get(layout.base_snapshot(processed(store)["snapshot"], "feedback.json")).data
+    (found,) = [one for one in json.loads(told)["events"] if one["id"] == own]
+    assert "version 3" in found["why"]
 
 
 def test_accepted_feedback_of_a_visitor_is_learnt(store, again):

@@ -8,6 +8,7 @@ import pytest
 
 from aisle.store import FolderStore, layout, lease
 from tests.commands import AISLE, environment
+from tests.events_of import corrections
 
 
 @pytest.fixture
@@ -33,18 +34,10 @@ def retrain(tmp_path):
     return run
 
 
-def say(store, count):
-    """Keep corrections of so many products."""
-    now = datetime.now(UTC)
-    for at in range(count):
-        said = {"product": {"name": f"tv {at}"}, "received": now.isoformat(), "category": {}}
-        store.put(layout.feedback_event(now.date(), f"{at:064x}"), json.dumps(said).encode())
-
-
 @pytest.mark.parametrize(("needed", "said"), [("3", "Due: 3 products"), ("4", "Not due: 3 prod")])
 def test_dry_run_only_tells(retrain, store, needed, said):
     """A dry run says whether it is due, and why, and writes nothing."""
-    say(store, 3)
+    corrections(store, 3)
     before = [*store.list("")]
     done = retrain("--dry-run", AISLE_RETRAIN_NEEDED=needed)
     assert done.returncode == 0
@@ -54,7 +47,7 @@ def test_dry_run_only_tells(retrain, store, needed, said):
 
 def test_what_is_not_due_is_no_error(retrain, store):
     """With --if-due and too little feedback it ends well, and tells why, also in the store."""
-    say(store, 3)
+    corrections(store, 3)
     done = retrain("--if-due")
     assert (done.returncode, done.stdout[:8]) == (0, "Not due:")
     assert json.loads(store.get(layout.feedback_state()).data)["why"] in done.stdout
@@ -63,7 +56,7 @@ def test_what_is_not_due_is_no_error(retrain, store):
 @pytest.mark.parametrize("arguments", [[], ["--run", "r2"], ["--if-due"]])
 def test_one_at_a_time(retrain, store, arguments):
     """Where another run has the lease, nothing is trained, and the other is named."""
-    say(store, 60)
+    corrections(store, 60)
     now = datetime.now(UTC)
     lease.take(store, "r1", "somebody else", now=now, lasting=timedelta(hours=1))
     done = retrain(*arguments)
@@ -75,7 +68,7 @@ def test_one_at_a_time(retrain, store, arguments):
 
 def test_nothing_to_train_on_ends_the_lease(retrain, store):
     """Where there is no catalogue, the error says what to do, and nobody is held up."""
-    say(store, 3)
+    corrections(store, 3)
     done = retrain("--data", "missing.jsonl")
     assert done.returncode == 2
     assert "missing.jsonl" in done.stderr

@@ -255,7 +255,7 @@ def test_the_page_is_uploaded(account, deployment):
 
 
 def test_the_comparison_is_uploaded_where_there_is_one(account, deployment, outside):
-    """What `aisle compare --report training` wrote stands beside the page."""
+    """What `aisle compare --report benchmark` wrote stands beside the page."""
     (outside.root / "training").mkdir()
     results = outside.root / "benchmark" / "results"
     results.mkdir(parents=True)

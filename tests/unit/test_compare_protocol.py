@@ -11,13 +11,17 @@ from aisle.product import Category, Product, path_from_names
 from aisle_benchmark.protocol import (
     FOLDS,
     OTHER,
+    SMALL_SHOP,
+    UNFOLDED,
     Table,
     fold_of,
     group_of,
     label_of,
+    left_by,
     make_catalogue,
     make_table,
     sample,
+    too_little_left,
 )
 
 
@@ -99,6 +103,38 @@ def test_single_class_is_no_table(catalogue):
     """A threshold that leaves `other` alone gives no table."""
     assert make_table(catalogue, 1000, "text") is None
     assert make_table(catalogue, 85, "text").classes == ("#Pans", OTHER)
+
+
+def test_unfolded_table_has_every_category(catalogue):
+    """Unfolded, every category is a class, and no product is `other`."""
+    table = make_table(catalogue, UNFOLDED, "text")
+    assert table.unfolded
+    assert table.name == "unfolded-text"
+    assert table.classes == ("#Hoses", "#Pans", "#Socks", OTHER)
+    assert table.targets(catalogue.labels).max() == 2
+    assert make_table(catalogue, 10, "text").name == "10-text"
+
+
+@pytest.mark.parametrize(
+    ("minimum", "products", "categories", "enough"),
+    [(1, 1, 1, True), (10, 171 / 180, 2 / 3, True), (85, 0.5, 1 / 3, False), (100, 0, 0, False)],
+)
+def test_what_folding_leaves(catalogue, minimum, products, categories, enough):
+    """Products and categories whose class is their own are left; half of both is enough."""
+    left = left_by(catalogue, minimum)
+    assert (left.products, left.categories) == pytest.approx((products, categories))
+    assert left.enough == enough
+
+
+def test_small_shop_is_too_small_for_the_usual_folding(catalogue):
+    """What each of the usual tables leaves of a small shop is looked at by itself."""
+    assert [left.min_products for left in too_little_left(catalogue)] == [100]
+
+
+def test_large_shop_keeps_the_published_folding(catalogue):
+    """A large shop is folded as ever, also where only a sample of it is compared."""
+    assert too_little_left(make_catalogue(catalogue.rows, shop_size=SMALL_SHOP)) == []
+    assert too_little_left(make_catalogue(catalogue.rows, shop_size=SMALL_SHOP - 1)) != []
 
 
 def test_late_folding_adds_probabilities_up():

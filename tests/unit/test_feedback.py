@@ -5,12 +5,13 @@ from datetime import date
 
 import pytest
 
-from aisle.identity import prediction_id
+from aisle.feedback.event import read_events
+from aisle.identity import prediction_id, product_identity
 from aisle.model import bundle
 from aisle.model.classifier import Classifier
 from aisle.product import Product, path_from_names
 from aisle.store import FolderStore, layout
-from aisle_training.data.said import Shelves, product_key, read_events, read_said
+from aisle_training.data.said import Shelves, read_said
 from tests.events_of import say
 
 LAMPS = path_from_names(["Home", "Lamps"], ["h", "h-l"])
@@ -33,7 +34,7 @@ def read(store, shelves):
     """Read all there is; return what was said, and what cannot be used."""
     events, broken = read_events(store)
     said, unusable = read_said(store, events, shelves)
-    return said, broken | unusable
+    return said, unusable | {each.id: each.why for each in broken}
 
 
 # Which category is meant.
@@ -86,7 +87,7 @@ def test_events_are_read_in_the_order_of_time(store, shelves):
     said, unusable = read(store, shelves)
     assert [one.event.id for one in said] == [early, late]
     assert [one.event.client for one in said] == ["other", "shop"]
-    assert [one.key for one in said] == [("blue lamp", ""), ("red lamp", "")]
+    assert [one.identity for one in said] == [("blue lamp", ""), ("red lamp", "")]
     assert {one.path for one in said} == {LAMPS}
     assert unusable == {}
 
@@ -97,7 +98,11 @@ LAMPS_BY_NAME = ("Home", "Lamps")
 def test_price_and_maker_do_not_make_another_product():
     """A product is known by its texts, as the model reads them."""
     one = Product("Red SOCK", "Warm.", "Tarn", 3.0)
-    assert product_key(one) == product_key(Product("red sock", "warm")) == ("red sock", "warm")
+    assert (
+        product_identity(one)
+        == product_identity(Product("red sock", "warm"))
+        == ("red sock", "warm")
+    )
 
 
 def test_unknown_id_alone_is_unusable(store, shelves):

@@ -6,11 +6,11 @@ import pytest
 
 from aisle.errors import BundleError, DataError, PreconditionFailedError, PublicationRefusedError
 from aisle.model import bundle
-from aisle.registry import audit, bundles
-from aisle.registry import models as registry_models
+from aisle.registry import audit, bundles, switch
 from aisle.registry.audit import Occasion
-from aisle.registry.models import models, promote, rollback
+from aisle.registry.models import models
 from aisle.registry.pointer import Pointer, read_pointer, write_pointer
+from aisle.registry.switch import promote, rollback
 from aisle.store import FolderStore, layout
 
 ME = Occasion("somebody", "a test")
@@ -157,7 +157,7 @@ def test_lost_race_leaves_no_record(store, keep, monkeypatch):
         write(into, Pointer(other, "test", "2026-11-22T12:00:00+00:00"), replacing=replacing)
         write(into, pointer, replacing=replacing)
 
-    monkeypatch.setattr(registry_models, "write_pointer", raced)
+    monkeypatch.setattr(switch, "write_pointer", raced)
     with pytest.raises(PreconditionFailedError):
         promote(store, one, ME)
     assert (serving(store), events(store)) == (other, [])

@@ -11,6 +11,8 @@ import pytest
 from aisle.errors import CloudError
 from aisle.feedback.count import Counter
 from aisle.feedback.due import Policy, decide, start_if_due
+from aisle.feedback.event import NamedCategory, new_event, record_feedback
+from aisle.product import Product
 from aisle.registry.pointer import Pointer, write_pointer
 from aisle.store import FolderStore, layout, lease
 
@@ -198,6 +200,7 @@ def test_a_run_is_started_and_told(store, caplog):
         "events": 3,
         "right": 0,
         "corrections": 3,
+        "unusable": 0,
         "new": 3,
         "needed": 3,
         "due": True,
@@ -280,3 +283,41 @@ def test_a_launch_that_fails_holds_nobody_up(store):
     assert state(store)["last"]["started"] is False
     assert start(store, launched := []).started
     assert len(launched) == 1
+
+
+def told(store, name, category, predicted):
+    """Keep a correction that says what was predicted."""
+    categories = {"category": NamedCategory(category), "predicted": NamedCategory(predicted)}
+    record_feedback(store, new_event(Product(name), client="shop", now=NOON, **categories))
+
+
+def test_fifty_that_agree_start_nothing(store):
+    """Fifty events that name the predicted category start no training; the state says why."""
+    for at in range(50):
+        told(store, f"tv {at}", "tvs", "tvs")
+    outcome = start(store, launched := [])
+    assert (outcome.started, launched) == (False, [])
+    assert "0 products newly corrected" in outcome.why
+    assert "50 new events agree with the model, which starts no training" in outcome.why
+    assert (state(store)["new"], state(store)["right"], state(store)["corrections"]) == (0, 50, 0)
+    assert not due(store, now=NOON + 1000 * DAY).due
+
+
+def test_fifty_that_disagree_start_a_training(store):
+    """Fifty events that name another category than the predicted one start a training."""
+    for at in range(50):
+        told(store, f"tv {at}", "tvs", "radios")
+    outcome = start_if_due(
+        Counter(store), Policy(), lambda _run, _why: None, holder="a test", clock=lambda: NOON
+    )
+    assert outcome.started
+    assert outcome.why == "Due: 50 products newly corrected; 50 are needed."
+
+
+def test_one_that_agrees_does_not_hide_one_that_disagrees(store):
+    """A product counts where any of its events disagrees, whatever others say of it."""
+    told(store, "tv", "tvs", "tvs")
+    told(store, "TV", "projectors", "tvs")
+    count = due(store).count
+    assert (count.new, count.agreeing) == (1, 1)
+    assert "1 new event agrees" in due(store).why

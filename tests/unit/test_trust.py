@@ -1,13 +1,15 @@
 """Whom to believe: each rule alone, on products and categories that are made up."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from aisle.access import scopes
-from aisle.product import path_from_names
+from aisle.feedback.event import FeedbackEvent
+from aisle.product import Product, path_from_names
 from aisle_training import parameters
-from aisle_training.data.said import Event, Said
+from aisle_training.data.said import Said
 from aisle_training.data.trust import Known, settle
 
 SETTINGS = parameters.load().feedback
@@ -17,15 +19,16 @@ NOBODY = Known({}, {}, {})
 
 def said(product, path, *, client="shop", at=0, review=None):
     """Say something of a product."""
-    content = {"client": client, "received": f"2026-11-22T12:{at:02}:00", "product": {}}
     own = f"{product}/{client}/{path[-1].name}/{at}"
-    return Said(Event(own, content, review), (product, ""), path)
+    received = datetime(2026, 11, 22, 12, at, tzinfo=UTC)
+    event = FeedbackEvent(own, client, received, Product(product), review=review)
+    return Said(event, (product, ""), path)
 
 
 def believe(*what, known=NOBODY, settings=SETTINGS, wrong=()):
     """Settle what was said; products in `wrong` look wrong."""
     return settle(
-        what, known, settings, looks_wrong=lambda asked: [one.key[0] in wrong for one in asked]
+        what, known, settings, looks_wrong=lambda asked: [one.identity[0] in wrong for one in asked]
     )
 
 
@@ -36,7 +39,7 @@ def states(settled):
 
 def labels(settled):
     """Return the label of each product."""
-    return {key[0]: label.path for key, label in settled.labels.items()}
+    return {identity[0]: label.path for identity, label in settled.labels.items()}
 
 
 def test_one_statement_is_believed():

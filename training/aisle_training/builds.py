@@ -87,13 +87,13 @@ def save_trained(store: Store, run: str, trained: TrainedModel, prepared_id: str
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
-    store.put(layout.run_file(run, _TRAINED), buffer.getvalue())
+    store.put(layout.build_file(run, _TRAINED), buffer.getvalue())
 
 
 def load_trained(store: Store, run: str) -> tuple[TrainedModel, str]:
     """Return a run's trained model and the id of the prepared data it was fitted on."""
     try:
-        data = store.get(layout.run_file(run, _TRAINED)).data
+        data = store.get(layout.build_file(run, _TRAINED)).data
     except ObjectNotFoundError as error:
         raise DataError(
             f"There is no run {run} in {store.url}. Expected the id that the fit stage printed."
@@ -149,14 +149,14 @@ def load_trained(store: Store, run: str) -> tuple[TrainedModel, str]:
 def save_bundle(store: Store, run: str, whole: Bundle, *, parity: float) -> None:
     """Write a run's bundle to the store, not published yet, and how far it is from the model."""
     for name, data in whole.to_files().items():
-        store.put(layout.run_file(run, name), data)
+        store.put(layout.build_file(run, name), data)
     exported = {"version": whole.manifest.model_version, "parity": parity}
-    store.put(layout.run_file(run, _EXPORTED), to_json(exported))
+    store.put(layout.build_file(run, _EXPORTED), to_json(exported))
 
 
 def load_parity(store: Store, run: str) -> float:
     """Return how far a run's bundle is from the trained model."""
-    return float(json.loads(store.get(layout.run_file(run, _EXPORTED)).data)["parity"])
+    return float(json.loads(store.get(layout.build_file(run, _EXPORTED)).data)["parity"])
 
 
 def save_evaluation(
@@ -168,19 +168,19 @@ def save_evaluation(
         bundle.METRICS: metrics.decode(),
         bundle.MODEL_CARD: model_card,
     }
-    store.put(layout.run_file(run, _EVALUATED), json.dumps(told).encode())
+    store.put(layout.build_file(run, _EVALUATED), json.dumps(told).encode())
 
 
 def load_bundle(store: Store, run: str) -> Bundle:
     """Read a run's bundle and check it; it tells its figures where it was evaluated."""
     try:
-        whole = bundle.read_by(lambda name: store.get(layout.run_file(run, name)).data)
+        whole = bundle.read_by(lambda name: store.get(layout.build_file(run, name)).data)
     except ObjectNotFoundError as error:
         raise DataError(
             f"Run {run} in {store.url} has no bundle. Run the export stage first."
         ) from error
     try:
-        told = json.loads(store.get(layout.run_file(run, _EVALUATED)).data)
+        told = json.loads(store.get(layout.build_file(run, _EVALUATED)).data)
     except ObjectNotFoundError:
         return whole
     if told["version"] != whole.manifest.model_version:  # exported anew since
@@ -192,13 +192,13 @@ def load_bundle(store: Store, run: str) -> Bundle:
 def save_judgement(store: Store, run: str, judgement: Judgement, facts: dict[str, Any]) -> None:
     """Write what the gate found of a run's bundle, and the facts of its report."""
     whole = {"judgement": asdict(judgement), "facts": facts}
-    store.put(layout.run_file(run, _JUDGEMENT), json.dumps(whole).encode())
+    store.put(layout.build_file(run, _JUDGEMENT), json.dumps(whole).encode())
 
 
 def load_judgement(store: Store, run: str) -> tuple[Judgement, dict[str, Any]]:
     """Read what the gate found, and the facts; raise DataError where it has not looked."""
     try:
-        whole = json.loads(store.get(layout.run_file(run, _JUDGEMENT)).data)
+        whole = json.loads(store.get(layout.build_file(run, _JUDGEMENT)).data)
     except ObjectNotFoundError as error:
         raise DataError(
             f"Run {run} in {store.url} was not judged yet, and the gate cannot be skipped. Run the "

@@ -1,7 +1,7 @@
-"""A training run as others see it, and what it need not do again after it was killed.
+"""A training job as others see it, and what it need not do again after it was killed.
 
-`models/training.json` tells how the latest run is getting on. `runs/<run>/job.json` keeps what each
-finished stage came to: a run that is started again goes on behind the last of them.
+It tells how it gets on by `aisle.registry.job`. `runs/<run>/job.json` keeps what each finished
+stage came to: a job that is started again goes on behind the last of them.
 """
 
 import json
@@ -11,7 +11,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
-from aisle.errors import AisleError, ObjectNotFoundError, PublicationRefusedError
+from aisle.errors import (
+    AisleError,
+    MalformedObjectError,
+    ObjectNotFoundError,
+    PublicationRefusedError,
+)
+from aisle.registry.job import JobStage, JobState, JobStatus, StageState, read_status, write_status
 from aisle.store import Store, layout
 
 # The share of the whole that each stage takes, roughly, for the progress that people watch.
@@ -28,7 +34,7 @@ _JOB: Final = "job.json"
 
 
 class TrainingJob:
-    """A training run on a store; `id` names it."""
+    """A training job on a store; `id` names it."""
 
     def __init__(
         self, store: Store, run: str, request: dict[str, Any], results: dict[str, Any]
@@ -42,16 +48,15 @@ class TrainingJob:
 
     @classmethod
     def start(cls, store: Store, request: dict[str, Any], *, run: str | None = None) -> Self:
-        """Start a run, or go on with one that was killed.
+        """Start a job, or go on with one that was killed.
 
         That is one with the same id, or the latest one where it never came to an end and was asked
         for the same. What was asked for is plain data.
         """
         # As it will be read again: tuples become lists.
         request = json.loads(json.dumps(request))
-        latest = _read(store, layout.training_status())
-        for known in (run, latest.get("run") if latest.get("state") == "running" else None):
-            job = _read(store, layout.run_file(known, _JOB)) if known else {}
+        for known in (run, _unfinished(store)):
+            job = _read(store, layout.job_file(known, _JOB)) if known else {}
             if job.get("request") == request:
                 return cls(store, run or str(known), request, job["results"])
         return cls(store, run or f"{_now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}", request, {})
@@ -67,7 +72,7 @@ class TrainingJob:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Tell how the run ends, whichever way."""
+        """Tell how the job ends, whichever way."""
         try:
             yield
         except PublicationRefusedError as error:
@@ -90,7 +95,7 @@ class TrainingJob:
         self._results[stage] = result
         self._seconds[stage] = round(seconds, 2)
         job = {"request": self._request, "results": self._results}
-        self._store.put(layout.run_file(self.id, _JOB), _json(job))
+        self._store.put(layout.job_file(self.id, _JOB), _json(job))
 
     @property
     def _version(self) -> str | None:
@@ -98,37 +103,39 @@ class TrainingJob:
         return verdict["version"] if verdict else None
 
     def _tell(
-        self, state: str, *, message: str, stage: str | None = None, version: str | None = None
+        self, state: JobState, *, message: str, stage: str | None = None, version: str | None = None
     ) -> None:
         now = _now().isoformat(timespec="seconds")
-        finished = state != "running"
-        status = {
-            "run": self.id,
-            "state": state,
-            "stage": stage,
-            "stages": [
-                {
-                    "name": name,
-                    "state": self._state(name, stage),
-                    "seconds": self._seconds.get(name),
-                }
-                for name in STAGES
-            ],
-            "progress": 1.0
-            if state == "published"
-            else round(sum(share for name, share in STAGES.items() if name in self._results), 2),
-            "started_at": self._started.isoformat(timespec="seconds"),
-            "updated_at": now,
-            "finished_at": now if finished else None,
-            "message": message,
-            "version": version,
-        }
-        self._store.put(layout.training_status(), _json(status))
+        done = sum(share for name, share in STAGES.items() if name in self._results)
+        status = JobStatus(
+            run=self.id,
+            state=state,
+            stage=stage,
+            stages=tuple(
+                JobStage(name, self._state(name, stage), self._seconds.get(name)) for name in STAGES
+            ),
+            progress=1.0 if state == "published" else round(done, 2),
+            started_at=self._started.isoformat(timespec="seconds"),
+            updated_at=now,
+            finished_at=now if state != "running" else None,
+            message=message,
+            version=version,
+        )
+        write_status(self._store, status)
 
-    def _state(self, name: str, stage: str | None) -> str:
+    def _state(self, name: str, stage: str | None) -> StageState:
         if name in self._results:
             return "done"
         return "running" if name == stage else "waiting"
+
+
+def _unfinished(store: Store) -> str | None:
+    """Return the latest job of a store where it has not told its end."""
+    try:
+        latest = read_status(store)
+    except MalformedObjectError:  # what this one tells takes its place
+        return None
+    return latest.run if latest.state == "running" else None
 
 
 def _read(store: Store, key: str) -> dict[str, Any]:

@@ -10,7 +10,13 @@ from aisle.store import Store
 from aisle_training.builds import stage
 from aisle_training.data.fetch import open_data_set
 from aisle_training.data.ingest import Snapshot, ingest, snapshot_facts
-from aisle_training.data.ingest_feedback import find_base, ingest_feedback, learnt, serving_snapshot
+from aisle_training.data.ingest_feedback import (
+    agreeing,
+    find_base,
+    ingest_feedback,
+    learnt,
+    serving_snapshot,
+)
 from aisle_training.job import TrainingJob
 from aisle_training.parameters import Parameters
 from aisle_training.pipeline import Trainer
@@ -56,16 +62,23 @@ def _ingest(trainer: Trainer, data: str | None) -> str:
 
 
 def _refuse_nothing_new(store: Store, snapshot: Snapshot) -> None:
-    """Refuse to train where what is believed is what the model that serves was trained on."""
+    """Refuse to train where no feedback says something that the model that serves does not know.
+
+    That is where it was trained on all that is believed, but for what agrees with it.
+    """
     champion = serving_snapshot(store)
     if champion is None or snapshot.feedback is None:
         return
-    if (champion.base or champion.id) == snapshot.base and (learnt(champion) == learnt(snapshot)):
+    before, now = learnt(champion), learnt(snapshot)
+    new, agree = now - before, agreeing(store, snapshot)
+    if (champion.base or champion.id) == snapshot.base and before <= now and new <= agree:
+        agreed = f" {len(new)} of these are new, and agree with the model." if new else ""
         states = ", ".join(f"{n} {state}" for state, n in snapshot.feedback["states"].items())
         raise PublicationRefusedError(
             f"No model was trained: there is nothing to learn that the model that serves does not "
-            f"know. Of the feedback, {states or 'nothing is there'}. Expected corrections that can "
-            "be believed; see aisle feedback review list for those that wait for a person."
+            f"know. Of the feedback, {states or 'nothing is there'}.{agreed} Expected corrections "
+            "that disagree with the model and can be believed; see aisle feedback review list for "
+            "those that wait for a person."
         )
 
 

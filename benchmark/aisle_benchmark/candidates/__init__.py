@@ -1,4 +1,8 @@
-"""The candidates, in the order of the tables."""
+"""What is compared: the model that ships, its peers, and what they make of products.
+
+A candidate, and features that several candidates share, belong here. How candidates are run and
+scored does not, nor what the training job needs: nothing below the benchmark imports this room.
+"""
 
 from aisle_benchmark.candidates.base import Candidate
 from aisle_benchmark.candidates.ensembles import Stacked, Voting
@@ -6,6 +10,7 @@ from aisle_benchmark.candidates.fasttext import FastText
 from aisle_benchmark.candidates.finetuned import FineTuned
 from aisle_benchmark.candidates.linear import LinearSVM, LogisticRegression, NaiveBayes
 from aisle_benchmark.candidates.neural import Perceptron
+from aisle_benchmark.candidates.plugged import PluggedIn
 from aisle_benchmark.candidates.sentence import SentenceEmbeddings
 from aisle_benchmark.candidates.shipped import Shipped
 from aisle_benchmark.candidates.trees import CatBoost, LightGBM, RandomForest, XGBoost
@@ -13,8 +18,8 @@ from aisle_benchmark.candidates.trees import CatBoost, LightGBM, RandomForest, X
 FINETUNED = FineTuned.name
 """Behind an option of its own, on one fold."""
 CANDIDATES: dict[str, Candidate] = {
-    one.name: one
-    for one in (
+    candidate.name: candidate
+    for candidate in (
         NaiveBayes(),
         LogisticRegression(),
         LinearSVM(),
@@ -35,3 +40,8 @@ PEERS = tuple(name for name in CANDIDATES if name != FINETUNED)
 SHIPPED = Shipped.name
 QUICK = (NaiveBayes.name, LinearSVM.name, Perceptron.name, Shipped.name)
 """The cheap ones, which `--quick` runs."""
+
+
+def named(name: str) -> Candidate:
+    """Return the candidate of a name; `package.module:Class` names one from outside."""
+    return PluggedIn(name) if ":" in name else CANDIDATES[name]

@@ -20,13 +20,14 @@ from aisle_benchmark.candidates.features import Shared
 class Training:
     """The training products of a fold, with the fields that the inputs allow.
 
-    `labels` int64 (products,) are class numbers, each from 0 to the largest at least once; `rows`
-    the same products with their whole paths; `groups` keep variants of a product together;
-    `prepared` the rows of what `prepare` returned.
+    `labels` int64 (products,) are class numbers, each from 0 to the largest at least once; `names`
+    the id of the class that each number means; `rows` the same products with their whole paths;
+    `groups` keep variants of a product together; `prepared` the rows of what `prepare` returned.
     """
 
     rows: Sequence[LabelledProduct]
     labels: NDArray[np.int64]
+    names: Sequence[str]
     groups: Sequence[str]
     shared: Shared
     table: str
@@ -60,8 +61,16 @@ class Candidate(ABC):
     changes what comes out: results of another version are not taken for this one's.
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What it is asked for by, and called in tables and pictures."""
+
+    @property
+    @abstractmethod
+    def title(self) -> str:
+        """What it is called in the report, as Markdown."""
+
     packages: ClassVar[dict[str, str]] = {}
     """What has to be installed: the name to import, and the distribution's."""
     install: ClassVar[str] = "make research"
@@ -71,6 +80,8 @@ class Candidate(ABC):
     """About what a fold of 9,000 products takes, for all tables of one input."""
     all_cores: ClassVar[bool] = False
     """Whether it may take all cores and talks of its progress itself: for what takes long."""
+    waits: ClassVar[bool] = False
+    """Whether it may wait for another machine: its times are then the wall clock's."""
     prepares: ClassVar[bool] = False
     """Whether `prepare` has something to do."""
     members: ClassVar[tuple[str, ...]] = ()

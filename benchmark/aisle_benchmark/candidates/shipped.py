@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aisle
-import training
+import aisle_training
 from aisle.catalogue.products import LabelledProduct
 from aisle.model.bundle import Bundle
 from aisle.model.classifier import Classifier
@@ -80,9 +81,9 @@ class Shipped(FoldedLate):
         }
         for number, fields in enumerate(SITUATIONS.values()):
             asked = [only(product, fields) for product in products]
-            has = np.array([bool(one.name or one.description) for one in asked])
+            has = np.array([bool(product.name or product.description) for product in asked])
             probabilities = np.zeros((len(asked), len(fitted.labels)), np.float32)
-            given = [one for one, usable in zip(asked, has, strict=True) if usable]
+            given = [product for product, usable in zip(asked, has, strict=True) if usable]
             probabilities[has] = classifier.predict_proba(given)
             found[f"situation_{number}"] = probabilities
         return found
@@ -127,13 +128,19 @@ def levels(
     return confidences, right
 
 
+@cache
 def code_digest() -> str:
     """Return the hash of the library's and the training job's code, comments left out."""
-    digest = hashlib.sha256(json.dumps(asdict(parameters.load(parameters.DEFAULT))).encode())
-    for package in (aisle, training):
-        for folder in package.__path__:
-            for file in sorted(Path(folder).glob("*.py")):
-                digest.update(ast.dump(ast.parse(file.read_bytes())).encode())
+    folders = [Path(folder) for package in (aisle, aisle_training) for folder in package.__path__]
+    return digest_of(folders, json.dumps(asdict(parameters.load(parameters.DEFAULT))))
+
+
+def digest_of(folders: Sequence[Path], settings: str) -> str:
+    """Return the hash of settings and of all code in folders and their rooms, comments left out."""
+    digest = hashlib.sha256(settings.encode())
+    for folder in folders:
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(ast.dump(ast.parse(file.read_bytes())).encode())
     return digest.hexdigest()[:16]
 
 

@@ -89,10 +89,14 @@ def notebook_store() -> Store:
 def last_comparison(store: Store) -> dict[str, Any] | None:
     """Return the figures of the largest comparison in a store, None where there is none."""
     keys = [key for key in store.list("comparisons/") if key.endswith(f"/report/{FIGURES}")]
-    found: list[dict[str, Any]] = [json.loads(store.get(key).data) for key in keys]
+    summaries: list[dict[str, Any]] = [json.loads(store.get(key).data) for key in keys]
     return max(
-        found,
-        key=lambda one: (one["data"]["scored"], len(one["tables"]), one["about"]["date"]),
+        summaries,
+        key=lambda summary: (
+            summary["data"]["scored"],
+            len(summary["tables"]),
+            summary["about"]["date"],
+        ),
         default=None,
     )
 
@@ -102,7 +106,7 @@ def quick_comparison(source: str) -> dict[str, Any]:
     rows = protocol.sample(list(read_labelled(source)), _QUICK_PRODUCTS)
     catalogue = protocol.make_catalogue(rows)
     # A small catalogue has no category of a hundred products.
-    minima = [one for one in _MINIMA if protocol.make_table(catalogue, one, "text")]
+    minima = [minimum for minimum in _MINIMA if protocol.make_table(catalogue, minimum, "text")]
     plan = make_plan(catalogue, candidates=QUICK, folds=(0,), minima=minima[:2])
     with tempfile.TemporaryDirectory(prefix="aisle-notebook-") as folder:
         store = open_store(Path(folder).as_uri())

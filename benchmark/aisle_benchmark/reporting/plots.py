@@ -1,6 +1,7 @@
 """The pictures of a summary, as PNG."""
 
 import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from matplotlib.transforms import Bbox
 from aisle_benchmark.candidates import SHIPPED
 
 _OURS = "#c1440e"
-_THEIRS = ("#33658a", "#7a9e9f", "#8d7f9b")
+_THEIRS = ("#33658a", "#7a9e9f", "#8d7f9b", "#b08900", "#5b7f3a", "#a0527d")
 _MOST_CLASSES = 30
 _DPI = 110
 # Half the width of a point, and where a name may stand beside it, in points.
@@ -52,14 +53,15 @@ def _page(name: str, caption: str, tables: list[dict[str, Any]], drawing: Any) -
         axes.set_axis_off()
     for axes, table in zip(grid.flat, tables, strict=False):
         drawing(axes, table)
-        axes.set_title(f"{table['inputs']}, {table['classes']} classes and other", fontsize=10)
+        rest = "unfolded" if table["unfolded"] else "and other"
+        axes.set_title(f"{table['inputs']}, {table['classes']} classes {rest}", fontsize=10)
     return Picture(name, caption, _png(figure))
 
 
 def _latency(axes: Axes, table: dict[str, Any]) -> None:
     points = {
-        one["name"]: (max(one["costs"]["p50_ms"], 1e-3), one["macro_f1"])
-        for one in table["candidates"]
+        candidate["name"]: (max(candidate["costs"]["p50_ms"], 1e-3), candidate["macro_f1"])
+        for candidate in table["candidates"]
     }
     for name, at in points.items():
         axes.scatter(*at, color=_OURS if name == SHIPPED else _THEIRS[0], zorder=3)
@@ -129,25 +131,29 @@ def _classes(tables: list[dict[str, Any]]) -> Iterator[Picture]:
     """Draw the F1 of each class, of the most and the best inputs' table of each threshold."""
     last = {table["min_products"]: table for table in tables}
     for minimum, table in last.items():
-        shown = sorted(table["by_class"], key=lambda one: -one["products"])[:_MOST_CLASSES][::-1]
-        names = [f"{one['category'][:34]} ({one['products']})" for one in shown]
+        shown = sorted(table["by_class"], key=lambda label: -label["products"])[:_MOST_CLASSES][
+            ::-1
+        ]
+        names = [f"{label['category'][:34]} ({label['products']})" for label in shown]
         figure = Figure(figsize=(7, 1.2 + 0.27 * len(shown)), layout="constrained")
         axes = figure.subplots()
         for name, colour in _coloured(table)[::-1]:
-            values = [one["f1"][name] for one in shown]
+            values = [label["f1"][name] for label in shown]
             axes.plot(values, range(len(shown)), "o", markersize=4, color=colour, label=name)
         axes.set_yticks(range(len(shown)), names, fontsize=7)
         axes.set_xlabel("F1")
         axes.grid(alpha=0.3)
         axes.legend(fontsize=7)
-        caption = f"F1 of the classes of at least {minimum} products, {table['inputs']}"
+        which = "unfolded" if table["unfolded"] else f"of at least {minimum} products"
+        caption = f"F1 of the classes {which}, {table['inputs']}"
         axes.set_title(f"{caption} (the {len(shown)} largest)", fontsize=9)
-        yield Picture(f"classes-{minimum}.png", caption, _png(figure))
+        name = f"classes-{'unfolded' if table['unfolded'] else minimum}.png"
+        yield Picture(name, caption, _png(figure))
 
 
 def _coloured(table: dict[str, Any]) -> list[tuple[str, str]]:
     peers = [name for name in table["curves"] if name != SHIPPED]
-    coloured = list(zip(peers, _THEIRS, strict=False))
+    coloured = list(zip(peers, itertools.cycle(_THEIRS), strict=False))
     return [(SHIPPED, _OURS), *coloured] if SHIPPED in table["curves"] else coloured
 
 

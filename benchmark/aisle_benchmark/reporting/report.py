@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from aisle_benchmark.candidates import SHIPPED
+from aisle_benchmark.protocol import Left
 from aisle_benchmark.reporting.plots import Picture
 from aisle_benchmark.research.finding import Cell
+from aisle_benchmark.running.run import unfolded_because
 
 _QUALITY = {
     "accuracy": "accuracy",
@@ -48,14 +50,14 @@ def brief(summary: dict[str, Any]) -> dict[str, Any]:
         "data": {key: summary["data"][key] for key in ("products", "sha256")},
         "folds": len(summary["folds"]),
         "tables": [
-            {key: table[key] for key in ("min_products", "inputs", "classes")}
+            {key: table[key] for key in ("min_products", "unfolded", "inputs", "classes")}
             | {
                 "candidates": [
-                    {key: one[key] for key in shown}
+                    {key: candidate[key] for key in shown}
                     # The page has no Markdown.
-                    | {"title": one["title"].replace("*", "")}
-                    | {"costs": {key: one["costs"][key] for key in costs}}
-                    for one in sorted(table["candidates"], key=lambda each: -each["macro_f1"])
+                    | {"title": candidate["title"].replace("*", "").replace("`", "")}
+                    | {"costs": {key: candidate["costs"][key] for key in costs}}
+                    for candidate in sorted(table["candidates"], key=lambda each: -each["macro_f1"])
                 ]
             }
             for table in summary["tables"]
@@ -83,6 +85,13 @@ def _head(summary: dict[str, Any]) -> Iterator[str]:
         "equal mass; ± is the standard deviation over the folds. As each product has one class "
         "and gets one, micro-F1 equals accuracy."
     )
+    if summary["unfolded"]:
+        yield (
+            f"{' '.join(unfolded_because(Left(**left)) for left in summary['unfolded'])} A small "
+            "shop is therefore compared unfolded: every category, down to level 3, is a class of "
+            "its own, and nothing is `other`. Categories of a few products are hard for everyone; "
+            "one whose products are all in one fold nobody can learn."
+        )
     yield (
         "Each candidate trained and answered in a process of its own on one core, two at a time. "
         "All times are processor time, which on one core is what a machine with nothing else to do "
@@ -90,13 +99,23 @@ def _head(summary: dict[str, Any]) -> Iterator[str]:
         "latencies go from raw product to probabilities, one product at a time; memory is the "
         "peak of the whole process, Python and libraries included."
     )
+    if summary["outside"]:
+        yield (
+            f"From outside this project: {', '.join(f'`{name}`' for name in summary['outside'])}. "
+            "As such a candidate may wait for another machine, its times are the wall clock's; its "
+            "size is its pickle's, 0 where it has none."
+        )
 
 
 def _table(table: dict[str, Any]) -> Iterator[str]:
-    yield (
-        f"## {_INPUTS[table['inputs']].capitalize()}, fewer than {table['min_products']} to "
-        f"`other`: {table['classes']} classes, {table['share_of_other']:.0%} other"
-    )
+    inputs = _INPUTS[table["inputs"]].capitalize()
+    if table["unfolded"]:
+        yield f"## {inputs}, unfolded: {table['classes']} classes"
+    else:
+        yield (
+            f"## {inputs}, fewer than {table['min_products']} to `other`: {table['classes']} "
+            f"classes, {table['share_of_other']:.0%} other"
+        )
     candidates = table["candidates"]
     if not candidates:
         yield "No candidate has finished all folds."
@@ -156,11 +175,11 @@ def _cost_cells(costs: dict[str, float]) -> tuple[Cell, ...]:
 
 def _verdict(table: dict[str, Any]) -> str:
     """Say of each contest who wins it, and by how much."""
-    by_name = {one["name"]: one for one in table["candidates"]}
+    by_name = {row["name"]: row for row in table["candidates"]}
     ours = by_name.pop(SHIPPED)
     won, lost = [], []
     for key, sign in _CONTEST.items():
-        best = max(by_name.values(), key=lambda one: sign * one[key])
+        best = max(by_name.values(), key=lambda row: sign * row[key])
         margin = sign * (ours[key] - best[key])
         if margin > 0:
             won.append(f"{_QUALITY[key]} (by {margin:.4f}, next {best['title']})")
@@ -169,7 +188,7 @@ def _verdict(table: dict[str, Any]) -> str:
     sentences = []
     if won:
         sentences.append(f"Aisle is the best in {', '.join(won)}.")
-    sentences += [f"{one[0].upper()}{one[1:]}." for one in lost]
+    sentences += [f"{clause[0].upper()}{clause[1:]}." for clause in lost]
     return " ".join(sentences)
 
 
@@ -198,7 +217,7 @@ def _levels(summary: dict[str, Any]) -> Iterator[str]:
     )
     for inputs, levels in summary["levels"].items():
         yield f"{_INPUTS[inputs].capitalize()}:"
-        asked = [one["asked"] for one in levels[0]["at"]]
+        asked = [checked["asked"] for checked in levels[0]["at"]]
         yield rows_of(
             (
                 "level",
@@ -213,7 +232,7 @@ def _levels(summary: dict[str, Any]) -> Iterator[str]:
                     level["products"],
                     level["accuracy"],
                     _at(level["bundle"]),
-                    *(_at(one) for one in level["at"]),
+                    *(_at(checked) for checked in level["at"]),
                 )
                 for level in levels
             ),
@@ -233,62 +252,62 @@ def _situations(summary: dict[str, Any]) -> Iterator[str]:
         ("given", "classes", "products", "accuracy", "macro-F1", "AUC", "log loss", "ECE"),
         (
             (
-                one["situation"],
+                situation["situation"],
                 table["classes"],
-                one["products"],
+                situation["products"],
                 *(
-                    one.get(key)
+                    situation.get(key)
                     for key in ("accuracy", "macro_f1", "auc", "log_loss", "calibration_error")
                 ),
             )
             for table in tables
-            for one in table["situations"]
+            for situation in table["situations"]
         ),
     )
 
 
 def _finetuned(summary: dict[str, Any]) -> Iterator[str]:
-    found = summary.get("finetuned")
-    if not found:
+    finetuned = summary.get("finetuned")
+    if not finetuned:
         return
     yield "## MiniLM fine-tuned end to end"
     yield (
-        f"On fold {found['fold']} alone, all others on the same fold: one training on the "
+        f"On fold {finetuned['fold']} alone, all others on the same fold: one training on the "
         "categories that have enough products, folded late to both tables."
     )
-    for table in found["tables"]:
+    for table in finetuned["tables"]:
         yield f"{_INPUTS[table['inputs']].capitalize()}, {table['classes']} classes:"
         yield rows_of(
             ("", "accuracy", "macro-F1", "AUC", "log loss", "ECE", "train, s", "p50, ms", "MB"),
             (
                 (
-                    one["title"],
+                    candidate["title"],
                     *(
-                        one[key]
+                        candidate[key]
                         for key in ("accuracy", "macro_f1", "auc", "log_loss", "calibration_error")
                     ),
-                    f"{one['costs']['fit_seconds']:.0f}",
-                    f"{one['costs']['p50_ms']:.2f}",
-                    f"{one['costs']['size_bytes'] / _MILLION:.1f}",
+                    f"{candidate['costs']['fit_seconds']:.0f}",
+                    f"{candidate['costs']['p50_ms']:.2f}",
+                    f"{candidate['costs']['size_bytes'] / _MILLION:.1f}",
                 )
-                for one in table["candidates"]
+                for candidate in table["candidates"]
             ),
         )
 
 
 def _research(summary: dict[str, Any]) -> Iterator[str]:
-    found = summary.get("research") or []
-    if found:
+    findings = summary.get("research") or []
+    if findings:
         yield "# Research that decides"
         yield (
             "A linear SVM on TF-IDF is the instrument, cross-validated in three grouped folds of "
             "the products outside the training job's frozen test. The two figures of a pair are "
             "of the tables of 100 and of 20."
         )
-    for one in found:
-        yield f"## {one['title']}"
-        yield one["sentence"]
-        yield rows_of(one["columns"], one["rows"])
+    for finding in findings:
+        yield f"## {finding['title']}"
+        yield finding["sentence"]
+        yield rows_of(finding["columns"], finding["rows"])
 
 
 def rows_of(columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> str:
@@ -319,15 +338,15 @@ def _cell(value: Cell) -> str:
     return f"{value:,}" if isinstance(value, int) else value.replace("|", "\\|")
 
 
-def _interval(one: dict[str, float]) -> str:
-    return f"{one['difference']:+.4f} ({one['low']:+.4f} to {one['high']:+.4f})"
+def _interval(gain: dict[str, float]) -> str:
+    return f"{gain['difference']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})"
 
 
 def _percent(value: float | None) -> str:
     return "none passes" if value is None else f"{value:.1%}"
 
 
-def _at(one: dict[str, float | None]) -> str:
-    if one["precision"] is None:
+def _at(checked: dict[str, float | None]) -> str:
+    if checked["precision"] is None:
         return "none passes"
-    return f"{one['precision']:.1%} at {one['coverage']:.1%}"
+    return f"{checked['precision']:.1%} at {checked['coverage']:.1%}"

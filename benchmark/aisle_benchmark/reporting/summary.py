@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aisle.errors import ObjectNotFoundError
 from aisle.store import Store
-from aisle_benchmark.candidates import CANDIDATES, SHIPPED
+from aisle_benchmark.candidates import CANDIDATES, SHIPPED, named
 from aisle_benchmark.protocol import OTHER, Catalogue, Table
 from aisle_benchmark.reporting import measures, trust
 from aisle_benchmark.reporting.measures import f1_by_class, paired_difference, quality
@@ -25,7 +25,7 @@ from aisle_benchmark.running.run import Plan, PlanOutcome
 
 _FULL = "attributes"
 _DRAWN = 3
-"""So many peers are drawn beside the shipped model."""
+"""So many peers are drawn beside the shipped model and those from outside."""
 Pooled = dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
 """By candidate, rows and probabilities of all folds."""
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "onnxruntime")
@@ -43,6 +43,8 @@ def summarise(plan: Plan, store: Store, outcome: PlanOutcome, *, command: str) -
             "scored": int(scored.sum()),
         },
         "folds": list(plan.folds),
+        "unfolded": [asdict(left) for left in plan.unfolded],
+        "outside": [name for name in plan.candidates if name not in CANDIDATES],
         "tables": [summarise_table(plan, store, table) for table in plan.tables],
         "levels": _levels(plan, store),
         "left_out": outcome.missing | outcome.failed,
@@ -67,8 +69,8 @@ def summarise_table(plan: Plan, store: Store, table: Table) -> dict[str, Any]:
         candidates.append(
             {
                 "name": name,
-                "title": CANDIDATES[name].title,
-                "parameters": asdict(CANDIDATES[name]),  # type: ignore[call-overload]
+                "title": named(name).title,
+                "parameters": asdict(named(name)),  # type: ignore[call-overload]
                 **quality(targets[rows], probabilities),
                 "deviation": {
                     one: float(np.std([each[one] for each in by_fold])) for one in measures.QUALITY
@@ -79,6 +81,7 @@ def summarise_table(plan: Plan, store: Store, table: Table) -> dict[str, Any]:
     return {
         "name": table.name,
         "min_products": table.min_products,
+        "unfolded": table.unfolded,
         "inputs": table.inputs,
         "classes": len(table.classes) - 1,
         "share_of_other": float(np.mean(targets == len(table.classes) - 1)),
@@ -96,11 +99,14 @@ def _details(
         name: f1_by_class(targets[rows], one.argmax(axis=1), len(table.classes))
         for name, (rows, one) in pooled.items()
     }
+    outside = [name for name in pooled if name not in CANDIDATES]
     peers = sorted(
-        (name for name in pooled if name != SHIPPED), key=lambda name: -float(f1[name].mean())
+        (name for name in pooled if name in CANDIDATES and name != SHIPPED),
+        key=lambda name: -float(f1[name].mean()),
     )
-    drawn = [name for name in (SHIPPED, *peers[:_DRAWN]) if name in pooled]
-    support = np.bincount(targets[np.isin(plan.catalogue.folds, plan.folds)])
+    drawn = [name for name in (SHIPPED, *outside, *peers[:_DRAWN]) if name in pooled]
+    scored = targets[np.isin(plan.catalogue.folds, plan.folds)]
+    support = np.bincount(scored, minlength=len(table.classes))
     found = fold_results(plan, store, table, SHIPPED)
     return {
         "curves": {
@@ -113,10 +119,12 @@ def _details(
         "by_class": [
             {
                 "category": category,
-                "products": int(support[at]) if at < len(support) else 0,
+                "products": int(support[at]),
                 "f1": {name: float(f1[name][at]) for name in drawn},
             }
             for at, category in enumerate(class_names(plan.catalogue, table))
+            # An unfolded table has no `other`.
+            if support[at] or category != OTHER
         ],
         "coverage": trust.folded(table, targets, found) if found else [],
         "situations": (trust.situations(targets, found) if found and table.inputs == _FULL else []),
@@ -135,7 +143,7 @@ def _levels(plan: Plan, store: Store) -> dict[str, Any]:
 
 def fold_results(plan: Plan, store: Store, table: Table, name: str) -> list[FoldResult] | None:
     """Return a candidate's results on the plan's folds; None unless all are there."""
-    candidate = CANDIDATES[name]
+    candidate = named(name)
     try:
         return [
             results.load(store, results.result_key(plan.catalogue.id, candidate, table, fold))
@@ -148,18 +156,18 @@ def fold_results(plan: Plan, store: Store, table: Table, name: str) -> list[Fold
 def class_names(catalogue: Catalogue, table: Table) -> list[str]:
     """Return a readable name for each class of a table."""
     names = {row.path[:3][-1].id: row.path[:3][-1].name for row in catalogue.rows}
-    return [OTHER if one == OTHER else names[one] for one in table.classes]
+    return [OTHER if label == OTHER else names[label] for label in table.classes]
 
 
-def costs(found: Sequence[FoldResult]) -> dict[str, float]:
+def costs(folds: Sequence[FoldResult]) -> dict[str, float]:
     """Return the medians of what each fold cost."""
-    each = [asdict(one.costs) for one in found]
-    return {name: float(np.median([one[name] for one in each])) for name in Costs.__slots__}
+    each = [asdict(fold.costs) for fold in folds]
+    return {name: float(np.median([cost[name] for cost in each])) for name in Costs.__slots__}
 
 
 def about(command: str, candidates: Sequence[str] = ()) -> dict[str, Any]:
     """Return where, when and with what something was measured."""
-    packages = {one for name in candidates for one in CANDIDATES[name].packages.values()}
+    packages = {one for name in candidates for one in named(name).packages.values()}
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "command": command,
@@ -189,8 +197,8 @@ def _ahead(
     rows, ours = pooled[SHIPPED]
     groups = [catalogue.groups[row] for row in rows]
     return {
-        name: paired_difference(targets[rows], ours.argmax(axis=1), one.argmax(axis=1), groups)
-        for name, (_, one) in pooled.items()
+        name: paired_difference(targets[rows], ours.argmax(axis=1), theirs.argmax(axis=1), groups)
+        for name, (_, theirs) in pooled.items()
         if name != SHIPPED
     }
 

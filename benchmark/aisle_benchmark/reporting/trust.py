@@ -16,7 +16,7 @@ _CURVE = 60
 _BINS = 15
 
 
-def by_level(catalogue: Catalogue, found: Sequence[FoldResult]) -> list[dict[str, Any]]:
+def by_level(catalogue: Catalogue, results: Sequence[FoldResult]) -> list[dict[str, Any]]:
     """Return, for each level of the path, what thresholds leave and whether they hold.
 
     Of the products that are labelled so deep, a level covers those whose chosen path reaches it
@@ -24,18 +24,20 @@ def by_level(catalogue: Catalogue, found: Sequence[FoldResult]) -> list[dict[str
     its own validation split; the others come from the other folds. Both meet products that they
     never saw.
     """
-    depth = max(one.extras["level_confidence"].shape[1] for one in found)
-    confidence = np.concatenate([_padded(one.extras["level_confidence"], depth) for one in found])
-    right = np.concatenate([_padded(one.extras["level_right"], depth) for one in found]) > 0
-    folds = np.repeat(np.arange(len(found)), [len(one.rows) for one in found])
-    rows = np.concatenate([one.rows for one in found])
+    depth = max(result.extras["level_confidence"].shape[1] for result in results)
+    confidence = np.concatenate(
+        [_padded(result.extras["level_confidence"], depth) for result in results]
+    )
+    right = np.concatenate([_padded(result.extras["level_right"], depth) for result in results]) > 0
+    folds = np.repeat(np.arange(len(results)), [len(result.rows) for result in results])
+    rows = np.concatenate([result.rows for result in results])
     labelled = np.array([len(catalogue.rows[row].path) for row in rows])
     levels = []
     for level in range(depth):
         here = labelled > level
         if not here.any():
             continue
-        set_for = [one.extras["thresholds"] for one in found]
+        set_for = [result.extras["thresholds"] for result in results]
         own = np.array([each[level] if level < len(each) else 2.0 for each in set_for])
         passed = confidence[here, level] >= own[folds[here]]
         levels.append(
@@ -54,26 +56,26 @@ def by_level(catalogue: Catalogue, found: Sequence[FoldResult]) -> list[dict[str
 
 
 def folded(
-    table: Table, targets: NDArray[np.int64], found: Sequence[FoldResult]
+    table: Table, targets: NDArray[np.int64], results: Sequence[FoldResult]
 ) -> list[dict[str, float | None]]:
     """Return what thresholds on the best class of a table leave, each from the other folds."""
-    probabilities = np.concatenate([one.probabilities for one in found])
-    folds = np.repeat(np.arange(len(found)), [len(one.rows) for one in found])
-    true = targets[np.concatenate([one.rows for one in found])]
+    probabilities = np.concatenate([result.probabilities for result in results])
+    folds = np.repeat(np.arange(len(results)), [len(result.rows) for result in results])
+    true = targets[np.concatenate([result.rows for result in results])]
     assert probabilities.shape[1] == len(table.classes)  # noqa: S101  # the same table
     right = probabilities.argmax(axis=1) == true
     return [_checked(probabilities.max(axis=1), right, folds, each) for each in PRECISIONS]
 
 
-def situations(targets: NDArray[np.int64], found: Sequence[FoldResult]) -> list[dict[str, Any]]:
+def situations(targets: NDArray[np.int64], results: Sequence[FoldResult]) -> list[dict[str, Any]]:
     """Return the figures of the model that knows all fields when only some are given.
 
     Only products that have the fields that a situation gives are scored in it.
     """
-    rows = np.concatenate([one.rows for one in found])
+    rows = np.concatenate([result.rows for result in results])
     made = []
     for number, name in enumerate(SITUATIONS):
-        probabilities = np.concatenate([one.extras[f"situation_{number}"] for one in found])
+        probabilities = np.concatenate([result.extras[f"situation_{number}"] for result in results])
         given = probabilities.sum(axis=1) > 0
         figures = quality(targets[rows[given]], probabilities[given]) if given.any() else {}
         made.append({"situation": name, "products": int(given.sum()), **figures})
@@ -87,8 +89,8 @@ def curve(true: NDArray[np.int64], probabilities: NDArray[np.float32]) -> list[l
     counts = np.unique(np.linspace(1, len(right), _CURVE).astype(int))
     precision = np.cumsum(right)[counts - 1] / counts
     return [
-        [float(count) / len(right), float(one)]
-        for count, one in zip(counts, precision, strict=True)
+        [float(count) / len(right), float(share)]
+        for count, share in zip(counts, precision, strict=True)
     ]
 
 
@@ -97,7 +99,9 @@ def reliability(true: NDArray[np.int64], probabilities: NDArray[np.float32]) -> 
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == true
     bins = np.array_split(np.argsort(confidence, kind="stable"), _BINS)
-    return [[float(confidence[one].mean()), float(right[one].mean())] for one in bins if len(one)]
+    return [
+        [float(confidence[rows].mean()), float(right[rows].mean())] for rows in bins if len(rows)
+    ]
 
 
 def _checked(

@@ -1,4 +1,8 @@
-"""Research that decides: a question each, a table and a sentence for an answer."""
+"""Research that decides: a question each, a table and a sentence for an answer.
+
+Sections of the report, the instrument that they share, and how the word pieces of the packaged
+model were made belong here. The candidates that are compared do not.
+"""
 
 from aisle_benchmark.research import chance, cleaning, fields, folding, leak, learning, noise
 from aisle_benchmark.research.finding import Section

@@ -21,7 +21,7 @@ from aisle.progress import console, say
 _TYPICAL_ROWS = 9000
 
 
-class Job(Protocol):
+class Estimated(Protocol):
     """What is estimated: who runs, what it is called in full, and about how long it takes."""
 
     @property
@@ -43,7 +43,7 @@ class Estimate(AbstractContextManager["Estimate"]):
     Where nobody watches, a line for every job instead.
     """
 
-    def __init__(self, rows: int, jobs: Sequence[Job], workers: int) -> None:
+    def __init__(self, rows: int, jobs: Sequence[Estimated], workers: int) -> None:
         self._rows = rows
         self._open = list(jobs)
         self._workers = workers
@@ -74,7 +74,7 @@ class Estimate(AbstractContextManager["Estimate"]):
         self._bar.stop()
 
     @contextmanager
-    def job(self, job: Job) -> Iterator[None]:
+    def job(self, job: Estimated) -> Iterator[None]:
         """Time a job."""
         self._bar.update(self._task, description=job.label)
         began = time.monotonic()
@@ -93,7 +93,7 @@ class Estimate(AbstractContextManager["Estimate"]):
         """Return the seconds that the open jobs will take on all workers."""
         return sum(self._expected(job) for job in self._open) / self._workers
 
-    def _expected(self, job: Job) -> float:
+    def _expected(self, job: Estimated) -> float:
         took = self._took.get(job.name)
         if took:
             return sum(took) / len(took)

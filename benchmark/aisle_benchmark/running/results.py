@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -17,6 +18,8 @@ from aisle_benchmark.candidates.base import Candidate
 from aisle_benchmark.protocol import Table
 from aisle_benchmark.research.finding import Finding, Section
 from aisle_training.builds import to_json
+
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,10 @@ def result_key(data_id: str, candidate: Candidate, table: Table, fold: int) -> s
         "fold": fold,
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-    return layout.comparison_result(data_id, candidate.name, f"{table.name}-{fold}-{digest}.npz")
+    # A name from outside may have letters that no key has; the digest tells two alike apart.
+    folder = re.sub(r"[^a-z0-9.-]+", "-", candidate.name.lower()).strip("-.")[:_LONGEST_NAME]
+    folder = folder or "outside"
+    return layout.comparison_result(data_id, folder, f"{table.name}-{fold}-{digest}.npz")
 
 
 def finding_key(data_id: str, section: Section) -> str:
@@ -109,16 +115,18 @@ def load(store: Store, key: str) -> FoldResult:
 
 def combine(members: Sequence[FoldResult]) -> FoldResult:
     """Return the average of the members' probabilities, at the sum of their costs."""
-    costs = [one.costs for one in members]
+    costs = [member.costs for member in members]
     return FoldResult(
         rows=members[0].rows,
-        probabilities=np.mean([one.probabilities for one in members], axis=0, dtype=np.float32),
+        probabilities=np.mean(
+            [member.probabilities for member in members], axis=0, dtype=np.float32
+        ),
         costs=Costs(
-            fit_seconds=sum(one.fit_seconds for one in costs),
-            p50_ms=sum(one.p50_ms for one in costs),
-            p99_ms=sum(one.p99_ms for one in costs),
-            batch_per_second=1 / sum(1 / one.batch_per_second for one in costs),
-            size_bytes=sum(one.size_bytes for one in costs),
-            peak_bytes=max(one.peak_bytes for one in costs),
+            fit_seconds=sum(cost.fit_seconds for cost in costs),
+            p50_ms=sum(cost.p50_ms for cost in costs),
+            p99_ms=sum(cost.p99_ms for cost in costs),
+            batch_per_second=1 / sum(1 / cost.batch_per_second for cost in costs),
+            size_bytes=sum(cost.size_bytes for cost in costs),
+            peak_bytes=max(cost.peak_bytes for cost in costs),
         ),
     )

@@ -15,11 +15,22 @@ from uuid import uuid4
 
 import joblib
 
+from aisle.errors import DataError
 from aisle.progress import say
 from aisle.store import Store
-from aisle_benchmark.candidates import CANDIDATES
+from aisle_benchmark.candidates import CANDIDATES, named
 from aisle_benchmark.candidates.base import Candidate
-from aisle_benchmark.protocol import INPUTS, Catalogue, Table, make_table
+from aisle_benchmark.protocol import (
+    INPUTS,
+    LEVEL,
+    MINIMA,
+    UNFOLDED,
+    Catalogue,
+    Left,
+    Table,
+    make_table,
+    too_little_left,
+)
 from aisle_benchmark.research import SECTIONS
 from aisle_benchmark.research.finding import Section
 from aisle_benchmark.running import results
@@ -38,18 +49,22 @@ _ONE_THREAD = dict.fromkeys(
     "1",
 )
 WORKER = ("-m", "aisle_benchmark.running.worker")
-_LAST_WORDS = 300
+_LAST_WORDS = 800
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to compare: candidates by name, folds and tables; and research sections to answer."""
+    """What to compare: candidates by name, folds and tables; and research sections to answer.
+
+    `unfolded` is the usual folding that the catalogue is too small for.
+    """
 
     catalogue: Catalogue
     candidates: tuple[str, ...]
     folds: tuple[int, ...]
     tables: tuple[Table, ...]
     sections: tuple[str, ...] = ()
+    unfolded: tuple[Left, ...] = ()
 
 
 @dataclass(slots=True)
@@ -65,20 +80,50 @@ def make_plan(
     *,
     candidates: Sequence[str],
     folds: Sequence[int],
-    minima: Sequence[int],
+    minima: Sequence[int] | None = None,
 ) -> Plan:
-    """Return a plan; the members of ensembles join it, and tables of one class are left out."""
+    """Return a plan; the members of ensembles join it, and tables of one class are left out.
+
+    Without `minima`, the tables are the usual ones, unfolded where that leaves a small shop less
+    than half. Raise DataError where no table is left.
+    """
     wanted = set(candidates)
     for name in candidates:
-        wanted |= set(CANDIDATES[name].members)
+        wanted |= set(named(name).members)
+    unfolded: list[Left] = []
+    if minima is None:
+        unfolded = too_little_left(catalogue)
+        for left in unfolded:
+            say(f"{unfolded_because(left)} Compared unfolded instead.")
+        small = {left.min_products for left in unfolded}
+        minima = list(dict.fromkeys(UNFOLDED if one in small else one for one in MINIMA))
     tables = []
     for minimum in minima:
         made = [make_table(catalogue, minimum, name) for name in INPUTS]
         if None in made:
             say(f"No table with classes of at least {minimum} products: fewer than two are left.")
         tables += [table for table in made if table is not None]
-    ordered = tuple(name for name in CANDIDATES if name in wanted)
-    return Plan(catalogue, ordered, tuple(folds), tuple(tables))
+    outside = [name for name in dict.fromkeys(candidates) if name not in CANDIDATES]
+    ordered = (*(name for name in CANDIDATES if name in wanted), *outside)
+    if not tables:
+        raise DataError(
+            f"There is nothing to compare: the {len(catalogue.rows):,} products have "
+            f"{len(set(catalogue.labels))} categories down to level {LEVEL}, and no table has two "
+            "classes. Expected were two at least. Give another catalogue, or a lower --min-count."
+        )
+    return Plan(catalogue, ordered, tuple(folds), tuple(tables), unfolded=tuple(unfolded))
+
+
+def unfolded_because(left: Left) -> str:
+    """Say why a table is unfolded.
+
+    >>> unfolded_because(Left(100, 0.382, 0.05))
+    'Only 38% of the products and 5% of the categories have classes of at least 100 products.'
+    """
+    return (
+        f"Only {left.products:.0%} of the products and {left.categories:.0%} of the categories "
+        f"have classes of at least {left.min_products} products."
+    )
 
 
 def run(plan: Plan, store: Store, *, workers: int) -> PlanOutcome:
@@ -88,7 +133,7 @@ def run(plan: Plan, store: Store, *, workers: int) -> PlanOutcome:
     for name in plan.candidates:
         missing = missing_packages(name)
         if missing:
-            outcome.missing[name] = _not_installed(missing, CANDIDATES[name].install)
+            outcome.missing[name] = _not_installed(missing, named(name).install)
             say(f"{name} is left out, {outcome.missing[name]}.")
         else:
             able.append(name)
@@ -118,10 +163,8 @@ def run(plan: Plan, store: Store, *, workers: int) -> PlanOutcome:
 
 def missing_packages(name: str) -> list[str]:
     """Return the distributions that a candidate or its members lack."""
-    candidate = CANDIDATES[name]
-    return sorted(
-        {one for each in (name, *candidate.members) for one in CANDIDATES[each].missing()}
-    )
+    members = (name, *named(name).members)
+    return sorted({package for member in members for package in named(member).missing()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +224,7 @@ class OpenSection:
 
 def _open_jobs(plan: Plan, store: Store, inputs: str, fold: int) -> Iterator[OpenJob]:
     for name in plan.candidates:
-        candidate = CANDIDATES[name]
+        candidate = named(name)
         minima = tuple(
             table.min_products
             for table in plan.tables

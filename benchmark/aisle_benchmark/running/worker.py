@@ -6,9 +6,10 @@ Its own, so that its memory can be told, and that it can neither slow others dow
 import fcntl
 import json
 import sys
+import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import joblib
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.errors import AisleError
 from aisle.product import Product
 from aisle.store import Store, open_store
-from aisle_benchmark.candidates import CANDIDATES
+from aisle_benchmark.candidates import named
 from aisle_benchmark.candidates.base import Candidate, Fitted, FoldedEarly, FoldedLate, Training
 from aisle_benchmark.candidates.features import Shared
 from aisle_benchmark.protocol import Catalogue, Table, make_table
@@ -62,7 +64,7 @@ def shared_folder(folder: Path, inputs: str, fold: int) -> Path:
     return folder / f"{inputs}-{fold}"
 
 
-def run(job: Job, candidates: dict[str, Candidate] = CANDIDATES) -> None:
+def run(job: Job) -> None:
     """Run a job; its results are in the store as soon as each is there."""
     store = open_store(job.store_url)
     catalogue: Catalogue = joblib.load(Path(job.folder, CATALOGUE))
@@ -71,7 +73,7 @@ def run(job: Job, candidates: dict[str, Candidate] = CANDIDATES) -> None:
         finding = section.answer(catalogue)
         results.save_finding(store, results.finding_key(catalogue.id, section), finding)
         return
-    candidate = candidates[job.candidate]
+    candidate = named(job.candidate)
     tables = [
         table
         for minimum in job.minima
@@ -88,6 +90,7 @@ class _Run:
         self._catalogue = catalogue
         self._job = job
         self._candidate = candidate
+        self._clock = time.perf_counter if candidate.waits else processor_seconds
         self._train, self._test = catalogue.split(job.fold)
         self._products = catalogue.products(self._test, job.inputs)
 
@@ -104,7 +107,7 @@ class _Run:
 
     def _combined(self, table: Table) -> None:
         found = [
-            results.load(self._store, self._key(CANDIDATES[name], table))
+            results.load(self._store, self._key(named(name), table))
             for name in self._candidate.members
         ]
         self._save(table, results.combine(found))
@@ -115,10 +118,10 @@ class _Run:
         training, present = self._training(table)
         if prepared is not None:
             training = _with(training, prepared[self._train])
-        began = processor_seconds()
+        began = self._clock()
         fitted = candidate.fit(training)
         # What was made before counts too, what was made now is counted by the clock already.
-        seconds += processor_seconds() - began + training.shared.borrowed
+        seconds += self._clock() - began + training.shared.borrowed
         test = None if prepared is None else prepared[self._test]
         found = np.asarray(candidate.score(fitted, self._products, test), np.float32)
         probabilities = np.zeros((len(self._test), len(table.classes)), np.float32)
@@ -128,9 +131,9 @@ class _Run:
     def _folded_late(self, candidate: FoldedLate, tables: Sequence[Table]) -> None:
         _forget_peak()
         training = self._training_of(self._catalogue.labels, "fine")
-        began = processor_seconds()
+        began = self._clock()
         fitted, labels = candidate.fit(training)
-        seconds = processor_seconds() - began
+        seconds = self._clock() - began
         fine = np.asarray(fitted.predict_proba(self._products), np.float32)
         result = self._result(fitted, fine, seconds)
         rows = [self._catalogue.rows[row] for row in self._test]
@@ -152,18 +155,20 @@ class _Run:
         """Return the training products, and the classes that occur among them."""
         targets = table.targets([self._catalogue.labels[row] for row in self._train])
         present, labels = np.unique(targets, return_inverse=True)
-        return self._made(labels.astype(np.int64), table.name), present
+        names = [table.classes[number] for number in present]
+        return self._made(labels.astype(np.int64), names, table.name), present
 
     def _training_of(self, labels: Sequence[str], table: str) -> Training:
-        numbers = np.unique([labels[row] for row in self._train], return_inverse=True)[1]
-        return self._made(numbers.astype(np.int64), table)
+        names, numbers = np.unique([labels[row] for row in self._train], return_inverse=True)
+        return self._made(numbers.astype(np.int64), names.tolist(), table)
 
-    def _made(self, labels: NDArray[np.int64], table: str) -> Training:
+    def _made(self, labels: NDArray[np.int64], names: Sequence[str], table: str) -> Training:
         rows, job = self._train, self._job
         folder = shared_folder(Path(job.folder), job.inputs, job.fold)
         return Training(
             rows=[self._catalogue.rows[row] for row in rows],
             labels=labels,
+            names=names,
             groups=[self._catalogue.groups[row] for row in rows],
             shared=Shared(folder, self._catalogue.products(rows, job.inputs)),
             table=table,
@@ -190,12 +195,12 @@ class _Run:
     ) -> FoldResult:
         # Before anything is serialised to be weighed.
         peak = _peak_bytes()
-        p50, p99 = latency(fitted.predict_proba, self._products)
+        p50, p99 = latency(fitted.predict_proba, self._products, self._clock)
         costs = Costs(
             fit_seconds=seconds,
             p50_ms=p50,
             p99_ms=p99,
-            batch_per_second=rate(fitted.predict_proba, self._products),
+            batch_per_second=rate(fitted.predict_proba, self._products, self._clock),
             size_bytes=fitted.size_bytes(),
             peak_bytes=peak,
         )
@@ -209,7 +214,9 @@ class _Run:
 
 
 def latency(
-    answer: Callable[[Sequence[Product]], Any], products: Sequence[Product]
+    answer: Callable[[Sequence[Product]], Any],
+    products: Sequence[Product],
+    clock: Callable[[], float],
 ) -> tuple[float, float]:
     """Return p50 and p99 of single products, in milliseconds."""
     step = max(1, len(products) // _ASKED_ALONE)
@@ -218,25 +225,27 @@ def latency(
         answer([product])
     times = []
     for product in asked:
-        began = processor_seconds()
+        began = clock()
         answer([product])
-        times.append(processor_seconds() - began)
+        times.append(clock() - began)
     p50, p99 = np.percentile(times, (50, 99))
     return float(p50) * 1e3, float(p99) * 1e3
 
 
-def rate(answer: Callable[[Sequence[Product]], Any], products: Sequence[Product]) -> float:
+def rate(
+    answer: Callable[[Sequence[Product]], Any],
+    products: Sequence[Product],
+    clock: Callable[[], float],
+) -> float:
     """Return how many products are answered in a second when asked together."""
     asked = products[:_ASKED_TOGETHER]
-    began = processor_seconds()
+    began = clock()
     answer(asked)
-    return len(asked) / max(_SMALLEST_CLOCK_STEP, processor_seconds() - began)
+    return len(asked) / max(_SMALLEST_CLOCK_STEP, clock() - began)
 
 
 def _with(training: Training, prepared: Any) -> Training:  # noqa: ANN401  # any array
-    return Training(
-        training.rows, training.labels, training.groups, training.shared, training.table, prepared
-    )
+    return replace(training, prepared=prepared)
 
 
 def _forget_peak() -> None:
@@ -258,9 +267,12 @@ def _peak_bytes() -> int:
 
 
 def main() -> None:
-    """Run the job that the first argument names."""
+    """Run the job that the first argument names; end with the message of a known error."""
     warnings.simplefilter("ignore")  # of convergence and the like: they are others' libraries
-    run(Job.read(Path(sys.argv[1])))
+    try:
+        run(Job.read(Path(sys.argv[1])))
+    except AisleError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

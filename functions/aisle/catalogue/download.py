@@ -1,4 +1,7 @@
-"""Files fetched from http(s) addresses, kept in a cache, and resumed where they were cut off."""
+"""Files fetched from http(s) addresses, kept in a cache, and resumed where they were cut off.
+
+`Download` does what is the same for a file from elsewhere: see `objects` for S3.
+"""
 
 import base64
 import fcntl
@@ -6,7 +9,8 @@ import hashlib
 import http.client
 import json
 import time
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -25,7 +29,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from aisle.errors import DataError
+from aisle.errors import DataError, ObjectNotFoundError, StoreError
 
 CACHE: Final = Path(".aisle") / "cache"
 _URL_MARKS: Final = "%/:=&?~#+!$,;'@()*[]"
@@ -40,32 +44,23 @@ _RANGE_WRONG: Final = 416
 
 
 @dataclass(frozen=True, slots=True)
-class _Version:
+class FileVersion:
     """What a server said of the file, so that two halves of one download are of one file."""
 
     etag: str | None
     modified: str | None
     size: int | None
 
-    def differs(self, other: "_Version") -> bool:
+    def differs(self, other: "FileVersion") -> bool:
         """Tell whether anything that both know is another."""
-        known = zip(astuple(self), astuple(other), strict=True)
-        return any(one != two for one, two in known if one is not None and two is not None)
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return any(mine != its for mine, its in pairs if mine is not None and its is not None)
 
     def conditions(self) -> dict[str, str]:
         """Ask for the rest only if the file is still the same; a weak tag cannot promise that."""
         if self.etag and not self.etag.startswith("W/"):
             return {"If-Range": self.etag}
         return {"If-Range": self.modified} if self.modified else {}
-
-
-def is_url(source: str) -> bool:
-    """Tell an http(s) address from a path.
-
-    >>> is_url("https://shop.example/products.json"), is_url("products.json")
-    (True, False)
-    """
-    return source.lower().startswith(("http://", "https://"))
 
 
 def shown_url(url: str) -> str:
@@ -99,10 +94,8 @@ def fetch(url: str, *, cache: Path = CACHE, again: bool = True, advice: str = ""
     file is still the same. Raises DataError, which ends with `advice`, where it cannot be fetched.
     """
     try:
-        target = cache / hashlib.sha256(url.encode()).hexdigest()[:12] / _safe(file_name(url))
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target):
-            return _Download(quote(url, safe=_URL_MARKS), target).run(again=again)
+        with cached(url, file_name(url), cache) as target:
+            return _WebDownload(quote(url, safe=_URL_MARKS), target).run(again=again)
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(error, HTTPError):
@@ -114,24 +107,44 @@ def fetch(url: str, *, cache: Path = CACHE, again: bool = True, advice: str = ""
         ) from error
 
 
-class _ChangedError(OSError):
+class FileChangedError(OSError):
     """What had arrived is no part of the server's file."""
 
     def __str__(self) -> str:
         return "the server's file changed while it was fetched"
 
 
-class _Download:
-    """One address and its files in the cache: the whole, its hash, what came of it so far."""
+@contextmanager
+def cached(address: str, name: str, cache: Path) -> Iterator[Path]:
+    """Give the file of the cache for an address, to nobody else until the block ends."""
+    target = cache / hashlib.sha256(address.encode()).hexdigest()[:12] / _safe(name)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Two processes must not write the same part.
+    with target.with_name(target.name + ".lock").open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield target
 
-    def __init__(self, url: str, target: Path) -> None:
-        self._url, self._target = url, target
+
+class Download(ABC):
+    """A file on its way to the cache: the whole, its hash, what came of it so far."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
         self._sum = target.with_name(target.name + ".sha256")
         self._version = target.with_name(target.name + ".version.json")
         self._part = target.with_name(target.name + ".part")
         self._part_version = target.with_name(target.name + ".part.version.json")
 
-    def run(self, *, again: bool) -> Path:
+    @abstractmethod
+    def receive(self, start: int, version: FileVersion | None, whole: FileVersion | None) -> bool:
+        """Fetch what is missing, by `keep`; return whether there was anything to fetch.
+
+        Of `version`, `start` bytes have arrived; `whole` was fetched before. Raises
+        FileChangedError where what has arrived is no part of the file any more.
+        """
+
+    def run(self, *, again: bool = True) -> Path:
+        """Return the file, whole; with `again`, ask whether it has changed since."""
         known = self._is_whole()
         if known and not again:
             return self._target
@@ -142,14 +155,14 @@ class _Download:
                 if self._receive(known=known):
                     self._finish()
                 done = True
-            except HTTPError:
+            except (HTTPError, ObjectNotFoundError):  # an answer, and it will be the same again
                 raise
-            except _ChangedError:
+            except FileChangedError:
                 self._part.unlink(missing_ok=True)
                 if restarted:
                     raise
                 restarted = True
-            except (OSError, http.client.HTTPException):
+            except (OSError, http.client.HTTPException, StoreError):
                 # A server that cannot be reached at all is not asked again and again.
                 attempts = 0 if self._arrived() > before else attempts + 1
                 if self._arrived() == 0 or attempts == _ATTEMPTS:
@@ -158,55 +171,27 @@ class _Download:
         return self._target
 
     def _receive(self, *, known: bool) -> bool:
-        """Fetch what is missing; return whether there was anything to fetch."""
-        request = _request(self._url)
         start, version = self._arrived(), _read_version(self._part_version)
-        if start and version:
-            request.add_header("Range", f"bytes={start}-")
-            for name, value in version.conditions().items():
-                request.add_header(name, value)
-        elif known and (whole := _read_version(self._version)):
-            if whole.etag:
-                request.add_header("If-None-Match", whole.etag)
-            if whole.modified:
-                request.add_header("If-Modified-Since", whole.modified)
-        try:
-            with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310  # as above
-                self._store(response, start, version)
-        except HTTPError as error:
-            error.close()  # it is an answer, too
-            if error.code == _NOT_MODIFIED:
-                return False
-            if error.code == _RANGE_WRONG and start:
-                if version and version.size == start:  # it was cut off after its last byte
-                    return True
-                raise _ChangedError from error
-            raise
-        return True
+        whole = _read_version(self._version) if known else None
+        return self.receive(start if version else 0, version, whole)
 
-    def _store(self, response: Any, start: int, version: _Version | None) -> None:  # noqa: ANN401  # urlopen is untyped
-        length = response.headers.get("Content-Length")
-        size = int(length) if length and length.isdigit() else None
-        etag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
-        if response.status == _PARTIAL:
-            sent = response.headers.get("Content-Range", "").removeprefix("bytes ")
-            total = sent.rpartition("/")[2]
-            size = int(total) if total.isdigit() else None
-            found = _Version(etag, modified, size)
-            first = sent.partition("-")[0]
-            if version is None or first != str(start) or found.differs(version):
-                raise _ChangedError
-        else:
-            start, found = 0, _Version(etag, modified, size)
+    def keep(self, blocks: Iterable[bytes], start: int, version: FileVersion) -> None:
+        """Write what arrives behind the `start` bytes that have arrived of this version."""
+        if not start:
             # Emptied before its version is written: never old bytes under a new version.
             self._part.write_bytes(b"")
-            self._part_version.write_text(json.dumps(asdict(found)))
-        with self._part.open("ab") as out, _bar(file_name(self._url), start, size) as advance:
-            while block := response.read(_CHUNK):
+            self._part_version.write_text(json.dumps(asdict(version)))
+        with (
+            self._part.open("ab") as out,
+            _bar(self._target.name, start, version.size) as advance,
+        ):
+            for block in blocks:
                 out.write(block)
                 advance(len(block))
-        if size is not None and self._arrived() != size:
-            raise OSError(f"the connection ended after {self._arrived():,} of {size:,} bytes")
+        if version.size is not None and self._arrived() != version.size:
+            raise OSError(
+                f"the connection ended after {self._arrived():,} of {version.size:,} bytes"
+            )
 
     def _finish(self) -> None:
         digest = _sha256(self._part)
@@ -228,11 +213,61 @@ class _Download:
             return 0
 
 
+class _WebDownload(Download):
+    """A file from an http(s) address."""
+
+    def __init__(self, url: str, target: Path) -> None:
+        super().__init__(target)
+        self._url = url
+
+    def receive(self, start: int, version: FileVersion | None, whole: FileVersion | None) -> bool:
+        """Ask for the rest, or for the whole unless it has not changed."""
+        request = _request(self._url)
+        if start and version:
+            request.add_header("Range", f"bytes={start}-")
+            for name, value in version.conditions().items():
+                request.add_header(name, value)
+        elif whole:
+            if whole.etag:
+                request.add_header("If-None-Match", whole.etag)
+            if whole.modified:
+                request.add_header("If-Modified-Since", whole.modified)
+        try:
+            with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310  # as above
+                self._store(response, start, version)
+        except HTTPError as error:
+            error.close()  # it is an answer, too
+            if error.code == _NOT_MODIFIED:
+                return False
+            if error.code == _RANGE_WRONG and start:
+                if version and version.size == start:  # it was cut off after its last byte
+                    return True
+                raise FileChangedError from error
+            raise
+        return True
+
+    def _store(self, response: Any, start: int, version: FileVersion | None) -> None:  # noqa: ANN401  # urlopen is untyped
+        length = response.headers.get("Content-Length")
+        size = int(length) if length and length.isdigit() else None
+        etag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+        if response.status == _PARTIAL:
+            sent = response.headers.get("Content-Range", "").removeprefix("bytes ")
+            total = sent.rpartition("/")[2]
+            size = int(total) if total.isdigit() else None
+            found = FileVersion(etag, modified, size)
+            first = sent.partition("-")[0]
+            if version is None or first != str(start) or found.differs(version):
+                raise FileChangedError
+        else:
+            start, found = 0, FileVersion(etag, modified, size)
+        self.keep(iter(lambda: response.read(_CHUNK), b""), start, found)
+
+
 def _request(url: str) -> Request:
     """Ask for an address; a name and password in it go into a header, and no further than it."""
     parts = urlsplit(url)
     login, _, host = parts.netloc.rpartition("@")
-    request = Request(  # noqa: S310  # checked by is_url
+    request = Request(  # noqa: S310  # checked by who calls
         urlunsplit(parts._replace(netloc=host)), headers={"Accept-Encoding": "identity"}
     )
     if login:
@@ -257,17 +292,9 @@ def _bar(name: str, start: int, size: int | None) -> Iterator[Any]:
         yield lambda count: progress.advance(task, count)
 
 
-@contextmanager
-def _locked(target: Path) -> Iterator[None]:
-    """Keep two processes from writing the same part."""
-    with target.with_name(target.name + ".lock").open("ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _read_version(path: Path) -> _Version | None:
+def _read_version(path: Path) -> FileVersion | None:
     try:
-        return _Version(**json.loads(path.read_text()))
+        return FileVersion(**json.loads(path.read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
 

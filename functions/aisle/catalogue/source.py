@@ -1,17 +1,26 @@
-"""Where a catalogue comes from: a file or an address, as a stream of bytes, unpacked."""
+"""Where a catalogue comes from: a file or an address, as a stream of bytes, unpacked.
+
+Every command takes the same sources: a path, which may begin with `~` or be written as `file://…`,
+an `http(s)://` address, and `s3://bucket/key`; each perhaps gzipped. A path that is relative begins
+at the current folder. What comes from an address is kept in the cache.
+"""
 
 import codecs
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
+from urllib.parse import unquote
 
-from aisle.catalogue.download import fetch, is_url, shown_url
+from aisle.catalogue.download import fetch, shown_url
+from aisle.catalogue.objects import fetch_object
 from aisle.errors import DataError
 
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 _BUFFER: Final = 1 << 18
@@ -53,16 +62,59 @@ def open_source(source: str | Path) -> Iterator[tuple[BinaryIO, str]]:
 
 
 def local_file(source: str | Path) -> tuple[Path, str]:
-    """Return the file of a source, fetched where it is an address, and what to call it."""
-    if isinstance(source, str) and is_url(source):
-        return fetch(source), shown(source)
-    return Path(source), shown(source)
+    """Return the file of a source, fetched where it is an address, and what to call it.
+
+    Raises DataError for an address of another kind, and where it cannot be fetched.
+    """
+    if isinstance(source, Path):
+        return source, str(source)
+    match scheme_of(source):
+        case "http" | "https":
+            return fetch(source), shown(source)
+        case "s3":
+            return fetch_object(source), shown(source)
+        case "" | "file":
+            path = _path(source)
+            return path, str(path)
+    raise DataError(
+        f"{shown(source)} cannot be read: there is no reading from {scheme_of(source)}://. "
+        "Expected was a file, an http(s):// address or s3://bucket/key. Fetch the file by other "
+        "means and give its path."
+    )
 
 
 def shown(source: str | Path) -> str:
-    """Return what to call a source, without what may be secret in an address."""
-    is_address = isinstance(source, str) and is_url(source)
-    return shown_url(str(source)) if is_address else str(Path(source))
+    """Return what to call a source, without what may be secret in an address.
+
+    >>> shown("https://me:secret@shop.example/products.json?signature=abc"), shown("./shop.csv")
+    ('https://shop.example/products.json', 'shop.csv')
+    """
+    if isinstance(source, Path):
+        return str(source)
+    if scheme_of(source) == "s3":
+        return source
+    return str(_path(source)) if scheme_of(source) in {"", "file"} else shown_url(source)
+
+
+def scheme_of(source: str) -> str:
+    """Return how an address begins, in small letters; nothing for a path.
+
+    >>> scheme_of("S3://shop/products.csv"), scheme_of("products.csv")
+    ('s3', '')
+    """
+    found = _SCHEME.match(source)
+    return found[1].lower() if found else ""
+
+
+def _path(source: str) -> Path:
+    """Return the path that a source names; `~` is read as a shell reads it, unless there is one."""
+    path = Path(unquote(source[len("file://") :]) if scheme_of(source) else source)
+    if source.startswith("~") and not path.exists():
+        try:
+            return path.expanduser()
+        except RuntimeError:  # there is no such user
+            return path
+    return path
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import typer
 DataOption = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE|URL",
+        metavar="FILE|URL|s3://…",
         help="A labelled catalogue, or its address: a JSON array, JSON lines, CSV or TSV, perhaps "
         "gzipped. Without it, the whole Best Buy open data set is fetched once (about 50 MB).",
     ),
@@ -16,7 +16,7 @@ DataOption = Annotated[
 TestDataOption = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE|URL",
+        metavar="FILE|URL|s3://…",
         help="A labelled file that is the frozen test; all of --data is then for training and "
         "validation. Without it, a part of --data is held out, by hash of the text.",
     ),
@@ -42,5 +42,5 @@ SeparatorOption = Annotated[
 ]
 ParametersOption = Annotated[
     Path | None,
-    typer.Option(help="A file of parameters instead of training/parameters.toml."),
+    typer.Option(help="A file of parameters instead of the usual aisle_training/parameters.toml."),
 ]

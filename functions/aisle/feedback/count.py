@@ -1,68 +1,41 @@
-"""What has come in of feedback since the last training run, counted as the trigger needs it."""
+"""What has come in of feedback since the last training, counted as the trigger needs it."""
 
-import json
-from concurrent.futures import ThreadPoolExecutor
+import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
-from aisle.errors import ObjectNotFoundError
-from aisle.normalize import normalize
-from aisle.product import Product
+from aisle.feedback.event import FeedbackEvent, Unusable, read_objects
+from aisle.feedback.processed import Processed, read_processed
+from aisle.identity import product_identity
 from aisle.store import Store, layout
 
-_AT_ONCE: Final = 16
+_NOTHING: Final = Processed()
 
-Key = tuple[str, str]
-"""What makes a product the same as another: its name and description, normalised."""
-
-
-def product_key(product: Product) -> Key:
-    """Return what a product is known by, for the trigger and for learning alike.
-
-    >>> product_key(Product("RED Sock", price=3.0))
-    ('red sock', '')
-    """
-    return normalize(product.name), normalize(product.description)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """What the trigger has to know of one piece of feedback.
-
-    One that is held waits for a person, and starts nothing.
-    """
-
-    product: Key
-    right: bool
-    held: bool
-    received: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Processed:
-    """What the last training run has seen, by the hashes of the events."""
-
-    at: datetime | None = None
-    events: frozenset[str] = frozenset()
-    held: int = 0
-    quarantined: int = 0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The feedback of a store in numbers; `new` are the products that were newly corrected.
+    """The feedback of a store in numbers.
 
-    `held` wait for a person: those of the last training run, and those that came in since.
+    `new` are the products of which an event says that another category is right than was
+    predicted, or may say so, and that the last training had not seen. `right` are the events that
+    say that a prediction is right, in so many words or by naming the category that was predicted;
+    `agreeing` those of them that the last training had not seen. `corrections` are the other
+    events, `held` those that wait for a person: of the last training, and of what came in since.
+    `unusable` are objects that are no events, or of a version that is not known.
     """
 
     events: int = 0
     right: int = 0
     corrections: int = 0
     new: int = 0
+    agreeing: int = 0
     held: int = 0
+    unusable: int = 0
     oldest: datetime | None = None
-    processed: Processed = Processed()
+    processed: Processed = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,63 +43,35 @@ class Counter:
     """Count the feedback of a store. An event never changes, so each is read once."""
 
     store: Store
-    _known: dict[str, Event | None] = field(default_factory=dict)
+    _known: dict[str, FeedbackEvent | Unusable] = field(default_factory=dict)
 
     def __call__(self) -> Count:
         """Count what there is now."""
         processed = read_processed(self.store)
         names = [*self.store.list(layout.feedback_prefix())]
-        unread = [name for name in names if name not in self._known]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            self._known.update(zip(unread, pool.map(self._read, unread), strict=True))
-        events = {name: event for name in names if (event := self._known[name])}
-        unseen = [event for name, event in events.items() if _hash(name) not in processed.events]
+        self._read([name for name in names if name not in self._known])
+        objects = [self._known[name] for name in names]
+        events = [each for each in objects if isinstance(each, FeedbackEvent)]
+        unseen = [event for event in events if event.id not in processed.events]
         since = [each for each in unseen if not processed.at or each.received > processed.at]
-        new = [event for event in unseen if not event.right and not event.held]
-        right = sum(event.right for event in events.values())
+        countable = [event for event in unseen if not event.held_for_review]
+        new = [event for event in countable if event.disagrees]
+        corrections = sum(event.disagrees for event in events)
         return Count(
             events=len(events),
-            right=right,
-            corrections=len(events) - right,
-            new=len({event.product for event in new}),
-            held=processed.held + sum(event.held for event in since),
+            right=len(events) - corrections,
+            corrections=corrections,
+            new=len({product_identity(event.product) for event in new}),
+            agreeing=len(countable) - len(new),
+            held=processed.held + sum(event.held_for_review for event in since),
+            unusable=len(objects) - len(events),
             oldest=min((event.received for event in new), default=None),
             processed=processed,
         )
 
-    def _read(self, name: str) -> Event | None:
-        """Read an event; None where it is none: whoever may write there may write anything."""
-        try:
-            found = json.loads(self.store.get(name).data)
-            return Event(
-                product=product_key(Product(**found["product"])),
-                right=bool(found.get("right")),
-                held=bool(found.get("held_for_review")),
-                received=read_time(found["received"]),
-            )
-        except (AttributeError, KeyError, TypeError, ValueError, ObjectNotFoundError):
-            return None
-
-
-def read_processed(store: Store) -> Processed:
-    """Return what the last training run has seen; nothing where there was none."""
-    try:
-        found = json.loads(store.get(layout.processed_feedback()).data)
-        return Processed(
-            at=read_time(found["at"]),
-            events=frozenset(map(str, found["events"])),
-            held=int(found.get("held", 0)),
-            quarantined=int(found.get("quarantined", 0)),
-        )
-    except (AttributeError, KeyError, TypeError, ValueError, ObjectNotFoundError):
-        return Processed()
-
-
-def _hash(name: str) -> str:
-    return name.rpartition("/")[2].removesuffix(".json")
-
-
-def read_time(text: str) -> datetime:
-    """Return a time in ISO 8601; one that does not say where is in UTC. May raise ValueError."""
-    time = datetime.fromisoformat(text)
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    def _read(self, names: list[str]) -> None:
+        """Read events; tell of what is none: whoever may write there may write anything."""
+        for name, each in zip(names, read_objects(self.store, names), strict=True):
+            self._known[name] = each
+            if isinstance(each, Unusable):
+                _log.warning("An object among the feedback is not counted. %s", each.why)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from aisle.errors import AisleError, ObjectNotFoundError
-from aisle.feedback.count import Count, Counter, read_time
+from aisle.errors import AisleError, MalformedObjectError, ObjectNotFoundError
+from aisle.feedback.count import Count, Counter
+from aisle.feedback.event import read_time
+from aisle.registry.job import current_status
 from aisle.store import Store, layout, lease
 
 NEEDED: Final = 50
@@ -22,7 +24,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When retraining is due: so many products newly corrected, or any and so many days."""
+    """When retraining is due: so many products newly corrected, or any and so many days.
+
+    Only feedback that disagrees with the model, or may, corrects a product (`Count.new`).
+    """
 
     needed: int = NEEDED
     days: float = DAYS
@@ -53,18 +58,28 @@ def decide(
     """Tell whether retraining is due; nothing is written. `run` has the lease already."""
     count = counter()
     new = f"{count.new} product{'' if count.new == 1 else 's'} newly corrected"
+    agree = _agreeing(count)
     if ended := _ended_badly(counter.store, now, run):
         due, why = ended
-        return DueDecision(count, due, f"{'Due' if due else 'Not due yet'}: {why} ({new}.)")
+        return DueDecision(count, due, f"{'Due' if due else 'Not due yet'}: {why} ({new}.){agree}")
     if not count.new:
-        return DueDecision(count, due=False, why=f"Not due: {new}; {policy.needed} are needed.")
+        why = f"Not due: {new}; {policy.needed} are needed.{agree}"
+        return DueDecision(count, due=False, why=why)
     if count.new >= policy.needed:
-        return DueDecision(count, due=True, why=f"Due: {new}; {policy.needed} are needed.")
+        return DueDecision(count, due=True, why=f"Due: {new}; {policy.needed} are needed.{agree}")
     age = now - _since(counter.store, count, now)
     days = f"{age / timedelta(days=1):.1f} days since the last training; {policy.days:g} are enough"
     due = age >= timedelta(days=policy.days)
     needed = f"{new} of {policy.needed} needed, {days}"
-    return DueDecision(count, due=due, why=f"{'Due' if due else 'Not due'}: {needed}.")
+    return DueDecision(count, due=due, why=f"{'Due' if due else 'Not due'}: {needed}.{agree}")
+
+
+def _agreeing(count: Count) -> str:
+    """Tell of new feedback that counts for nothing here: it names what the model answers."""
+    if not count.agreeing:
+        return ""
+    events = "event agrees" if count.agreeing == 1 else "events agree"
+    return f" {count.agreeing} new {events} with the model, which starts no training."
 
 
 def start_if_due(
@@ -136,19 +151,17 @@ def _ended_badly(store: Store, now: datetime, run: str | None) -> tuple[bool, st
     What it has seen of the feedback is no longer new, but nothing has come of it.
     """
     try:
-        status = json.loads(store.get(layout.training_status()).data)
-        state, last = status.get("state"), status.get("run")
-        ended = _times(status.get("finished_at") or status.get("updated_at"))
-    except (AttributeError, TypeError, ValueError, ObjectNotFoundError):
+        status = current_status(store, now=now, besides=run)
+    except MalformedObjectError:  # the next run writes it anew; whoever asks for it is told
         return None
-    if state == "failed" and ended:
-        again = ended[0] + _AFTER_A_FAILURE
-        when = again.isoformat(timespec="seconds")
-        return now >= again, f"run {last} failed; it may be repeated from {when} on."
-    held, _ = lease.read(store)
-    if state == "running" and not (held and held.holds(now) and held.run != run):
-        return True, f"run {last} was interrupted."
-    return None
+    if status.interrupted:
+        return True, f"run {status.run} was interrupted."
+    ended = _times(status.finished_at)
+    if status.state != "failed" or not ended:
+        return None
+    again = ended[0] + _AFTER_A_FAILURE
+    when = again.isoformat(timespec="seconds")
+    return now >= again, f"run {status.run} failed; it may be repeated from {when} on."
 
 
 def _times(text: str | None) -> list[datetime]:
@@ -167,6 +180,7 @@ def _tell(store: Store, policy: Policy, at: datetime, outcome: Outcome) -> None:
         "events": count.events,
         "right": count.right,
         "corrections": count.corrections,
+        "unusable": count.unusable,
         "new": count.new,
         "needed": policy.needed,
         "due": outcome.decision.due,

@@ -1,18 +1,16 @@
 """Feedback that waits for a person, and what people decide of it."""
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
-from aisle.errors import DataError, ObjectNotFoundError, PreconditionFailedError
-from aisle.registry import audit
-from aisle.store import Store, layout
-from aisle_training.data.ingest import FEEDBACK_REPORT
-from aisle_training.data.said import Event, read_events
+from aisle.errors import DataError
+from aisle.feedback.decisions import ReviewDecision, write_decision
+from aisle.feedback.event import FeedbackEvent, NamedCategory, product_fields, read_events
+from aisle.feedback.processed import last_report
+from aisle.product import PATH_SEPARATOR
+from aisle.store import Store
 
-ReviewDecision = Literal["accepted", "rejected"]
 _LEAST_DIGITS: Final = 6
 _WAITING: Final = frozenset({"held", "quarantined"})
 
@@ -36,23 +34,23 @@ def waiting(store: Store) -> list[Waiting]:
 
     Those that the last ingestion held or quarantined, and those of people whom nobody knows.
     """
-    report = _last_report(store)
+    report = last_report(store)
     events, _ = read_events(store)
     found = []
     for event in events:
         state, why = _state(event, report)
         if event.review is None and state in _WAITING:
-            category = _category(event.content.get("category"))
             found.append(
                 Waiting(
                     event.id,
                     state,
                     why,
                     event.client,
-                    event.received,
-                    event.content["product"],
-                    report.get(event.id, {}).get("category") or category,
-                    event.content.get("note"),
+                    event.received.isoformat(timespec="milliseconds"),
+                    product_fields(event.product),
+                    report.get(event.id, {}).get("category")
+                    or _category(event.category or event.predicted),
+                    event.note,
                 )
             )
     return found
@@ -67,7 +65,7 @@ def decide(
     nothing is kept.
     """
     events, _ = read_events(store)
-    chosen = [_find(events, one) for one in ids]
+    chosen = [_find(events, start) for start in ids]
     for event in chosen:
         if event.review not in {None, decision}:
             raise DataError(
@@ -75,22 +73,11 @@ def decide(
                 "that waits; aisle feedback review list shows them. The feedback may be sent again."
             )
     for event in chosen:
-        told = {
-            "event": event.id,
-            "decision": decision,
-            "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "who": audit.user(),
-            "note": note,
-        }
-        data = json.dumps(told, indent=2, sort_keys=True).encode() + b"\n"
-        try:
-            store.put(layout.review(event.id), data, if_absent=True)
-        except PreconditionFailedError:
-            continue  # the same, or somebody was faster: theirs stays
+        write_decision(store, event.id, decision, note=note)
     return [event.id for event in chosen]
 
 
-def _find(events: Iterable[Event], start: str) -> Event:
+def _find(events: Iterable[FeedbackEvent], start: str) -> FeedbackEvent:
     found = [event for event in events if event.id.startswith(start)]
     if len(found) != 1 or len(start) < _LEAST_DIGITS:
         raise DataError(
@@ -100,27 +87,13 @@ def _find(events: Iterable[Event], start: str) -> Event:
     return found[0]
 
 
-def _state(event: Event, report: dict[str, dict[str, Any]]) -> tuple[str, str]:
+def _state(event: FeedbackEvent, report: dict[str, dict[str, Any]]) -> tuple[str, str]:
     if event.id in report:
         return report[event.id]["state"], report[event.id]["why"]
     return ("held", "nobody knows who said it") if event.anonymous else ("new", "")
 
 
-def _last_report(store: Store) -> dict[str, dict[str, Any]]:
-    """Return what the last ingestion of feedback made of each event, by id."""
-    try:
-        snapshot = json.loads(store.get(layout.processed_feedback()).data)["snapshot"]
-        report = json.loads(store.get(layout.base_snapshot(snapshot, FEEDBACK_REPORT)).data)
-    except (ObjectNotFoundError, KeyError, ValueError):
-        return {}
-    return {one["id"]: one for one in report["events"]}
-
-
-def _category(category: dict[str, Any] | None) -> str:
+def _category(category: NamedCategory | None) -> str:
     if category is None:
         return "as it was predicted"
-    return " > ".join(_names(category)) or str(category.get("id"))
-
-
-def _names(category: dict[str, Any]) -> Iterator[str]:
-    yield from category.get("path") or ()
+    return PATH_SEPARATOR.join(category.path or ()) or str(category.id)

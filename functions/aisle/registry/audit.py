@@ -5,9 +5,12 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Final, Literal
+
+from pydantic import TypeAdapter
 
 from aisle.store import Store, layout
+from aisle.store.typed import parse
 
 AuditEvent = Literal["promoted", "refused", "rolled back"]
 
@@ -22,10 +25,13 @@ class AuditEntry:
     at: str
     event: AuditEvent
     version: str
-    previous: str | None
-    who: str
-    why: str
+    previous: str | None = None
+    who: str | None = None
+    why: str | None = None
     run: str | None = None
+
+
+_ENTRY: Final = TypeAdapter(AuditEntry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,13 @@ def write(
 
 
 def history(store: Store) -> list[AuditEntry]:
-    """Return all records, the oldest first."""
+    """Return all records, the oldest first; raise MalformedObjectError for one that is none."""
     return [record for _, record in _all(store)]
+
+
+def read(store: Store, key: str) -> AuditEntry:
+    """Return the record with this key; raise MalformedObjectError where it is none."""
+    return parse(key, store.get(key).data, _ENTRY)
 
 
 def user() -> str:
@@ -72,4 +83,4 @@ def user() -> str:
 
 def _all(store: Store) -> Iterator[tuple[str, AuditEntry]]:
     for key in store.list(layout.audit_prefix()):
-        yield key, AuditEntry(**json.loads(store.get(key).data))
+        yield key, read(store, key)

@@ -1,142 +1,162 @@
-"""The models of a store: which there are, how they compare, and which one serves."""
+"""The list of models, written once: command line, API and page show what this derives.
 
-import json
+What became of a model is told by the audit records alone, so that the predict function, which may
+list no more than these, tells the same as whoever may read the whole store.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from enum import StrEnum
+from typing import Any, Final
 
-from aisle.errors import (
-    BundleError,
-    DataError,
-    ObjectNotFoundError,
-    PublicationRefusedError,
-)
-from aisle.model import bundle, golden
-from aisle.model.bundle import Bundle
-from aisle.model.classifier import Classifier
-from aisle.registry import audit, bundles
-from aisle.registry.audit import AuditEvent, Occasion
-from aisle.registry.pointer import Pointer, read_pointer, write_pointer
+from pydantic import TypeAdapter, ValidationError
+
+from aisle.errors import MalformedObjectError
+from aisle.model.bundle import MANIFEST
+from aisle.registry import audit
+from aisle.registry.audit import AuditEntry
+from aisle.registry.pointer import read_pointer
+from aisle.registry.reports import packaged_report, packaged_version, read_report
 from aisle.store import Store, layout
+
+_AT_ONCE: Final = 8
+
+_log = logging.getLogger(__name__)
+
+
+class ModelState(StrEnum):
+    """What a model is now. The values are those of the API and stay."""
+
+    CURRENT = "current"
+    """It serves."""
+    PUBLISHED = "published"
+    """It has served, and another was promoted since."""
+    REFUSED = "refused"
+    """The gate did not let it serve."""
+    ROLLED_BACK = "rolled back from"
+    """It has served, and somebody went back from it."""
+    STORED = "stored"
+    """Its bundle lies in the store, and no record tells of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRecord:
-    """A model that was trained into a store; `event` is what became of it last."""
+class ModelFigures:
+    """What the list says of a model by its report; `accuracy` is on the frozen test.
+
+    `classes` counts the categories it predicts, `products` those it was trained on.
+    """
+
+    created_at: str | None = None
+    accuracy: float | None = None
+    classes: int | None = None
+    products: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedModel:
+    """A model of the list; `event` is what became of it last."""
 
     version: str
+    state: ModelState
     created_at: str | None
-    state: str
     accuracy: float | None
-    event: audit.AuditEntry | None
+    classes: int | None
+    products: int | None
+    event: AuditEntry | None
 
 
-def models(store: Store) -> list[ModelRecord]:
-    """Return the models of a store, the newest first."""
-    current = _current(store)
-    last = {record.version: record for record in audit.history(store)}
-    versions = {key.split("/")[1] for key in store.list(layout.models_prefix()) if _of_bundle(key)}
-    found = []
-    for version in versions:
-        facts = read_report(store, version)
-        record = last.get(version)
-        state = "current" if version == current else _STATES[record.event if record else None]
-        created = facts.get("created_at") or (record.at if record else None)
-        found.append(ModelRecord(version, created, state, facts.get("accuracy"), record))
-    return sorted(found, key=lambda one: (one.created_at or "", one.version), reverse=True)
+_FIGURES: Final = TypeAdapter(ModelFigures)
 
 
-def read_report(store: Store, version: str) -> dict[str, Any]:
-    """Return what the run that made a model measured; nothing where there is no report."""
-    try:
-        found: dict[str, Any] = json.loads(
-            store.get(layout.report_file(version, "report.json")).data
-        )
-    except (ObjectNotFoundError, ValueError):
-        return {}
-    return found
+def models(store: Store) -> list[ListedModel]:
+    """Return all models of a store, and the packaged one where that serves; the newest first."""
+    history = audit.history(store)[::-1]
+    stored = sorted(
+        key.split("/")[1] for key in store.list(layout.models_prefix()) if _is_bundle(key)
+    )
+    return listed(
+        current_version(store), history, lambda version: figures_of(store, version), more=stored
+    )
 
 
-def promote(store: Store, version: str, occasion: Occasion) -> str | None:
-    """Make a model of the store serve; return what served before, None for the packaged one.
+def listed(
+    current: str,
+    history: Sequence[AuditEntry],
+    figures: Callable[[str], ModelFigures],
+    *,
+    more: Iterable[str] = (),
+) -> list[ListedModel]:
+    """Return the model that serves, those with a record, and `more`, the newest first.
 
-    Raises PublicationRefusedError for a model that the gate refused or never saw: nothing can skip
-    it.
+    `history` is the newest first; `figures` gives those of a version, and is asked by several
+    threads at once.
     """
-    facts = read_report(store, version)
-    if facts.get("state") != "published":
-        why = facts.get("why") or "there is no report that says that it passed"
-        raise PublicationRefusedError(
-            f"Model {version} was not promoted: the gate has not let it pass ({why}). Expected a "
-            "version that aisle model list shows as published. Train again instead."
-        )
-    return _switch(store, bundles.fetch_bundle(store, version), "promoted", occasion)
+    versions = [*dict.fromkeys([current, *(entry.version for entry in history), *more])]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        measured = [*pool.map(figures, versions)]
+    found = [
+        _model(version, _state(version, current, history), history, each)
+        for version, each in zip(versions, measured, strict=True)
+    ]
+    return sorted(found, key=lambda model: (model.created_at or "", model.version), reverse=True)
 
 
-def rollback(store: Store, occasion: Occasion, *, to: str | None = None) -> tuple[str, str]:
-    """Go back to the model that served before, or to one that served; return from and to.
-
-    Raises DataError where there is none.
-    """
-    current = _current(store)
-    if current is None:
-        raise DataError(
-            f"There is nothing to go back from: {store.url} serves the packaged model. Expected a "
-            "published model. Train one: aisle train."
-        )
-    records = [one for one in audit.history(store) if one.event != "refused"]
-    if to is None:
-        # How it came to serve says what served before; a step back is no step forth.
-        ups = [one for one in records if (one.version, one.event) == (current, "promoted")]
-        to = ups[-1].previous if ups else None
-        whole = bundle.read(bundle.PACKAGED) if to is None else bundles.fetch_bundle(store, to)
-    else:
-        if to not in {one.version for one in records} or to == current:
-            raise DataError(
-                f"There is no going back to {to!r}. Expected a model that has served and does not "
-                "now; aisle model list shows them."
-            )
-        whole = bundles.fetch_bundle(store, to)
-    _switch(store, whole, "rolled back", occasion)
-    return current, whole.manifest.model_version
+def current_version(store: Store) -> str:
+    """Return the version that serves; raise BundleError where the pointer is malformed."""
+    pointed = read_pointer(store)
+    return pointed[0].version if pointed else packaged_version()
 
 
-_STATES = {
-    None: "stored",
-    "promoted": "published",
-    "refused": "refused",
-    "rolled back": "published",
-}
-
-
-def _switch(store: Store, whole: Bundle, event: AuditEvent, occasion: Occasion) -> str | None:
-    """Point to a bundle that is whole and decides as it did; the pointer comes last."""
-    golden.replay(whole, Classifier(whole))
-    version = whole.manifest.model_version
-    found = read_pointer(store)
-    previous = found[0].version if found else None
-    if previous == version:
-        raise DataError(f"Model {version} serves already. Expected another one: nothing changed.")
-    # The packaged one is in no store yet, and what a pointer names has to be there.
-    bundles.upload_bundle(store, whole)
-    record = audit.write(store, event, version, occasion, previous=previous)
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    pointer = Pointer(version, whole.manifest.dataset["test_sha256"], now)
+def figures_of(store: Store | None, version: str) -> ModelFigures:
+    """Return what the list says of a version: nothing where no report is kept, or a spoilt one."""
+    if version == packaged_version():
+        return _figures(packaged_report())
+    if store is None:
+        return ModelFigures()
     try:
-        write_pointer(store, pointer, replacing=found[1] if found else None)
-    except BaseException:
-        store.delete(record)  # it never came true
-        raise
-    return previous
+        return _figures(read_report(store, version) or {})
+    except (MalformedObjectError, ValidationError) as error:  # the list is of use without it
+        _log.warning("The report of model %s cannot be used. %s", version, error)
+        return ModelFigures()
 
 
-def _current(store: Store) -> str | None:
-    try:
-        found = read_pointer(store)
-    except BundleError:
-        return None
-    return found[0].version if found else None
+def _figures(report: Mapping[str, Any]) -> ModelFigures:
+    accuracy = report.get("accuracy")
+    if accuracy is None:  # a report that was written beside a bundle has it among the metrics
+        metrics = report.get("metrics")
+        leaf = metrics.get("leaf") if isinstance(metrics, dict) else None
+        accuracy = leaf.get("accuracy") if isinstance(leaf, dict) else None
+    return _FIGURES.validate_python({**report, "accuracy": accuracy})
 
 
-def _of_bundle(key: str) -> bool:
-    return key.count("/") == 2 and key.endswith(f"/{bundle.MANIFEST}")  # noqa: PLR2004
+def _state(version: str, current: str, history: Iterable[AuditEntry]) -> ModelState:
+    """Tell what a model is, by the last record that tells it."""
+    if version == current:
+        return ModelState.CURRENT
+    for entry in history:
+        if entry.event == "rolled back" and entry.previous == version:
+            return ModelState.ROLLED_BACK
+        if entry.version == version:
+            return ModelState.REFUSED if entry.event == "refused" else ModelState.PUBLISHED
+    return ModelState.STORED
+
+
+def _model(
+    version: str, state: ModelState, history: Iterable[AuditEntry], figures: ModelFigures
+) -> ListedModel:
+    own = [entry for entry in history if entry.version == version]
+    return ListedModel(
+        version=version,
+        state=state,
+        created_at=figures.created_at or (own[-1].at if own else None),
+        accuracy=figures.accuracy,
+        classes=figures.classes,
+        products=figures.products,
+        event=own[0] if own else None,
+    )
+
+
+def _is_bundle(key: str) -> bool:
+    return key.count("/") == 2 and key.endswith(f"/{MANIFEST}")  # noqa: PLR2004

@@ -1,10 +1,12 @@
 """The whole API in one application: what the functions answer one by one, under one address."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI
 
+from aisle.feedback.event import NamedCategory
 from aisle.model.classifier import Classifier
+from aisle.product import Product
 from aisle.serving.feedback import app as feedback
 from aisle.serving.http.access import Access, open_access
 from aisle.serving.http.application import make_api
@@ -31,5 +33,12 @@ def whole_api(
         telemetry=telemetry,
     )
     predict.add_routes(api, classifier, store)
-    feedback.add_routes(api, store)
+
+    def predictor(products: Sequence[Product]) -> list[NamedCategory]:
+        """Return the category that the model that serves answers for each product."""
+        predictions = classifier().predict(list(products), top_k=0, explain=False)
+        paths = [prediction.category.path for prediction in predictions]
+        return [NamedCategory(path[-1].id, tuple(node.name for node in path)) for path in paths]
+
+    feedback.add_routes(api, store, predictor)
     return api

@@ -5,13 +5,14 @@
 ``models/<version>/<file>``                             a bundle
 ``models/<version>/report/<file>``                      what the run that made it measured
 ``models/audit/<time>-<version>.json``                  who made it serve or refused it, and why
-``models/training.json``                                how the latest training run is getting on
+``models/training.json``                                how the latest training job is getting on
 ``models/training.lock``                                the lease of whoever trains
 ``models/processed.json``                               the feedback that the last run has seen
 ``models/feedback.json``                                what was counted of feedback, and decided
 ``datasets/base/<snapshot>/<file>``                     the catalogue a shop started from
 ``datasets/prepared/<id>/<file>``                       exactly what one model was trained on
-``runs/<run>/<file>``                                   what a training run has come to so far
+``runs/<run>/job.json``                                 what a training job has come to so far
+``runs/<build>/<file>``                                 what was built of some data and parameters
 ``comparisons/<data>/results/<candidate>/<file>``        what a candidate came to on a fold
 ``comparisons/<data>/report/<file>``                    the tables and pictures made of them
 ``feedback/dt=YYYY-MM-DD/<hash>.json``                  one event, named after its content
@@ -85,6 +86,15 @@ def bundle_prefix(version: str) -> str:
     return f"{_MODELS}{version}/"
 
 
+def may_be_version(text: str) -> bool:
+    """Tell whether a text may be the name of a model's version.
+
+    >>> may_be_version("9bd143b57fb9"), may_be_version("audit"), may_be_version("..")
+    (True, False, False)
+    """
+    return bool(_ID.fullmatch(text)) and text not in _BESIDE
+
+
 def bundle_file(version: str, name: str) -> str:
     """Name one file of a bundle.
 
@@ -126,7 +136,7 @@ def audit_prefix() -> str:
 
 
 def training_status() -> str:
-    """Name the object that tells how the latest training run is getting on.
+    """Name the object that tells how the latest training job is getting on.
 
     >>> training_status()
     'models/training.json'
@@ -192,15 +202,28 @@ def prepared(snapshot_id: str, name: str) -> str:
     return f"datasets/prepared/{snapshot_id}/{name}"
 
 
-def run_file(run: str, name: str) -> str:
-    """Name one file of a training run.
+def job_file(run: str, name: str) -> str:
+    """Name one file that a training job keeps for when it is killed.
 
-    >>> run_file("3f9c", "trained.npz")
+    >>> job_file("20261122-120000-3f9c1d", "job.json")
+    'runs/20261122-120000-3f9c1d/job.json'
+    """
+    _match("training job", run, pattern=_ID)
+    _match("file of a training job", name, pattern=_FILE)
+    return f"runs/{run}/{name}"
+
+
+def build_file(build: str, name: str) -> str:
+    """Name one file of a build: what the stages made of some data and parameters.
+
+    The folder is that of the jobs, as it was when both were called runs.
+
+    >>> build_file("3f9c", "trained.npz")
     'runs/3f9c/trained.npz'
     """
-    _match("training run", run, pattern=_ID)
-    _match("run file", name, pattern=_FILE)
-    return f"runs/{run}/{name}"
+    _match("build", build, pattern=_ID)
+    _match("file of a build", name, pattern=_FILE)
+    return f"runs/{build}/{name}"
 
 
 def comparison_result(data: str, candidate: str, name: str) -> str:

@@ -4,8 +4,9 @@ import random
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, TypedDict
 
 import boto3
 from botocore.config import Config
@@ -39,6 +40,19 @@ _FIRST_PAUSE_SECONDS: Final = 0.1
 _CONFLICTS: Final = frozenset({(409, "ConditionalRequestConflict"), (409, "OperationAborted")})
 # Other codes come with 403 too (a wrong secret, a wrong clock): those say nothing about the key.
 _DENIALS: Final = frozenset({(403, "AccessDenied"), (403, "Forbidden"), (403, "403")})
+
+
+class _Condition(TypedDict, total=False):
+    IfNoneMatch: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStream:
+    """An object's content from some byte on; `etag` and `size` are those of the whole object."""
+
+    chunks: Iterator[bytes]
+    etag: str
+    size: int
 
 
 class S3Store(Store):
@@ -104,6 +118,49 @@ class S3Store(Store):
         name = self._name(key)
         with self._calling("delete", name):
             self._client.delete_object(Bucket=self._bucket, Key=name)
+
+    @contextmanager
+    def stream_unless(self, key: str, etag: str | None) -> Iterator[ObjectStream | None]:
+        """Read an object in chunks, unless it still has `etag`: then give None."""
+        name = self._name(key)
+        condition: _Condition = {"IfNoneMatch": etag} if etag else {}
+        with self._calling("read", name):
+            try:
+                response = self._client.get_object(Bucket=self._bucket, Key=name, **condition)
+            except ClientError as error:
+                if _answer(error)[0] != HTTPStatus.NOT_MODIFIED:
+                    raise
+                response = None
+            if response is None:
+                yield None
+                return
+            with closing(response["Body"]) as body:
+                yield ObjectStream(
+                    body.iter_chunks(CHUNK_BYTES), response["ETag"], response["ContentLength"]
+                )
+
+    @contextmanager
+    def stream_rest(self, key: str, etag: str, *, start: int) -> Iterator[ObjectStream]:
+        """Read an object from a byte on, in chunks.
+
+        Raises PreconditionFailedError where it has another etag by now.
+        """
+        name = self._name(key)
+        with self._calling("read", name):
+            try:
+                response = self._client.get_object(
+                    Bucket=self._bucket, Key=name, IfMatch=etag, Range=f"bytes={start}-"
+                )
+            except ClientError as error:
+                if _answer(error)[0] != HTTPStatus.PRECONDITION_FAILED:
+                    raise
+                raise PreconditionFailedError(
+                    f"Could not read the rest of {name!r} in bucket {self._bucket!r}. It has "
+                    f"changed. Expected was {etag}. Read it from the start."
+                ) from error
+            with closing(response["Body"]) as body:
+                size = start + response["ContentLength"]
+                yield ObjectStream(body.iter_chunks(CHUNK_BYTES), response["ETag"], size)
 
     def _write(
         self, key: str, body: bytes | BinaryIO, *, if_absent: bool, if_match: str | None

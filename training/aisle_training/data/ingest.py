@@ -16,13 +16,13 @@ from aisle.catalogue.products import LabelledProduct
 from aisle.catalogue.records import DEFAULT_COLUMNS, Record
 from aisle.catalogue.source import local_file
 from aisle.errors import PreconditionFailedError
+from aisle.feedback import processed
 from aisle.product import Product, path_from_names
 from aisle.progress import track
 from aisle.store import Store, layout
 
 _PRODUCTS: Final = "products.jsonl.gz"
 _REJECTS: Final = "rejects.jsonl.gz"
-FEEDBACK_REPORT: Final = "feedback.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def write_snapshot(
     )
     put_once(store, layout.base_snapshot(snapshot.id, _PRODUCTS), compress(content))
     told = json.dumps(report, indent=2, sort_keys=True).encode()
-    store.put(layout.base_snapshot(snapshot.id, FEEDBACK_REPORT), told)
+    store.put(layout.base_snapshot(snapshot.id, processed.REPORT), told)
     put_once(store, layout.base_snapshot(snapshot.id, "manifest.json"), _manifest(snapshot))
     return snapshot
 

@@ -1,6 +1,5 @@
 """Stage 1 of a retraining: the base snapshot and what people said since -> a new snapshot."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +8,15 @@ from typing import Any, Final
 
 from aisle.catalogue.products import LabelledProduct
 from aisle.errors import BundleError, DataError, ObjectNotFoundError
-from aisle.feedback.count import Key, product_key
+from aisle.feedback.event import product_fields, read_events
+from aisle.feedback.processed import Processed, read_report, write_processed
+from aisle.identity import Identity, product_identity
 from aisle.model.classifier import Classifier
 from aisle.product import PATH_SEPARATOR, Path, own_ids
 from aisle.progress import say
 from aisle.registry import bundles
 from aisle.registry.pointer import read_pointer
-from aisle.store import Store, layout
+from aisle.store import Store
 from aisle_training import parameters
 from aisle_training.data.ingest import (
     Snapshot,
@@ -26,9 +27,9 @@ from aisle_training.data.ingest import (
     write_snapshot,
 )
 from aisle_training.data.prepare import canonical_paths, clean, group_of, split_of
-from aisle_training.data.said import Said, Shelves, read_events, read_said
+from aisle_training.data.said import Said, Shelves, read_said
 from aisle_training.data.suspicion import improbable
-from aisle_training.data.trust import Known, Label, Settled, State, settle
+from aisle_training.data.trust import Known, Label, Settled, settle
 from aisle_training.parameters import Parameters
 
 _CHUNK: Final = 256
@@ -40,8 +41,8 @@ class _Base:
 
     snapshot: Snapshot
     rows: tuple[SnapshotRow, ...]
-    keys: tuple[Key, ...]
-    labels: dict[Key, Path]
+    identities: tuple[Identity, ...]
+    labels: dict[Identity, Path]
     products: Counter[str]
 
 
@@ -68,34 +69,37 @@ def ingest_feedback(
 ) -> Snapshot:
     """Write what people said on top of a base as a snapshot; tell what became of each event.
 
-    Also writes `models/processed.json`, by which later events are known to be new.
+    Also writes what was processed, by which later events are known to be new.
     """
     events, broken = read_events(store)
     ground = _read_base(store, base)
     shelves = Shelves(canonical_paths(tuple(ground.labels.values())).values())
     said, unusable = read_said(store, events, shelves)
-    known = Known(ground.labels, ground.products, _answers(store, said))
+    answers = _answers(store, said)
+    known = Known(ground.labels, ground.products, answers)
     settled = settle(
         said,
         known,
         settings.feedback,
         looks_wrong=lambda asked: _improbable(asked, ground, settings),
     )
-    for own, reason in (broken | unusable).items():
+    unusable |= {each.id: each.why for each in broken}
+    for own, reason in unusable.items():
         settled.states[own] = ("unusable", reason)
     folded = _fold_new_categories(settled, shelves, settings.feedback)
     before = learnt(serving_snapshot(store))
     # What nobody has looked at yet, and waits for that alone, is not processed.
     waiting = {event.id for event in events if event.anonymous and event.review is None}
-    ids = sorted(({event.id for event in events} | set(broken)) - waiting)
+    ids = {event.id for event in events} - waiting
     accepted = sorted(own for own, (state, _) in settled.states.items() if state == "accepted")
-    counts = dict(sorted(Counter(state for state, _ in settled.states.values()).items()))
+    states: Counter[str] = Counter(state for state, _ in settled.states.values())
+    counts = dict(sorted(states.items()))
     snapshot = write_snapshot(
         store,
         _rows(ground, settled, before),
         base=base,
         feedback={
-            "events": ids,
+            "events": sorted(ids | {each.id for each in broken}),
             "accepted": accepted,
             "states": counts,
             "products": len(settled.labels),
@@ -106,20 +110,12 @@ def ingest_feedback(
             "contradictions": settled.contradictions,
             "new_categories": folded,
             "new": sorted(set(accepted) - before),
+            "agreeing": sorted(_agreeing(said, answers) & set(accepted)),
         },
     )
-    processed = {
-        "run": run,
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "why": why,
-        "snapshot": snapshot.id,
-        "events": ids,
-        "held": counts.get("held", 0),
-        "quarantined": counts.get("quarantined", 0),
-        "states": counts,
-    }
-    told = json.dumps(processed, indent=2, sort_keys=True).encode() + b"\n"
-    store.put(layout.processed_feedback(), told)
+    # What cannot be read is not processed: a newer version may know what to make of it.
+    seen = Processed(run, datetime.now(UTC), why, snapshot.id, frozenset(ids), counts)
+    write_processed(store, seen)
     say(f"{len(settled.states)} feedback events: {_listed(counts)}.")
     if settled.contradictions:
         say(f"Of {len(settled.contradictions)} products, clients said different things.")
@@ -144,32 +140,53 @@ def learnt(snapshot: Snapshot | None) -> set[str]:
     return set(snapshot.feedback["accepted"]) if snapshot and snapshot.feedback else set()
 
 
+def agreeing(store: Store, snapshot: Snapshot) -> set[str]:
+    """Return the events learnt from with a snapshot that agreed with the champion of that time.
+
+    Where it is unknown what was predicted, an event is none of them.
+    """
+    return set(read_report(store, snapshot.id).get("agreeing", ()))
+
+
 def _read_base(store: Store, base: Snapshot) -> _Base:
     _, found = read_snapshot(store, base.id)
     rows = tuple(found)
-    of = tuple(product_key(row.labelled.product) for row in rows)
+    identities = tuple(product_identity(row.labelled.product) for row in rows)
     # A shop may have a product several times; the last label counts.
-    labels = {key: row.labelled.path for key, row in zip(of, rows, strict=True)}
+    labels = {of: row.labelled.path for of, row in zip(identities, rows, strict=True)}
     products = Counter(row.labelled.path[-1].id for row in rows)
-    return _Base(base, rows, of, labels, products)
+    return _Base(base, rows, identities, labels, products)
 
 
-def _answers(store: Store, said: Sequence[Said]) -> dict[Key, Path]:
+def _answers(store: Store, said: Sequence[Said]) -> dict[Identity, Path]:
     """Return what the model that serves says of the products."""
     try:
         classifier = Classifier(bundles.current_bundle(store))
     except BundleError as error:
         say(f"There is no champion to ask: {error}")
         return {}
-    products = {one.key: one.event.product for one in said}
+    products = {one.identity: one.event.product for one in said}
     order = list(products)
-    answers: dict[Key, Path] = {}
+    answers: dict[Identity, Path] = {}
     for at in range(0, len(order), _CHUNK):
         part = order[at : at + _CHUNK]
-        labels = classifier.choose(classifier.predict_proba([products[key] for key in part]))
+        labels = classifier.choose(
+            classifier.predict_proba([products[identity] for identity in part])
+        )
         found = [classifier.taxonomy.classes[label] for label in labels]
         answers.update(zip(part, found, strict=True))
     return answers
+
+
+def _agreeing(said: Iterable[Said], answers: Mapping[Identity, Path]) -> set[str]:
+    """Return the events that name what was predicted, and what the champion answers still."""
+    return {
+        one.event.id
+        for one in said
+        if not one.event.disagrees
+        and (answer := answers.get(one.identity)) is not None
+        and answer[-1].id == one.path[-1].id
+    }
 
 
 def _improbable(asked: Sequence[Said], base: _Base, settings: Parameters) -> list[bool]:
@@ -180,16 +197,16 @@ def _improbable(asked: Sequence[Said], base: _Base, settings: Parameters) -> lis
     """
     if not asked:
         return []
-    replaced = {one.key for one in asked}
+    replaced = {one.identity for one in asked}
     beside = [
-        (" ".join(key), row.labelled.path[0].id)
-        for key, row in zip(base.keys, base.rows, strict=True)
-        if key not in replaced and any(key) and _learnt(row, settings.prepare)
+        (" ".join(identity), row.labelled.path[0].id)
+        for identity, row in zip(base.identities, base.rows, strict=True)
+        if identity not in replaced and any(identity) and _learnt(row, settings.prepare)
     ]
     step = max(1, -(-len(beside) // settings.feedback.beside))
     beside = beside[::step]
     return improbable(
-        [text for text, _ in beside] + [" ".join(one.key) for one in asked],
+        [text for text, _ in beside] + [" ".join(one.identity) for one in asked],
         [own for _, own in beside] + [one.path[0].id for one in asked],
         asked=[False] * len(beside) + [True] * len(asked),
         neighbours=settings.feedback.neighbours,
@@ -212,15 +229,15 @@ def _fold_new_categories(
         for depth in range(1, len(label.path) + 1):
             if label.path[depth - 1].id not in shelves.known:
                 counts[label.path[:depth]] += 1
-    for key, label in list(settled.labels.items()):
+    for identity, label in list(settled.labels.items()):
         path = label.path
         while path and 0 < counts[path] < settings.new_category_products:
             path = path[:-1]
         if path:
-            settled.labels[key] = replace(label, path=path)
+            settled.labels[identity] = replace(label, path=path)
         else:
             why = "nothing above its new category is known, which has too few products yet"
-            settled.put(settled.labels.pop(key).said, "held", why)
+            settled.put(settled.labels.pop(identity).said, "held", why)
     return [
         {
             "path": [node.name for node in path],
@@ -232,8 +249,8 @@ def _fold_new_categories(
 
 
 def _rows(base: _Base, settled: Settled, before: set[str]) -> Iterator[SnapshotRow]:
-    for key, row in zip(base.keys, base.rows, strict=True):
-        yield replace(row, replaced=True) if key in settled.labels else row
+    for identity, row in zip(base.identities, base.rows, strict=True):
+        yield replace(row, replaced=True) if identity in settled.labels else row
     for label in settled.labels.values():
         yield _row(label, before)
 
@@ -253,14 +270,14 @@ def _told(said: Iterable[Said], settled: Settled) -> list[dict[str, Any]]:
             event, path = paths[own]
             facts |= {
                 "client": event.client,
-                "received": event.received,
-                "product": event.content["product"],
+                "received": event.received.isoformat(timespec="milliseconds"),
+                "product": product_fields(event.product),
                 "category": PATH_SEPARATOR.join(node.name for node in path),
-                "note": event.content.get("note"),
+                "note": event.note,
             }
         told.append(facts)
     return told
 
 
-def _listed(counts: Mapping[State, int]) -> str:
+def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {state}" for state, count in counts.items()) or "none"

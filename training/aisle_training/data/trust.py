@@ -10,7 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from aisle.feedback.count import Key
+from aisle.feedback.event import product_fields
+from aisle.identity import Identity
 from aisle.product import PATH_SEPARATOR, Path
 from aisle_training import parameters
 from aisle_training.data.said import Said
@@ -42,7 +43,7 @@ class Label:
 class Settled:
     """A label for each product that people agree on, and the state of each event with why."""
 
-    labels: dict[Key, Label] = field(default_factory=dict)
+    labels: dict[Identity, Label] = field(default_factory=dict)
     states: dict[str, tuple[State, str]] = field(default_factory=dict)
     contradictions: list[dict[str, object]] = field(default_factory=list)
 
@@ -60,9 +61,9 @@ class Known:
     champion says.
     """
 
-    labels: Mapping[Key, Path]
+    labels: Mapping[Identity, Path]
     products: Mapping[str, int]
-    answers: Mapping[Key, Path]
+    answers: Mapping[Identity, Path]
 
 
 def settle(
@@ -99,12 +100,12 @@ def _reviewed_or_known(said: Sequence[Said], settled: Settled) -> list[Said]:
 
 def _latest_of_each(said: Sequence[Said], settled: Settled) -> list[Said]:
     """Keep the last word of each client on each product."""
-    latest: dict[tuple[str, Key], Said] = {}
+    latest: dict[tuple[str, Identity], Said] = {}
     for one in said:
-        before = latest.pop((one.event.client, one.key), None)
+        before = latest.pop((one.event.client, one.identity), None)
         if before is not None:
             settled.put([before], "replaced", "the same client said something later")
-        latest[one.event.client, one.key] = one
+        latest[one.event.client, one.identity] = one
     return list(latest.values())
 
 
@@ -116,7 +117,7 @@ def _within_share(
     left = []
     for one in said:
         own = one.path[-1].id
-        if one.event.review == "accepted" or _same(known.labels.get(one.key), one.path):
+        if one.event.review == "accepted" or _same(known.labels.get(one.identity), one.path):
             left.append(one)
             continue
         moved[one.event.client, own] += 1
@@ -134,10 +135,10 @@ def _vote(said: Sequence[Said], settled: Settled) -> None:
 
     Where a person accepted something that was said of it, nothing else counts.
     """
-    of: defaultdict[Key, list[Said]] = defaultdict(list)
+    of: defaultdict[Identity, list[Said]] = defaultdict(list)
     for one in said:
-        of[one.key].append(one)
-    for key, votes in of.items():
+        of[one.identity].append(one)
+    for identity, votes in of.items():
         accepted = [one for one in votes if one.event.review == "accepted"]
         counted = accepted or votes
         counts = Counter(one.path for one in counted)
@@ -145,13 +146,13 @@ def _vote(said: Sequence[Said], settled: Settled) -> None:
         winner = max(counts, key=lambda path: (counts[path], last[path]))
         ours = tuple(one for one in votes if one.path == winner)
         others = [one for one in votes if one.path != winner]
-        settled.labels[key] = Label(winner, ours)
+        settled.labels[identity] = Label(winner, ours)
         if others:
             why = "a person accepted another" if accepted else "more said, or last, another"
             settled.put(others, "outvoted", f"{why}: {_text(winner)}")
             settled.contradictions.append(
                 {
-                    "product": ours[-1].event.content["product"],
+                    "product": product_fields(ours[-1].event.product),
                     "votes": {_text(path): count for path, count in counts.items()},
                     "taken": _text(winner),
                 }
@@ -162,15 +163,15 @@ def _one_label_for_everything(
     known: Known, settings: parameters.FeedbackParameters, settled: Settled
 ) -> None:
     """Quarantine what moves products of all kinds into one category, whoever says it."""
-    into: defaultdict[str, list[Key]] = defaultdict(list)
-    for key, label in settled.labels.items():
-        if not label.reviewed and not _same(known.labels.get(key), label.path):
-            into[label.path[-1].id].append(key)
+    into: defaultdict[str, list[Identity]] = defaultdict(list)
+    for identity, label in settled.labels.items():
+        if not label.reviewed and not _same(known.labels.get(identity), label.path):
+            into[label.path[-1].id].append(identity)
     for moved in into.values():
         sources = Counter(
             source[-1].id
-            for key in moved
-            if (source := known.answers.get(key) or known.labels.get(key))
+            for identity in moved
+            if (source := known.answers.get(identity) or known.labels.get(identity))
         )
         spread = _effective(sources)
         if len(moved) >= settings.one_label_products and spread > settings.one_label_sources:
@@ -180,19 +181,19 @@ def _one_label_for_everything(
 
 def _improbable(settled: Settled, known: Known, looks_wrong: Judge) -> None:
     """Quarantine what products like these say cannot be."""
-    keys = [
-        key
-        for key, label in settled.labels.items()
-        if not label.reviewed and not _same(known.labels.get(key), label.path)
+    identities = [
+        identity
+        for identity, label in settled.labels.items()
+        if not label.reviewed and not _same(known.labels.get(identity), label.path)
     ]
-    wrong = looks_wrong([settled.labels[key].latest for key in keys])
-    found = [key for key, is_wrong in zip(keys, wrong, strict=True) if is_wrong]
+    wrong = looks_wrong([settled.labels[identity].latest for identity in identities])
+    found = [one for one, is_wrong in zip(identities, wrong, strict=True) if is_wrong]
     _quarantine(found, settled, "products like it are in another category")
 
 
-def _quarantine(keys: Iterable[Key], settled: Settled, why: str) -> None:
-    for key in keys:
-        settled.put(settled.labels.pop(key).said, "quarantined", why)
+def _quarantine(identities: Iterable[Identity], settled: Settled, why: str) -> None:
+    for identity in identities:
+        settled.put(settled.labels.pop(identity).said, "quarantined", why)
 
 
 def _effective(counts: Mapping[str, int]) -> float:

@@ -20,7 +20,7 @@ def compare(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|URL",
+            metavar="FILE|URL|s3://…",
             help="A labelled catalogue, as `aisle train` reads it. Without it, the whole Best Buy "
             "open data set is fetched once (about 50 MB).",
         ),
@@ -29,17 +29,28 @@ def compare(
         list[str] | None,
         typer.Option(metavar="NAME", help="A candidate to run; may be given again. See --list."),
     ] = None,
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODULE:CLASS",
+            help="A candidate of your own to run beside them: a class with `fit` and "
+            "`predict_proba`, from the current folder or installed, such as "
+            "shop_models:KeywordRules; may be given again. See docs/CANDIDATES.md.",
+        ),
+    ] = None,
     folds: Annotated[
         str | None,
         typer.Option(metavar="N,…", help="Some of the five folds.", show_default=_ALL_FOLDS),
     ] = None,
     min_count: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="N,…",
-            help="A table for each: classes of fewer products count as `other`.",
+            help="A table for each: classes of fewer products count as `other`; 1 folds nothing.",
+            show_default="100,20; 1 where that leaves a small shop fewer than half of its products "
+            "or categories",
         ),
-    ] = "100,20",
+    ] = None,
     quick: Annotated[
         bool,
         typer.Option(
@@ -52,7 +63,7 @@ def compare(
             "--research/--no-research",
             help="The research sections too: cleaning, fields, folding, leak, chance, learning "
             "curve, label noise.",
-            show_default="unless --quick or --only",
+            show_default="unless --quick, --only or unfolded",
         ),
     ] = None,
     with_finetuned: Annotated[
@@ -70,8 +81,8 @@ def compare(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write RESULTS.md, its pictures and comparison.json to a folder too; the demo "
-            "page shows the one in training/.",
+            help="Write RESULTS.md and, in results/, its pictures and comparison.json to a folder "
+            "too; the demo page shows the one in benchmark/.",
         ),
     ] = None,
     columns: ColumnsOption = None,
@@ -90,14 +101,16 @@ def compare(
 
     **Examples**
 
-      aisle compare --data products.jsonl.gz --report training
+      aisle compare --data products.jsonl.gz --report benchmark
 
       aisle compare --data products.jsonl.gz --quick
 
       aisle compare --data shop.csv --columns name=title --only linear-svm --only aisle --folds 0
+
+      aisle compare --data shop.csv --only aisle --candidate shop_models:KeywordRules
     """
     from aisle.errors import DataError
-    from aisle_benchmark.candidates import PEERS, QUICK
+    from aisle_benchmark.candidates import PEERS, QUICK, plugged
     from aisle_benchmark.compare import Options, write
     from aisle_benchmark.compare import compare as run
     from aisle_benchmark.reporting.summary import command_line
@@ -109,11 +122,14 @@ def compare(
         return
     names = _known(only or (QUICK if quick else PEERS), PEERS)
     chosen = _numbers(folds or (_QUICK_FOLDS if quick else _ALL_FOLDS), "--folds", 0, 4)
-    minima = _numbers(min_count, "--min-count", 1)
+    minima = None if min_count is None else _numbers(min_count, "--min-count", 1)
+    outside = list(dict.fromkeys(candidate or ()))
+    for spec in outside:
+        plugged.load(spec)  # before anything takes long
     most = _QUICK_PRODUCTS if quick else None
     catalogue = _catalogue(data, columns, mapping, separator, most=most)
-    plan = make_plan(catalogue, candidates=names, folds=chosen, minima=minima)
-    if research if research is not None else not (quick or only):
+    plan = make_plan(catalogue, candidates=[*names, *outside], folds=chosen, minima=minima)
+    if research if research is not None else not (quick or only or plan.unfolded):
         plan = replace(plan, sections=tuple(SECTIONS))
     options: Context = context.obj
     store = options.store()
@@ -121,11 +137,26 @@ def compare(
     write(summary, store, catalogue.id, report)
     _print(summary)
     if outcome.failed:
-        failed = "; ".join(f"{name}: {reason}" for name, reason in outcome.failed.items())
         raise DataError(
-            f"Not all of the comparison could be run. {failed}. Expected were results of all "
-            "candidates; those that finished are kept. Give the same command again to try the rest."
+            f"Not all of the comparison could be run. {_reasons(outcome.failed)}. Expected were "
+            "results of all candidates; those that finished are kept. Give the same command again "
+            "to try the rest."
         )
+
+
+def _reasons(failed: dict[str, str]) -> str:
+    """Say each reason once, with the first of those that it stopped.
+
+    >>> _reasons({"mlp, text, fold 0": "no memory.", "mlp, text, fold 1": "no memory."})
+    'mlp, text, fold 0 (and 1 more): no memory'
+    """
+    stopped: dict[str, list[str]] = {}
+    for label, reason in failed.items():
+        stopped.setdefault(reason.rstrip("."), []).append(label)
+    return "; ".join(
+        f"{first}{f' (and {len(more)} more)' if more else ''}: {reason}"
+        for reason, (first, *more) in stopped.items()
+    )
 
 
 def _catalogue(
@@ -151,7 +182,7 @@ def _catalogue(
     if skipped.reasons:
         say(f"{path.name}: rows left out: {skipped}.")
     if most is not None:
-        return protocol.make_catalogue(protocol.sample(rows, most))
+        return protocol.make_catalogue(protocol.sample(rows, most), shop_size=len(rows))
     return protocol.make_catalogue(rows, protocol.read_types(path, named))
 
 
@@ -199,7 +230,8 @@ def _list() -> None:
     console.print(table)
     console.print(
         f"`make research` installs what is missing, but for {FINETUNED}: `pip install torch "
-        "transformers`, with --with-finetuned then."
+        "transformers`, with --with-finetuned then. --candidate adds one of your own: "
+        "docs/CANDIDATES.md."
     )
 
 
@@ -209,11 +241,12 @@ def _print(found: dict[str, Any]) -> None:
 
     console = Console()
     for one in found["tables"]:
+        folded = f" of at least {one['min_products']} products, {one['share_of_other']:.0%} other"
         table = Table(
             box=None,
             padding=(0, 1, 0, 0),
-            title=f"{one['inputs']}, {one['classes']} classes of at least {one['min_products']} "
-            f"products, {one['share_of_other']:.0%} other",
+            title=f"{one['inputs']}, {one['classes']} classes"
+            f"{', unfolded' if one['unfolded'] else folded}",
             title_justify="left",
         )
         table.add_column("", no_wrap=True)

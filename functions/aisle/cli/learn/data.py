@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Look at catalogues and snapshots.")
 
 SourceArgument = Annotated[
-    str, typer.Argument(metavar="FILE|URL", help="A catalogue, as `aisle train` reads it.")
+    str, typer.Argument(metavar="FILE|URL|s3://…", help="A catalogue, as `aisle train` reads it.")
 ]
 
 

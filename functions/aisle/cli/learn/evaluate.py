@@ -14,7 +14,8 @@ def evaluate(
     data: Annotated[
         str,
         typer.Option(
-            metavar="FILE|URL", help="A labelled file, or its address, that the model never saw."
+            metavar="FILE|URL|s3://…",
+            help="A labelled file, or its address, that the model never saw.",
         ),
     ],
     fields: Annotated[

@@ -26,7 +26,7 @@ def retrain(
     data: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE|URL",
+            metavar="FILE|URL|s3://…",
             help="The catalogue to begin with, where the store has none yet. Without it, the whole "
             "Best Buy open data set is fetched once.",
         ),
@@ -43,7 +43,9 @@ def retrain(
 
     One training run at a time: where another is under way, this ends with exit code 2. With
     --if-due, it is due where enough products were newly corrected (AISLE_RETRAIN_NEEDED), or any
-    and the last training was long ago (AISLE_RETRAIN_DAYS). Exit code 3 where the gate refused.
+    and the last training was long ago (AISLE_RETRAIN_DAYS). Only feedback that disagrees with the
+    model counts: what names the category that was predicted is learnt when a run comes, and starts
+    none. Exit code 3 where the gate refused, or all that is new agrees.
 
     **Examples**
 

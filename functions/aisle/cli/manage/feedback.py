@@ -9,7 +9,7 @@ import typer
 from aisle.cli.context import Context
 
 if TYPE_CHECKING:
-    from aisle.feedback.review import ReviewDecision
+    from aisle.feedback.decisions import ReviewDecision
 
 app = typer.Typer(
     no_args_is_help=True,

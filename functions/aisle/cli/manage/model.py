@@ -34,19 +34,21 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_models(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the store's models, the newest first: what became of each, and how good it is.
 
+    The states are those of `GET /v1/models`; here, a model that lies in the store without a record
+    is listed too, as stored.
+
     **Example**
 
       aisle --store shops/acme model list
     """
     from aisle.registry.models import models
+    from aisle.registry.pointer import read_pointer
 
     options: Context = context.obj
-    found = models(options.store())
+    store = options.store()
+    listed = models(store)
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=2))
-        return
-    if not found:
-        typer.echo("The store has no model: the packaged one serves. Train one with: aisle train")
+        typer.echo(json.dumps([asdict(model) for model in listed], indent=2))
         return
     from rich.console import Console
     from rich.table import Table
@@ -54,11 +56,13 @@ def list_models(context: typer.Context, as_json: JsonOption = False) -> None:
     table = Table(box=None)
     for column in ("version", "created", "state", "accuracy", "why"):
         table.add_column(column)
-    for one in found:
-        accuracy = "" if one.accuracy is None else f"{one.accuracy:.4f}"
-        why = one.event.why if one.event else ""
-        table.add_row(one.version, (one.created_at or "")[:19], one.state, accuracy, why)
+    for model in listed:
+        accuracy = "" if model.accuracy is None else f"{model.accuracy:.4f}"
+        why = (model.event.why if model.event else None) or ""
+        table.add_row(model.version, (model.created_at or "")[:19], model.state, accuracy, why)
     Console().print(table)
+    if read_pointer(store) is None:
+        typer.echo("Nothing was published: the packaged one serves. Train one with: aisle train")
 
 
 @app.command()
@@ -113,7 +117,7 @@ def promote(
       aisle model promote 9bd143b57fb9 --why "the drones are right again"
     """
     from aisle.registry.audit import Occasion, user
-    from aisle.registry.models import promote as switch
+    from aisle.registry.switch import promote as switch
 
     options: Context = context.obj
     before = switch(options.store(), version, Occasion(user(), why))
@@ -138,7 +142,7 @@ def rollback(
       aisle model rollback --to 9bd143b57fb9 --why "it gets lamps wrong"
     """
     from aisle.registry.audit import Occasion, user
-    from aisle.registry.models import rollback as switch
+    from aisle.registry.switch import rollback as switch
 
     options: Context = context.obj
     before, after = switch(options.store(), Occasion(user(), why), to=to)
@@ -208,14 +212,15 @@ def save(
     """
     from aisle.errors import ObjectNotFoundError
     from aisle.model import bundle
+    from aisle.registry.reports import REPORT
     from aisle.store import layout
 
     found = _bundle(context, version, None)
     bundle.write(to, found)
     options: Context = context.obj
-    key = layout.report_file(found.manifest.model_version, "report.json")
+    key = layout.report_file(found.manifest.model_version, REPORT)
     with suppress(ObjectNotFoundError):
-        (to / "report.json").write_bytes(options.store().get(key).data)
+        (to / REPORT).write_bytes(options.store().get(key).data)
     typer.echo(f"Model {found.manifest.model_version} was written to {to}.")
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from dataclasses import asdict
 from os import cpu_count
 from pathlib import Path
@@ -15,7 +14,6 @@ from aisle.cli.options import ColumnsOption, MappingOption, SeparatorOption
 
 if TYPE_CHECKING:
     from aisle.catalogue.columns import Columns
-    from aisle.store import Store
 
 EXIT_INTERRUPTED = 130
 RESULT_ENDINGS = (".csv", ".jsonl", ".ndjson")
@@ -59,27 +57,34 @@ def classify(
       aisle classify shop.csv out.jsonl.gz --columns name=title,description=body
     """
     from aisle.catalogue.columns import columns_from
+    from aisle.catalogue.objects import is_object, write_object
 
     _check_target(source, target)
     options: Context = context.obj
     chosen = columns_from(columns, mapping=mapping, separator=separator)
-    with tempfile.TemporaryDirectory() as spool:
-        file = _fetched(source, Path(spool))
-        out = _work_file(source, target)
-        try:
-            _run(options, file, out, chosen, workers or cpu_count() or 1)
-        except KeyboardInterrupt:
-            typer.echo("Stopped. The same command goes on from here.", err=True)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
-    if is_s3(target):
-        store, key = _store_and_key(target)
-        store.upload(key, out)
+    out = _work_file(source, target)
+    try:
+        _run(options, source, out, chosen, workers or cpu_count() or 1)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command goes on from here.", err=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    if is_object(target):
+        write_object(target, out)
         out.unlink()
     typer.echo(target)
 
 
 def _check_target(source: str, target: str) -> None:
-    """Raise a usage error where the results would go over the input, or have no known form."""
+    """Raise an error where the results would go over the input, or can be written nowhere."""
+    from aisle.catalogue.objects import object_of
+    from aisle.catalogue.source import scheme_of
+
+    if scheme_of(target) == "s3":
+        object_of(target)
+    elif scheme_of(target):
+        raise typer.BadParameter(
+            f"{target} was given; expected a file, or s3://bucket/key.", param_hint="OUT"
+        )
     if not target.lower().removesuffix(".gz").endswith(RESULT_ENDINGS):
         raise typer.BadParameter(
             f"{target} was given; expected a name that ends in {', '.join(RESULT_ENDINGS)}, "
@@ -132,31 +137,11 @@ def _run(options: Context, source: str, target: Path, columns: "Columns", worker
     say(f"{total} rows classified by model {version}{unusable}.")
 
 
-def _fetched(source: str, spool: Path) -> str:
-    """Bring an object of a store to this machine; leave files and addresses as they are."""
-    if not is_s3(source):
-        return source
-    store, key = _store_and_key(source)
-    path = spool / key
-    store.download(key, path)
-    return str(path)
-
-
 def _work_file(source: str, target: str) -> Path:
     """Return where results are written: the target, or a file that goes to a store at the end."""
-    if not is_s3(target):
+    from aisle.catalogue.objects import is_object
+
+    if not is_object(target):
         return Path(target)
     name = hashlib.sha256(f"{source} {target}".encode()).hexdigest()[:12]
     return Path(DEFAULT_STORE) / "classify" / name / target.rsplit("/", maxsplit=1)[-1]
-
-
-def is_s3(address: str) -> bool:
-    """Tell whether an address is an object in S3."""
-    return address.startswith("s3://")
-
-
-def _store_and_key(address: str) -> "tuple[Store, str]":
-    from aisle.store import open_store
-
-    folder, _, key = address.rpartition("/")
-    return open_store(folder), key

@@ -42,6 +42,7 @@ def serve(
 
     Where enough products were corrected (AISLE_RETRAIN_NEEDED, 50), or some and long ago, a model
     is trained on what was said, and serves once it has passed the gate (`aisle retrain` says more).
+    Feedback that names the category that was predicted starts none.
 
     Who asks needs an API key (`aisle keys create`), in the store or in AISLE_KEYS. On 127.0.0.1,
     with no key anywhere, everyone may ask. Stop it with Ctrl-C.

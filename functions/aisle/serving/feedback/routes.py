@@ -1,6 +1,7 @@
 """The routes that take feedback."""
 
 import logging
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -8,8 +9,9 @@ from typing import Any, Final
 from fastapi import APIRouter, Depends, Request, Response, status
 from pydantic import ValidationError
 
-from aisle.errors import InvalidProductError, StoreError
-from aisle.feedback.event import Recorded, record_feedback
+from aisle.errors import AisleError, InvalidProductError, StoreError
+from aisle.feedback.event import FeedbackEvent, NamedCategory, Recorded, record_feedback
+from aisle.product import Product
 from aisle.serving.feedback.schemas import (
     FeedbackBatchRequest,
     FeedbackBatchResponse,
@@ -33,6 +35,9 @@ TAG: Final = "feedback"
 _AT_ONCE: Final = 8
 
 _log = logging.getLogger(__name__)
+
+Predictor = Callable[[Sequence[Product]], list[NamedCategory]]
+"""Return what the model that serves answers for each product; may raise AisleError."""
 
 router = APIRouter(
     prefix="/v1/feedback",
@@ -67,13 +72,15 @@ def post_feedback(
 
     Send it again where the answer was lost: the same is kept once.
     """
-    said.check()
-    found = record_feedback(request.app.state.store(), said, client=client, now=datetime.now(UTC))
+    said.asked()  # before the model is asked about it
+    (predicted,) = _predicted(request, [said])
+    event = said.event(client=client, now=datetime.now(UTC), predicted=predicted)
+    recorded = record_feedback(request.app.state.store(), event)
     telemetry.count("Feedback", 1)
-    telemetry.count("FeedbackRepeated", float(not found.new))
-    if not found.new:
+    telemetry.count("FeedbackRepeated", float(not recorded.new))
+    if not recorded.new:
         response.status_code = status.HTTP_200_OK
-    return FeedbackResponse(feedback_id=found.feedback_id, status=_status(found))
+    return FeedbackResponse(feedback_id=recorded.feedback_id, status=_status(recorded))
 
 
 @router.post(
@@ -91,32 +98,68 @@ def post_feedback_batch(
     others are kept all the same. Send it again where the answer was lost, whole.
     """
     store, now = request.app.state.store(), datetime.now(UTC)
+    checked = [_check(item) for item in said.feedback]
+    good = [item for item in checked if isinstance(item, FeedbackRequest)]
+    predicted = iter(_predicted(request, good))
+    events = [
+        item.event(client=client, now=now, predicted=next(predicted))
+        if isinstance(item, FeedbackRequest)
+        else item
+        for item in checked
+    ]
 
-    def keep(item: Any) -> FeedbackKept | FeedbackFailed:  # noqa: ANN401  # whatever was sent
-        return _keep(store, item, client=client, now=now)
+    def keep(event: FeedbackEvent | FeedbackFailed) -> FeedbackKept | FeedbackFailed:
+        return _keep(store, event) if isinstance(event, FeedbackEvent) else event
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        results = [*pool.map(keep, said.feedback)]
+        results = [*pool.map(keep, events)]
     kept = [each for each in results if isinstance(each, FeedbackKept)]
     telemetry.count("Feedback", len(kept))
     telemetry.count("FeedbackRepeated", sum(each.status == "known" for each in kept))
     return FeedbackBatchResponse(results=results)
 
 
-def _keep(store: Store, item: Any, *, client: str, now: datetime) -> FeedbackKept | FeedbackFailed:  # noqa: ANN401  # as above
+def _predicted(request: Request, said: Sequence[FeedbackRequest]) -> Sequence[NamedCategory | None]:
+    """Return what was predicted for each where the client does not say and it matters, else None.
+
+    It matters to what names a category without saying that the prediction is right. Where the model
+    cannot be asked, feedback is kept all the same.
+    """
+    predictor: Predictor | None = request.app.state.predictor
+    asked = [each for each in said if _may_disagree(each)]
+    if predictor is None or not asked:
+        return [None] * len(said)
+    try:
+        answers = iter(predictor([each.asked() for each in asked]))
+    except AisleError:
+        _log.exception("The model could not be asked what it had predicted; it stays unknown.")
+        return [None] * len(said)
+    return [next(answers) if _may_disagree(each) else None for each in said]
+
+
+def _may_disagree(said: FeedbackRequest) -> bool:
+    return said.predicted is None and said.category is not None and not said.right
+
+
+def _check(item: Any) -> FeedbackRequest | FeedbackFailed:  # noqa: ANN401  # whatever was sent
     try:
         said = FeedbackRequest.model_validate(item)
-        said.check()
-        found = record_feedback(store, said, client=client, now=now)
+        said.asked()
     except ValidationError as error:
         errors = field_errors(error.errors(include_url=False), whole="feedback")
         return _failed(ErrorAnswer(INVALID_INPUT, summary(errors), errors))
     except InvalidProductError as error:
         return _failed(answer(error))
+    return said
+
+
+def _keep(store: Store, event: FeedbackEvent) -> FeedbackKept | FeedbackFailed:
+    try:
+        recorded = record_feedback(store, event)
     except StoreError as error:
         _log.exception("One piece of feedback of a batch could not be kept.")
         return _failed(answer(error))
-    return FeedbackKept(status=_status(found), id=found.feedback_id)
+    return FeedbackKept(status=_status(recorded), id=recorded.feedback_id)
 
 
 def _failed(told: ErrorAnswer) -> FeedbackFailed:
@@ -132,5 +175,5 @@ def _failed(told: ErrorAnswer) -> FeedbackFailed:
     )
 
 
-def _status(found: Recorded) -> Status:
-    return "recorded" if found.new else "known"
+def _status(recorded: Recorded) -> Status:
+    return "recorded" if recorded.new else "known"

@@ -1,5 +1,6 @@
 """What goes over the wire of the feedback API."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
@@ -7,7 +8,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError
 
 from aisle.errors import InvalidProductError
-from aisle.product import PATH_SEPARATOR
+from aisle.feedback.event import FeedbackEvent, NamedCategory, new_event
+from aisle.product import PATH_SEPARATOR, Product
 from aisle.serving.http.problems import FieldError
 from aisle.serving.http.product import GOPRO, Input, ProductInput
 
@@ -17,11 +19,31 @@ _LONGEST_NAME = 200
 _DEEPEST = 20
 _LONGEST_ID = (_LONGEST_NAME + len(PATH_SEPARATOR)) * _DEEPEST  # an id may be a path of names
 _LONGEST_NOTE = 1_000
+# Of a category that a model answered: a shop's own, however long its names are.
+_LONGEST_PREDICTED = 20_000
+_DEEPEST_PREDICTED = 100
 
 _NOT_BLANK = r"\S"
 
 
-class RightCategory(Input):
+class _Category(Input):
+    """A category, by its id, by its path of names, or by both."""
+
+    id: str | None = None
+    path: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _says_which(self) -> Self:
+        if self.id is None and self.path is None:
+            raise PydanticCustomError("category_missing", "give its 'id' or its 'path' of names")
+        return self
+
+    def named(self) -> NamedCategory:
+        """Return it as an event keeps it."""
+        return NamedCategory(self.id, tuple(self.path) if self.path else None)
+
+
+class RightCategory(_Category):
     """A category, by its id, by its path of names, or by both. The model need not know it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "abcat0410022"}]})
@@ -37,11 +59,24 @@ class RightCategory(Input):
         Field(min_length=1, max_length=_DEEPEST, description="Its names, root first."),
     ] = None
 
-    @model_validator(mode="after")
-    def _says_which(self) -> Self:
-        if self.id is None and self.path is None:
-            raise PydanticCustomError("category_missing", "give its 'id' or its 'path' of names")
-        return self
+
+class PredictedCategory(_Category):
+    """The category that the model had answered, by its id, by its path of names, or by both."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"id": "abcat0515013"}]})
+
+    id: Annotated[
+        str | None,
+        Field(max_length=_LONGEST_PREDICTED, description="As the prediction's `category.id`."),
+    ] = None
+    path: Annotated[
+        list[Annotated[str, Field(max_length=_LONGEST_PREDICTED)]] | None,
+        Field(
+            min_length=1,
+            max_length=_DEEPEST_PREDICTED,
+            description="The names of the prediction's `category.path`, root first.",
+        ),
+    ] = None
 
 
 class FeedbackRequest(Input):
@@ -49,12 +84,21 @@ class FeedbackRequest(Input):
 
     `category` is needed unless `right` is true. A confirmation says by `prediction_id` what was
     right, or by `category`.
+
+    Only feedback that disagrees with what was predicted counts towards the next training run: where
+    `category` names the same as `predicted`, it confirms the prediction, and is learnt from when a
+    run comes. Without `predicted`, a server that has the model at hand asks it; elsewhere it stays
+    unknown, and a `category` then counts as one that may disagree.
     """
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                {"product": GOPRO, "category": {"id": "pcmcat329700050017"}},
+                {
+                    "product": GOPRO,
+                    "category": {"id": "pcmcat329700050017"},
+                    "predicted": {"id": "abcat0410022"},
+                },
                 {
                     "product": GOPRO,
                     "prediction_id": "e24dca6a3c5b9d85e75e772a",
@@ -73,6 +117,15 @@ class FeedbackRequest(Input):
     ] = None
     right: Annotated[bool, Field(description="Whether the predicted category is right.")] = False
     category: Annotated[RightCategory | None, Field(description="The right category.")] = None
+    predicted: Annotated[
+        PredictedCategory | None,
+        Field(
+            description=(
+                "What the model had answered: the prediction's `category`. It is no part of what "
+                "is said: the same feedback with or without it is the same."
+            )
+        ),
+    ] = None
     note: Annotated[
         str | None, Field(max_length=_LONGEST_NOTE, description="Why, for whoever reviews it.")
     ] = None
@@ -90,12 +143,30 @@ class FeedbackRequest(Input):
             )
         return self
 
-    def check(self) -> None:
-        """Raise InvalidProductError where the product is none that could be asked about."""
+    def asked(self) -> Product:
+        """Return the product; raise InvalidProductError where it could not be asked about."""
         try:
-            self.product.product()
+            return self.product.product()
         except InvalidProductError as error:
             raise InvalidProductError(str(error), field=f"product.{error.field}") from None
+
+    def event(
+        self, *, client: str, now: datetime, predicted: NamedCategory | None = None
+    ) -> FeedbackEvent:
+        """Return what is said as an event; `predicted` stands where the client does not say it.
+
+        Raises InvalidProductError where the product is none that could be asked about.
+        """
+        return new_event(
+            self.asked(),
+            client=client,
+            now=now,
+            right=self.right,
+            category=self.category.named() if self.category else None,
+            predicted=self.predicted.named() if self.predicted else predicted,
+            prediction_id=self.prediction_id,
+            note=self.note,
+        )
 
 
 class _Unchecked:

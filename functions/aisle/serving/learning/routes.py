@@ -15,14 +15,13 @@ from aisle.serving.http.problems import (
     UNAUTHENTICATED,
     documented,
 )
-from aisle.serving.learning.records import Records
+from aisle.serving.learning.records import LearningRecords
 from aisle.serving.learning.schemas import (
     FeedbackStatsResponse,
     ModelsResponse,
     ReportResponse,
     TrainingResponse,
 )
-from aisle.store import layout
 
 TAG: Final = "learning"
 
@@ -34,11 +33,11 @@ router = APIRouter(
 )
 
 
-def _records(request: Request) -> Records:
-    return cast("Records", request.app.state.records)
+def _records(request: Request) -> LearningRecords:
+    return cast("LearningRecords", request.app.state.records)
 
 
-RecordsDep = Annotated[Records, Depends(_records)]
+RecordsDep = Annotated[LearningRecords, Depends(_records)]
 
 
 @router.get(
@@ -46,7 +45,7 @@ RecordsDep = Annotated[Records, Depends(_records)]
 )
 def count_feedback(records: RecordsDep) -> FeedbackStatsResponse:
     """Tell how much feedback there is, how much of it is new, and whether training is due."""
-    return records.read(layout.feedback_state(), FeedbackStatsResponse)
+    return records.feedback()
 
 
 @router.get(

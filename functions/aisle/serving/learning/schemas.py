@@ -4,6 +4,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from aisle.registry.audit import AuditEvent
+from aisle.registry.job import JobState, StageState
+from aisle.registry.models import ModelState
+
 _Time = Annotated[str, Field(description="ISO 8601, UTC.", examples=["2026-11-22T12:00:00+00:00"])]
 _Share = Annotated[float, Field(ge=0, le=1)]
 _Count = Annotated[int, Field(ge=0)]
@@ -29,20 +33,32 @@ class FeedbackStatsResponse(_Stored):
 
     counted_at: _Time | None = Field(default=None, description="Null where it never was.")
     events: _Count = Field(default=0, description="How many there are in all.")
-    right: _Count = Field(default=0, description="How many say that a prediction was right.")
+    right: _Count = Field(
+        default=0,
+        description=(
+            "How many say that a prediction was right, or name the category that was predicted."
+        ),
+    )
     corrections: _Count = Field(default=0, description="How many say what is right instead.")
     new: _Count = Field(
         default=0,
         description=(
-            "Of how many products a correction disagrees with the model that serves and was not "
-            "there yet when it was trained."
+            "Of how many products a correction disagrees with what the model had predicted, and "
+            "was not there yet at the last training. One that names the predicted category agrees, "
+            "and does not count; where it is unknown what was predicted, it counts."
         ),
     )
-    needed: _Count = Field(default=0, description="How many of these start a training run.")
+    needed: _Count = Field(
+        default=0, description="How many products of which one disagrees start a training run."
+    )
     due: bool = Field(default=False, description="Whether there are enough of them.")
     why: str = Field(default="Nothing was counted yet.", description="Why it is due, or not.")
     held: _Count = Field(default=0, description="How many wait for a person to look at them.")
     quarantined: _Count = Field(default=0, description="How many look wrong.")
+    unusable: _Count = Field(
+        default=0,
+        description="How many objects are no feedback that can be read, and count for nothing.",
+    )
     last: Decision | None = None
 
 
@@ -50,7 +66,7 @@ class TrainingStage(_Stored):
     """A stage of a training run."""
 
     name: str
-    state: Literal["waiting", "running", "done"]
+    state: StageState
     seconds: float | None = Field(default=None, ge=0, description="How long it has taken.")
 
 
@@ -58,9 +74,7 @@ class TrainingResponse(_Stored):
     """How the latest training run is getting on, or went."""
 
     run: str | None = None
-    state: Literal["idle", "running", "published", "refused", "failed"] = Field(
-        default="idle", description="`idle` where there was no run yet."
-    )
+    state: JobState = Field(default="idle", description="`idle` where there was no run yet.")
     stage: str | None = Field(default=None, description="The stage that runs.")
     stages: list[TrainingStage] = []
     progress: _Share = Field(default=0.0, description="How much of it is done.")
@@ -75,7 +89,7 @@ class AuditRecord(_Stored):
     """Something that became of a model."""
 
     at: _Time
-    event: Literal["promoted", "refused", "rolled back"]
+    event: AuditEvent
     version: str = Field(description="The model it is about; after a rollback, the one it led to.")
     previous: str | None = Field(default=None, description="The model that served before.")
     who: str | None = Field(default=None, description="Who did it.")
@@ -83,15 +97,14 @@ class AuditRecord(_Stored):
     run: str | None = Field(default=None, description="The training run that it came from.")
 
 
-ModelState = Literal["current", "published", "refused", "rolled back from"]
-
-
 class ModelSummary(_Stored):
     """A model of the store, in short."""
 
     version: str
     created_at: _Time | None = None
-    state: ModelState
+    state: Literal[
+        ModelState.CURRENT, ModelState.PUBLISHED, ModelState.REFUSED, ModelState.ROLLED_BACK
+    ]
     accuracy: _Share | None = Field(default=None, description="On its frozen test.")
     classes: _Count | None = Field(default=None, description="How many categories it predicts.")
     products: _Count | None = Field(default=None, description="How many it was trained on.")

@@ -10,7 +10,9 @@ class RetrainSettings(Settings):
     """When retraining is due; each is the variable AISLE_<NAME> of the environment."""
 
     retrain_needed: int = Field(
-        default=NEEDED, gt=0, description="How many products newly corrected make it due."
+        default=NEEDED,
+        gt=0,
+        description="How many products newly corrected make it due; what agrees counts for none.",
     )
     retrain_days: float = Field(
         default=DAYS, gt=0, description="After how many days a single one does."

@@ -11,7 +11,7 @@ from aisle.serving.http.problems import INTERNAL, UNAVAILABLE, documented
 from aisle.serving.http.settings import ApiSettings
 from aisle.serving.http.telemetry import Telemetry
 from aisle.serving.learning import routes
-from aisle.serving.learning.records import Records
+from aisle.serving.learning.records import LearningRecords
 from aisle.serving.predict import model, predictions
 from aisle.store import Store
 
@@ -38,7 +38,7 @@ def add_routes(
     that knows of feedback, training and models.
     """
     api.state.classifier = classifier
-    api.state.records = Records(store)
+    api.state.records = LearningRecords(store)
     for router in (predictions.router, model.router, routes.router):
         api.include_router(router, responses=documented(INTERNAL, UNAVAILABLE))
 

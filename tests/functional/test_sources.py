@@ -1,0 +1,264 @@
+"""One source of rows for every command: a path, a web address, an object of a bucket.
+
+moto stands for S3 in most of these. It proves what is asked and how answers are read; it does not
+prove credentials, rights, S3's own behaviour under load, or the network. Refusals are written by
+hand, after S3's documentation.
+"""
+
+import gzip
+import http.server
+import json
+import sys
+import threading
+from functools import partial
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from typer.testing import CliRunner
+
+from aisle.catalogue import download, objects
+from aisle.catalogue.records import read_records
+from aisle.catalogue.source import local_file
+from aisle.cli.main import app
+from aisle.errors import AisleError, DataError
+from aisle.store.s3 import S3Store
+from tests.made_up import products
+
+ROWS = list(products(60))
+DATA = "".join(f"{json.dumps(row)}\n" for row in ROWS).encode()
+ADDRESS = "s3://shelf/some shop/products.jsonl.gz"
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(download, "_PAUSE", 0)
+
+
+@pytest.fixture
+def bucket(s3_url):
+    """Give a client of the bucket `shelf`, in which a catalogue lies."""
+    client = boto3.client("s3")
+    put(client, gzip.compress(DATA))
+    return client
+
+
+def put(client, data):
+    """Write the catalogue of the bucket."""
+    client.put_object(Bucket="shelf", Key="some shop/products.jsonl.gz", Body=data)
+
+
+def commands(source):
+    """Give every command that reads rows, with this source of them."""
+    return [
+        ("data", "sample", source, "3"),
+        ("data", "describe", source, "--json"),
+        ("stage", "ingest", "--data", source),
+        ("stage", "ingest", "--data", "local.jsonl", "--test-data", source),
+        ("train", "--data", source),
+        ("train", "--data", "local.jsonl", "--test-data", source),
+        ("retrain", "--data", source),
+        ("evaluate", "--data", source),
+        ("compare", "--data", source),
+        ("classify", source, "out.csv", "--workers", "1"),
+    ]
+
+
+def named(command):
+    """Name a test after the command's words."""
+    return " ".join(word for word in command if "://" not in word)
+
+
+@pytest.mark.parametrize("command", commands("s3://shelf/absent.jsonl"), ids=named)
+def test_every_command_asks_the_bucket(bucket, command):
+    """No command takes the address of an object for a path: each says what S3 answered."""
+    Path("local.jsonl").write_bytes(DATA)
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, AisleError), result.output
+    assert "s3://shelf/absent.jsonl could not be fetched" in str(result.exception)
+    assert "404 NoSuchKey" in str(result.exception)
+
+
+@pytest.mark.parametrize("command", commands("ftp://me:hush@shop/products.csv"), ids=named)
+def test_every_command_refuses_other_addresses(command):
+    """An address that nobody can read from is named, without its secret, and so is what can be."""
+    Path("local.jsonl").write_bytes(DATA)
+    result = CliRunner().invoke(app, command)
+    assert isinstance(result.exception, AisleError), result.output
+    assert "no reading from ftp://" in str(result.exception)
+    assert "s3://bucket/key" in str(result.exception)
+    assert "hush" not in str(result.exception)
+
+
+@pytest.mark.parametrize("command", commands("x"), ids=named)
+def test_every_command_says_what_it_takes(command):
+    """The help of each tells that a source may be a file, a web address or an object."""
+    words = command[:2] if command[0] in {"data", "stage"} else command[:1]
+    text = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"}).output
+    assert "s3://" in text
+
+
+def test_commands_read_from_a_bucket(bucket):
+    """Rows of an object are those of the file that was put there, unpacked."""
+    assert [record.raw for record in read_records(ADDRESS)] == ROWS
+    runner = CliRunner()
+    result = runner.invoke(app, ["data", "sample", ADDRESS, "100"])
+    assert len(result.stdout.splitlines()) == len(ROWS)
+    result = runner.invoke(app, ["data", "describe", ADDRESS, "--json"])
+    assert json.loads(result.stdout)["products"] == len(ROWS)
+    result = runner.invoke(app, ["evaluate", "--data", ADDRESS, "--json"])
+    assert json.loads(result.stdout)["rows"] == len(ROWS)
+    result = runner.invoke(app, ["stage", "ingest", "--data", ADDRESS, "--test-data", ADDRESS])
+    manifest = Path(".aisle/datasets/base", result.stdout.strip(), "manifest.json")
+    sources = json.loads(manifest.read_text())["sources"]
+    assert [source["url"] for source in sources] == [ADDRESS, ADDRESS]
+
+
+def test_what_is_there_unchanged_is_not_sent_again(bucket, monkeypatch):
+    """The ETag is asked for, and what has changed is fetched anew."""
+    path, name = local_file(ADDRESS)
+    assert (path.name, name) == ("products.jsonl.gz", ADDRESS)
+    written = []
+    keep = objects._ObjectDownload.keep
+    monkeypatch.setattr(
+        objects._ObjectDownload, "keep", lambda *given: written.append(given) or keep(*given)
+    )
+    assert local_file(ADDRESS)[0] == path
+    assert written == []
+    put(bucket, DATA)
+    assert local_file(ADDRESS)[0].read_bytes() == DATA
+    assert len(written) == 1
+
+
+@pytest.fixture
+def broken_off(bucket, monkeypatch):
+    """Give the starts of requests for the rest; the first answer breaks off after its half."""
+    starts, cut = [], iter([True])
+    rest = S3Store.stream_rest
+
+    class Broken(objects._ObjectDownload):
+        def keep(self, blocks, start, version):
+            data = b"".join(blocks)
+            super().keep([data[: len(data) // 2] if next(cut, None) else data], start, version)
+
+    monkeypatch.setattr(objects, "_ObjectDownload", Broken)
+    monkeypatch.setattr(
+        S3Store,
+        "stream_rest",
+        lambda *given, start: starts.append(start) or rest(*given, start=start),
+    )
+    return starts
+
+
+def test_download_goes_on_where_it_broke_off(bucket, broken_off):
+    """Only the rest is asked for, and the file is whole."""
+    size = len(gzip.compress(DATA))
+    assert gzip.decompress(local_file(ADDRESS)[0].read_bytes()) == DATA
+    assert broken_off == [size // 2]
+
+
+def test_half_of_another_object_is_forgotten(bucket, broken_off, monkeypatch):
+    """Where the object has changed meanwhile, no half of the old one is kept."""
+    monkeypatch.setattr(download, "_ATTEMPTS", 0)
+    with pytest.raises(DataError, match="connection ended after"):
+        local_file(ADDRESS)
+    put(bucket, DATA)
+    monkeypatch.setattr(download, "_ATTEMPTS", 2)
+    assert local_file(ADDRESS)[0].read_bytes() == DATA
+    assert broken_off == [len(gzip.compress(DATA)) // 2]
+
+
+@pytest.fixture
+def said(aws, monkeypatch):
+    """Give the function that asks for an object which S3 refuses so, and returns what is said."""
+
+    def ask(status, code):
+        client = boto3.client("s3")
+        store = S3Store("shelf", client=client)
+        monkeypatch.setattr(objects, "open_store", lambda _url: store)
+        with Stubber(client) as stubber:
+            stubber.add_client_error("get_object", code, http_status_code=status)
+            with pytest.raises(DataError) as failed:
+                local_file(ADDRESS)
+        return str(failed.value)
+
+    return ask
+
+
+def test_absent_denied_and_unreachable_differ(said, monkeypatch):
+    """Each says what S3 answered, names the address, and what to do about it."""
+    absent, denied = said(404, "NoSuchKey"), said(403, "AccessDenied")
+    no_bucket = said(404, "NoSuchBucket")
+    monkeypatch.undo()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush-hush")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    with pytest.raises(DataError) as failed:
+        local_file(ADDRESS)
+    unreachable = str(failed.value)
+    assert "Check key, bucket and prefix" in absent
+    assert "s3:GetObject: grant them" in denied
+    assert "NoSuchBucket" in no_bucket
+    assert "Check the network" in unreachable
+    assert "hush" not in unreachable
+    assert all(ADDRESS in text for text in (absent, denied, no_bucket, unreachable))
+
+
+@pytest.mark.parametrize(
+    "address", ["s3://", "s3://shelf", "s3://shelf/", "s3:///key", "s3://shelf/folder/"]
+)
+def test_address_of_no_object(address):
+    """An address that lacks the bucket or the key is completed by nobody."""
+    with pytest.raises(DataError, match="no address of an object"):
+        local_file(address)
+    result = CliRunner().invoke(app, ["classify", "local.jsonl", f"{address}/.csv/"])
+    assert result.exit_code != 0
+
+
+def test_without_boto3_the_extra_is_named(monkeypatch):
+    """Where boto3 is not installed, the message says how it is."""
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    monkeypatch.delitem(sys.modules, "aisle.store.s3", raising=False)
+    with pytest.raises(AisleError, match=r'pip install "aisle\[s3\]"'):
+        local_file(ADDRESS)
+
+
+def test_paths(tmp_path, monkeypatch):
+    """A path may be relative, begin with a tilde, or be written as an address."""
+    file = tmp_path / "my shop.jsonl"
+    file.write_bytes(DATA)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    tilde, address = "~/my shop.jsonl", file.as_uri()
+    for source in ("my shop.jsonl", "./my shop.jsonl", str(file), file, tilde, address):
+        assert [record.raw for record in read_records(source)] == ROWS
+    assert local_file("~nobody-of-that-name/x")[0] == Path("~nobody-of-that-name/x")
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Answers with the files of a folder."""
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+def test_commands_read_from_the_web(tmp_path):
+    """The same commands take what a web server answers."""
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "products.jsonl.gz").write_bytes(gzip.compress(DATA))
+    handler = partial(Quiet, directory=tmp_path / "web")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        address = f"http://127.0.0.1:{server.server_port}/products.jsonl.gz"
+        result = CliRunner().invoke(app, ["data", "describe", address, "--json"])
+        again = CliRunner().invoke(app, ["evaluate", "--data", address, "--json"])
+        absent = CliRunner().invoke(app, ["evaluate", "--data", f"{address}.no", "--json"])
+        server.shutdown()
+        thread.join()
+    assert json.loads(result.stdout)["products"] == len(ROWS)
+    assert json.loads(again.stdout)["rows"] == len(ROWS)
+    assert "the server answered 404" in str(absent.exception)

@@ -1,0 +1,112 @@
+"""A store that an earlier version of the code left: it serves, tells and learns as before.
+
+`tests/stores/2026-11.tar.xz` was left by the commit 4fde745: a made-up shop is trained, corrected
+(40 products by a client, three by visitors of the page, one confirmation), one correction of the
+visitors is rejected, the shop is retrained and rolled back. `2026-11.json` is what its API said
+then. Left out are the word vectors, which are those of the packaged model, and the pictures.
+"""
+
+import json
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from aisle.model import bundle
+from tests.commands import AISLE, Server, environment
+
+STORES = Path(__file__).parents[1] / "stores"
+FIRST, SECOND = "77891d0011a2", "eeb753f20144"
+# Its hash was put into the store in the place of that of the shop's own key.
+KEY = "aisle_" + "0" * 64
+
+
+@pytest.fixture(scope="module")
+def said():
+    """Give what the API said of the store when it was left."""
+    return json.loads((STORES / "2026-11.json").read_bytes())
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Unpack the store."""
+    folder = tmp_path / "store"
+    with tarfile.open(STORES / "2026-11.tar.xz") as packed:
+        packed.extractall(folder, filter="data")
+    for version in (FIRST, SECOND):
+        for name in ("vectors.npy", "pieces.txt"):
+            shutil.copy(bundle.PACKAGED / name, folder / "models" / version / name)
+    return folder
+
+
+@pytest.fixture
+def aisle(store, tmp_path):
+    """Give the function that runs a command on it."""
+
+    def run(*arguments):
+        return subprocess.run(
+            [*AISLE, "--store", str(store), *arguments],
+            check=False,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=environment() | {"COLUMNS": "160"},
+        )
+
+    return run
+
+
+def within(part, whole):
+    """Tell whether all that was said is still said; more may have been added."""
+    if isinstance(part, dict):
+        return part.keys() <= whole.keys() and all(within(part[key], whole[key]) for key in part)
+    if isinstance(part, list):
+        return len(part) == len(whole) and all(map(within, part, whole))
+    return part == whole
+
+
+def test_it_serves_and_tells_the_same(store, said, tmp_path):
+    """The same key opens it; answers, to the last digit, and the list of models are the same."""
+    with Server(tmp_path, store=str(store)) as server:
+        status, answers = server.ask("/v1/predict/batch", KEY, products=said["asked"])
+        assert (status, within(said["answers"], answers["results"])) == (200, True)
+        assert within(said["models"], server.ask("/v1/models", KEY)[1])
+        stats = server.ask("/v1/feedback/stats", KEY)[1]
+        training = server.ask("/v1/training", KEY)[1]
+    assert (stats["events"], stats["right"], stats["corrections"]) == (44, 1, 43)
+    assert (stats["held"], stats["quarantined"], stats["new"]) == (2, 0, 0)
+    assert (training["state"], training["version"]) == ("published", SECOND)
+
+
+def test_commands_tell_the_same(aisle, said):
+    """The list of models has the states of the API; two events wait, the rejected one does not."""
+    listed = aisle("model", "list")
+    assert listed.returncode == 0, listed.stderr
+    for model in said["models"]["models"]:
+        (line,) = [line for line in listed.stdout.splitlines() if model["version"] in line]
+        assert f" {model['state']} " in line
+    waiting = aisle("feedback", "review", "list").stdout
+    assert all(event in waiting for event in ("f42a2e2d3085", "8785e6a3c85b"))
+    assert "6534543860fe" not in waiting
+
+
+def test_models_are_switched(aisle):
+    """A model that an earlier version published is promoted, and rolled back from."""
+    assert aisle("model", "promote", SECOND).returncode == 0
+    assert aisle("model", "rollback").returncode == 0
+    assert f"{FIRST}  " in aisle("model", "list").stdout
+
+
+def test_it_learns_on(store, aisle, tmp_path):
+    """What is said now joins the catalogue and the feedback of then, in a new model."""
+    product = {"name": "moka pot 9 cups", "description": "A moka pot of steel"}
+    category = {"id": "kitchen-small-appliances-coffee-machines"}
+    with Server(tmp_path, store=str(store), AISLE_RETRAIN_NEEDED="500") as server:
+        status, _ = server.ask("/v1/feedback", KEY, product=product, category=category)
+    assert status in (200, 201)
+    trained = aisle("retrain", "--why", "moka pots")
+    assert trained.returncode == 0, trained.stderr
+    assert "champion 77891d0011a2" in trained.stderr

@@ -1,0 +1,259 @@
+"""Feedback events as the store keeps them: written, read back, and migrated from before."""
+
+import json
+import logging
+from datetime import UTC, datetime
+
+import pytest
+
+from aisle.errors import DataError
+from aisle.feedback.count import Counter
+from aisle.feedback.event import (
+    EVENT_VERSION,
+    FeedbackEvent,
+    NamedCategory,
+    Unusable,
+    new_event,
+    read_events,
+    record_feedback,
+)
+from aisle.feedback.processed import Processed, last_report, read_processed, write_processed
+from aisle.product import Product
+from aisle.store import FolderStore, layout
+from tests.events_of import NOON, VERSION_1, put, say
+
+GOPRO = Product("GoPro - Camera Mount Kit", price=12.0)
+WHOLE = {
+    "product": Product("Röd lampa", "Lång <b>beskrivning</b>", "X", 12.5),
+    "category": NamedCategory("x", ("A", "B")),
+    "prediction_id": "e24dca6a3c5b9d85e75e772a",
+    "note": "é",
+}
+
+
+@pytest.fixture
+def store(tmp_path):
+    """Give an empty store."""
+    return FolderStore(tmp_path)
+
+
+def event(**said):
+    """Make an event of what the shop says at noon."""
+    product = said.pop("product", GOPRO)
+    return new_event(product, client="shop", now=NOON, **said)
+
+
+def test_what_is_written_is_read(store):
+    """An event comes back from the store as it was recorded, in the version of today."""
+    written = event(**WHOLE, predicted=NamedCategory("y", ("A", "C")))
+    assert record_feedback(store, written).new
+    assert read_events(store) == ([written], [])
+    (name,) = store.list(layout.feedback_prefix())
+    assert json.loads(store.get(name).data)["version"] == EVENT_VERSION == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "own"),
+    [
+        (
+            {"category": NamedCategory("abcat0410022")},
+            "96009d24b21be22fdca74e726029ab9aab8fbc3dd3a8aca359ddc63594e5bc09",
+        ),
+        (WHOLE, "a40e9392776af73c3c95dee55ac969ee90a694f775722ec81933060819c03781"),
+        (
+            {
+                "product": Product("tv"),
+                "right": True,
+                "prediction_id": "e24dca6a3c5b9d85e75e772a",
+            },
+            "917ffc08b0d27ecd64436523a0b49c9db65681dfb84b8801bac3a50fcb01e01e",
+        ),
+    ],
+)
+def test_the_name_of_an_event_has_not_changed(said, own):
+    """The same has the id that version 1 gave it, whatever was predicted: a retry finds it."""
+    assert event(**said).id == own
+    assert event(**said, predicted=NamedCategory("other")).id == own
+
+
+def test_a_retry_after_an_update_changes_nothing(store):
+    """What was kept in version 1 is known when it is said again, and stays as it is."""
+    again = event(category=NamedCategory("abcat0410022"), predicted=NamedCategory("abcat0410022"))
+    name = put(store, again.id, VERSION_1)
+    assert not record_feedback(store, again).new
+    assert json.loads(store.get(name).data) == VERSION_1
+
+
+# Read from before, and from after.
+
+
+def test_version_1_is_read(store):
+    """An event of version 1 is read; what was predicted is unknown, so that it may disagree."""
+    put(store, "a" * 64, VERSION_1)
+    expected = FeedbackEvent(
+        id="a" * 64,
+        client="shop",
+        received=NOON,
+        product=GOPRO,
+        category=NamedCategory("abcat0410022"),
+    )
+    assert read_events(store) == ([expected], [])
+    assert expected.disagrees
+
+
+@pytest.mark.parametrize("version", [1, None])
+def test_version_1_did_not_know_what_was_predicted(store, version):
+    """Whatever else is called so in an event of version 1, or of none, is not what is meant."""
+    told = VERSION_1 | {"version": version, "predicted": "something"}
+    put(store, "a" * 64, {name: value for name, value in told.items() if value is not None})
+    ((found,), _) = read_events(store)
+    assert found.predicted is None
+
+
+def test_the_future_is_unusable_and_hurts_no_other(store, caplog):
+    """An event of a version to come is told by name and version; the others are read."""
+    name = put(store, "b" * 64, VERSION_1 | {"version": EVENT_VERSION + 1})
+    good = say(store, "Red Lamp", {"id": "x"})
+    events, (unusable,) = read_events(store)
+    assert [each.id for each in events] == [good]
+    assert unusable.id == "b" * 64
+    assert name in unusable.why
+    assert "version 3" in unusable.why
+    with caplog.at_level(logging.WARNING):
+        counter = Counter(store)
+        assert (counter().events, counter().unusable) == (1, 1)
+    assert caplog.text.count(name) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "Expecting value"),
+        (b"\xff", "decode"),
+        (b"[" * 100_000, "too deep"),
+        (b"[]", "list"),
+        (b"{}", "'client' is missing"),
+        ({"version": "2"}, "version 2"),
+        ({"version": 0}, "version 0"),
+        ({"client": 5}, "5 is no text"),
+        ({"client": None}, "None is no text"),
+        ({"received": "now"}, "now"),
+        ({"received": "0001-01-01T00:00:00+14:00"}, "version 1"),
+        ({"product": None}, "version 1"),
+        ({"product": "tv"}, "version 1"),
+        ({"product": {"colour": "red"}}, "colour"),
+        ({"product": {"name": 5}}, "5 is no text"),
+        ({"product": {"name": "tv", "price": "5"}}, "price is '5'"),
+        ({"product": {"name": "tv", "price": float("inf")}}, "price is inf"),
+        ({"category": None}, "neither which category"),
+        ({"category": {}}, "neither an id nor a path"),
+        ({"category": "x"}, "version 1"),
+        ({"category": {"id": 5}}, "5 is no text"),
+        ({"category": {"path": ["A", 5]}}, "5 is no text"),
+        ({"version": 2, "predicted": {"path": 5}}, "version 2"),
+    ],
+)
+def test_what_is_no_event_is_told(store, content, why):
+    """Whoever may write there may write anything: it is named with the reason, and no trouble."""
+    content = content if isinstance(content, bytes) else VERSION_1 | content
+    name = put(store, "c" * 64, content)
+    events, (unusable,) = read_events(store)
+    assert events == []
+    assert unusable.id == "c" * 64
+    assert name in unusable.why
+    assert why in unusable.why
+    assert Counter(store)().unusable == 1
+
+
+def test_what_went_away_is_told(store, monkeypatch):
+    """An object that is gone between the list and the look is no trouble either."""
+    name = layout.feedback_event(NOON.date(), "d" * 64)
+    monkeypatch.setattr(store, "list", lambda prefix: iter([name] * (prefix == "feedback/")))
+    assert read_events(store) == (
+        [],
+        [Unusable("d" * 64, f"{name} cannot be read: it was listed, and then it was gone.")],
+    )
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b"{}", b'{"event": "e", "decision": "perhaps"}'])
+def test_a_spoilt_decision_is_named(store, data):
+    """What is no decision is an error that names it: nobody knows what was decided."""
+    name = layout.review("e" * 64)
+    store.put(name, data)
+    with pytest.raises(DataError, match=name):
+        read_events(store)
+
+
+# What disagrees.
+
+LAMPS, SOCKS = ("Home", "Lamps"), ("Sport", "Socks")
+
+
+@pytest.mark.parametrize(
+    ("category", "predicted", "disagrees"),
+    [
+        (NamedCategory("l"), NamedCategory("l"), False),
+        (NamedCategory("l"), NamedCategory("s"), True),
+        (NamedCategory("l", LAMPS), NamedCategory("l", SOCKS), False),
+        (NamedCategory("l", LAMPS), NamedCategory("s", LAMPS), True),
+        (NamedCategory(path=LAMPS), NamedCategory("l", LAMPS), False),
+        (NamedCategory("l", LAMPS), NamedCategory(path=("home ", "LAMPS")), False),
+        (NamedCategory(path=SOCKS), NamedCategory("l", LAMPS), True),
+        (NamedCategory(path=LAMPS), NamedCategory(path=LAMPS[:1]), True),
+        (NamedCategory(path=("Home", "++")), NamedCategory(path=("Home", "--")), True),
+        (NamedCategory("l"), NamedCategory(path=LAMPS), True),
+        (NamedCategory("l"), None, True),
+    ],
+)
+def test_categories_are_compared_by_id_else_by_path(category, predicted, disagrees):
+    """Ids tell it where both have one, else the paths; where nothing does, it may disagree."""
+    assert event(category=category, predicted=predicted).disagrees is disagrees
+
+
+@pytest.mark.parametrize("category", [None, NamedCategory("l")])
+def test_what_says_that_it_is_right_agrees(category):
+    """A confirmation disagrees with nothing, whatever else it says."""
+    assert not event(right=True, category=category, predicted=NamedCategory("s")).disagrees
+
+
+def test_a_lie_of_one_client_hides_nobody_elses_word(store):
+    """Who claims that its category was predicted takes its own event out of the count, no other."""
+    category = NamedCategory("l")
+    lie = new_event(GOPRO, client="liar", now=NOON, category=category, predicted=category)
+    honest = new_event(
+        GOPRO, client="shop", now=NOON, category=category, predicted=NamedCategory("s")
+    )
+    assert all(record_feedback(store, each).new for each in (lie, honest))
+    count = Counter(store)()
+    assert (count.new, count.agreeing, count.corrections, count.right) == (1, 1, 1, 1)
+
+
+# What the last training has seen.
+
+
+def test_what_was_processed_is_read_back(store):
+    """What a training writes of the feedback is what the next count reads."""
+    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    states = {"accepted": 1, "held": 2, "quarantined": 3}
+    written = Processed("r1", at, "a test", "s1", frozenset({"a", "b"}), states)
+    write_processed(store, written)
+    assert read_processed(store) == written
+    assert (written.held, written.quarantined) == (2, 3)
+
+
+def test_what_was_processed_before_is_read(store):
+    """Older ones counted what waits, and nothing else by its state."""
+    old = {"run": "r0", "at": "2026-11-22T12:00:00", "events": ["a"], "held": 4, "quarantined": 5}
+    store.put(layout.processed_feedback(), json.dumps(old).encode())
+    found = read_processed(store)
+    assert (found.at, found.events, found.held, found.quarantined) == (NOON, {"a"}, 4, 5)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"5", b'{"at": 5}', b'{"at": "now"}', b'{"events": 5}', b'{"states": 5}']
+)
+def test_spoilt_processed_feedback_counts_as_none(store, data):
+    """Where it cannot be read, nothing was processed, and no report is there."""
+    store.put(layout.processed_feedback(), data)
+    assert read_processed(store) == Processed()
+    assert last_report(store) == {}

@@ -1,0 +1,64 @@
+"""The tree explains the architecture: small folders, rooms that say what belongs, one name each."""
+
+import ast
+import importlib
+import tomllib
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ("functions", "training", "benchmark")
+FOLDERS = sorted({file.parent for source in SOURCES for file in (ROOT / source).rglob("*.py")})
+MODULES = [file for folder in FOLDERS for file in folder.glob("*.py")]
+
+
+def name_of(folder):
+    """Return the name of a package as an import has it."""
+    source = next(ROOT / each for each in SOURCES if folder.is_relative_to(ROOT / each))
+    return ".".join(folder.relative_to(source).parts)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_at_most_twelve_modules_in_a_folder(folder):
+    """Whoever opens a folder sees at a glance what is in it."""
+    modules = [file.name for file in folder.glob("*.py") if file.name != "__init__.py"]
+    assert len(modules) <= 12, modules
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
+def test_each_room_says_what_belongs_in_it_and_what_does_not(folder):
+    """A package opens with a docstring of two sentences or more; one says what is elsewhere."""
+    room = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+    assert room
+    assert room.count(".") >= 2, room
+    assert any(word in room for word in ("not ", "Not ", "no ", "nothing", "elsewhere")), room
+
+
+def test_import_linter_holds_six_layers_at_most():
+    """The contract of the rooms names every room of the library, once, in six layers at most."""
+    linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    layered = [each for each in linter["contracts"] if each["type"] == "layers"]
+    assert all(len(each["layers"]) <= 6 for each in layered)
+    rooms = [room.strip() for layer in layered[0]["layers"] for room in layer.split("|")]
+    library = {path.parent.name for path in (ROOT / "functions/aisle").glob("*/__init__.py")}
+    assert sorted(room for room in rooms if room.startswith("aisle.")) == sorted(
+        f"aisle.{room}" for room in library
+    )
+
+
+def test_a_name_of_a_class_is_one_thing():
+    """No two public classes of the project have the same name."""
+    owners = defaultdict(set)
+    for file in MODULES:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                owners[node.name].add(str(file.relative_to(ROOT)))
+    assert {name: files for name, files in owners.items() if len(files) > 1} == {}
+
+
+def test_a_room_imports_no_more_than_it_says():
+    """`import aisle` alone loads no room: what is asked for is loaded then."""
+    library = importlib.import_module("aisle")
+    assert set(library.__all__) >= {"Classifier", "Prediction", "Product", "load"}
