@@ -25,15 +25,17 @@ _MODULE_OF: Final = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for (PEP 562)."""
-    if name == "errors":
-        return import_module("aisle.errors")
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module 'aisle' has no attribute {name!r}")
-    value = getattr(import_module(_MODULE_OF[name]), name)
-    globals()[name] = value  # the next time, Python finds it by itself
-    return value
+if not TYPE_CHECKING:  # or a misspelt name would be an `object` to a type checker, and no error
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first asked for (PEP 562)."""
+        if name == "errors":
+            return import_module("aisle.errors")
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module 'aisle' has no attribute {name!r}")
+        value = getattr(import_module(_MODULE_OF[name]), name)
+        globals()[name] = value  # the next time, Python finds it by itself
+        return value
 
 
 def __dir__() -> list[str]:
