@@ -209,15 +209,21 @@ def test_nothing_new_trains_nothing(store, again):
     assert processed(store)["events"] == []  # it waits for a review alone
 
 
-def agreeing(store, count=50):
+def agreeing(store, count=50, *, predicted=True):
     """Say of products what the model answers already, and that it does; return their number."""
     classifier = Classifier(bundles.current_bundle(store))
     names = [f"{row['name'] or row['description']} {at}" for at, row in enumerate(ROWS[:count])]
     answers = classifier.predict([Product(name) for name in names], explain=False)
     for at, (name, answer) in enumerate(zip(names, answers, strict=True)):
         path = [node.name for node in answer.category.path]
-        say(store, name, path, predicted={"id": answer.category.category.id, "path": path}, at=at)
+        known = {"id": answer.category.category.id, "path": path} if predicted else None
+        say(store, name, path, predicted=known, at=at)
     return len(names)
+
+
+def done(store):
+    """Return the stages that the last run has finished."""
+    return [stage["name"] for stage in status(store)["stages"] if stage["state"] == "done"]
 
 
 def test_what_only_agrees_trains_nothing(store, again):
@@ -226,9 +232,15 @@ def test_what_only_agrees_trains_nothing(store, again):
     with pytest.raises(PublicationRefusedError, match=f"{count} of these are new, and agree"):
         again()
     assert processed(store)["states"] == {"accepted": count}
-    assert [stage["name"] for stage in status(store)["stages"] if stage["state"] == "done"] == [
-        "ingest"
-    ]
+    assert done(store) == ["ingest"]
+
+
+def test_what_may_disagree_is_trained_on(store, again):
+    """Where it is unknown what was predicted, a run that is asked for is no shorter than before."""
+    agreeing(store, predicted=False)
+    with suppress(PublicationRefusedError):  # by the gate
+        again()
+    assert "fit" in done(store)
 
 
 def test_what_agrees_is_learnt_beside_what_disagrees(store, again):
