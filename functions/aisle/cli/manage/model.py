@@ -54,8 +54,9 @@ def list_models(context: typer.Context, as_json: JsonOption = False) -> None:
     from rich.table import Table
 
     table = Table(box=None)
-    for column in ("version", "created", "state", "accuracy", "why"):
-        table.add_column(column)
+    for column in ("version", "created", "state", "accuracy"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("why")
     for model in listed:
         accuracy = "" if model.accuracy is None else f"{model.accuracy:.4f}"
         why = (model.event.why if model.event else None) or ""
