@@ -139,5 +139,6 @@ def load(path: Path = DEFAULT) -> Parameters:
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"The parameters cannot be read from {path}: {error}. "
-            "Expected the tables and keys of training/aisle_training/parameters.toml; start from a copy of it."
+            "Expected the tables and keys of training/aisle_training/parameters.toml; start from "
+            "a copy of it."
         ) from error
