@@ -3,8 +3,8 @@
 `interface` says what a store does and which keys it takes, `folder` and `s3` do it, and `files`
 writes files that survive a crash. Both stores write atomically, and both know conditional writes
 ("only if absent", "only if still the version I read"). Only `s3` imports boto3, and only
-`open_store` imports `s3`: a process that works on a folder loads neither. `layout` says what objects
-are called. What is in them does not belong here: the room that writes an object also reads it.
+`open_store` imports `s3`: a process that works on a folder loads neither. `layout` says what
+objects are called. What is in them does not belong here: the room that writes one also reads it.
 """
 
 from pathlib import Path
