@@ -84,12 +84,12 @@ COPY --from=source /source/static_site static_site
 # The figures that the page draws.
 COPY --from=source /source/benchmark/results/comparison.json benchmark/results/
 ENV PYTHONPATH=/app/functions:/app/training PYTHONUNBUFFERED=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
-# The same command as an installation has.
+# The same command as an installation has. (-P: a folder of /app is no package to import.)
 RUN printf '%s\n' '#!/usr/local/bin/python' 'from aisle.cli.main import main' \
       'if __name__ == "__main__":' '    main()' > /usr/local/bin/aisle \
  && chmod 755 /usr/local/bin/aisle \
  && python -m compileall -q functions training \
- && python -c "import aisle.serving.whole, aisle_training.pipeline, aisle_training.data.pictures, uvicorn" \
+ && python -P -c "import aisle.serving.whole, aisle_training.pipeline, aisle_training.data.pictures, uvicorn" \
  && aisle --version
 ENTRYPOINT ["aisle"]
 
@@ -101,7 +101,7 @@ RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requireme
 COPY --from=source /source/benchmark benchmark
 ENV PYTHONPATH=/app/functions:/app/training:/app/benchmark
 RUN python -m compileall -q benchmark \
- && python -c "import aisle_benchmark.notebook.tables, aisle_benchmark.notebook.mistakes"
+ && python -P -c "import aisle_benchmark.notebook.tables, aisle_benchmark.notebook.mistakes"
 USER 993:990
 WORKDIR /app/notebooks
 ENTRYPOINT ["jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"]
