@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,7 +16,6 @@ from aisle.progress import say
 from aisle.registry import bundles
 from aisle.registry.pointer import read_pointer
 from aisle.store import Store, layout
-from aisle_training import parameters
 from aisle_training.data.ingest import (
     Snapshot,
     SnapshotRow,
@@ -29,7 +28,7 @@ from aisle_training.data.prepare import canonical_paths, clean, group_of, split_
 from aisle_training.data.said import Said, Shelves, read_events, read_said
 from aisle_training.data.suspicion import improbable
 from aisle_training.data.trust import Known, Label, Settled, State, settle
-from aisle_training.parameters import Parameters
+from aisle_training.parameters import FeedbackParameters, PrepareParameters
 
 _CHUNK: Final = 256
 
@@ -63,10 +62,20 @@ def find_base(store: Store) -> Snapshot | None:
     return snapshot if snapshot.base is None else snapshot_facts(store, snapshot.base)
 
 
-def ingest_feedback(
-    store: Store, base: Snapshot, settings: Parameters, *, run: str, why: str
+def ingest_feedback(  # noqa: PLR0913  # each says something else
+    store: Store,
+    base: Snapshot,
+    settings: FeedbackParameters,
+    split: PrepareParameters,
+    champion: Callable[[], Classifier],
+    *,
+    run: str,
+    why: str,
 ) -> Snapshot:
     """Write what people said on top of a base as a snapshot; tell what became of each event.
+
+    `split` tells which products are learnt from; `champion` gives the model that serves, or raises
+    BundleError where it cannot be read.
 
     Also writes `models/processed.json`, by which later events are known to be new.
     """
@@ -74,16 +83,16 @@ def ingest_feedback(
     ground = _read_base(store, base)
     shelves = Shelves(canonical_paths(tuple(ground.labels.values())).values())
     said, unusable = read_said(store, events, shelves)
-    known = Known(ground.labels, ground.products, _answers(store, said))
+    known = Known(ground.labels, ground.products, _answers(champion, said))
     settled = settle(
         said,
         known,
-        settings.feedback,
-        looks_wrong=lambda asked: _improbable(asked, ground, settings),
+        settings,
+        looks_wrong=lambda asked: _improbable(asked, ground, settings, split),
     )
     for own, reason in (broken | unusable).items():
         settled.states[own] = ("unusable", reason)
-    folded = _fold_new_categories(settled, shelves, settings.feedback)
+    folded = _fold_new_categories(settled, shelves, settings)
     before = learnt(serving_snapshot(store))
     # What nobody has looked at yet, and waits for that alone, is not processed.
     waiting = {event.id for event in events if event.anonymous and event.review is None}
@@ -154,10 +163,10 @@ def _read_base(store: Store, base: Snapshot) -> _Base:
     return _Base(base, rows, of, labels, products)
 
 
-def _answers(store: Store, said: Sequence[Said]) -> dict[Key, Path]:
+def _answers(champion: Callable[[], Classifier], said: Sequence[Said]) -> dict[Key, Path]:
     """Return what the model that serves says of the products."""
     try:
-        classifier = Classifier(bundles.current_bundle(store))
+        classifier = champion()
     except BundleError as error:
         say(f"There is no champion to ask: {error}")
         return {}
@@ -172,7 +181,9 @@ def _answers(store: Store, said: Sequence[Said]) -> dict[Key, Path]:
     return answers
 
 
-def _improbable(asked: Sequence[Said], base: _Base, settings: Parameters) -> list[bool]:
+def _improbable(
+    asked: Sequence[Said], base: _Base, settings: FeedbackParameters, split: PrepareParameters
+) -> list[bool]:
     """Judge what was said beside a sample of the base, without what it is to replace.
 
     By the first level of the path: where a model is wrong, it is by products that are alike, and
@@ -184,19 +195,19 @@ def _improbable(asked: Sequence[Said], base: _Base, settings: Parameters) -> lis
     beside = [
         (" ".join(key), row.labelled.path[0].id)
         for key, row in zip(base.keys, base.rows, strict=True)
-        if key not in replaced and any(key) and _learnt(row, settings.prepare)
+        if key not in replaced and any(key) and _learnt(row, split)
     ]
-    step = max(1, -(-len(beside) // settings.feedback.beside))
+    step = max(1, -(-len(beside) // settings.beside))
     beside = beside[::step]
     return improbable(
         [text for text, _ in beside] + [" ".join(one.key) for one in asked],
         [own for _, own in beside] + [one.path[0].id for one in asked],
         asked=[False] * len(beside) + [True] * len(asked),
-        neighbours=settings.feedback.neighbours,
+        neighbours=settings.neighbours,
     )
 
 
-def _learnt(row: SnapshotRow, settings: parameters.PrepareParameters) -> bool:
+def _learnt(row: SnapshotRow, settings: PrepareParameters) -> bool:
     """Tell whether a product of the base is learnt from: the test is none of our business here."""
     if row.test:
         return False
@@ -204,7 +215,7 @@ def _learnt(row: SnapshotRow, settings: parameters.PrepareParameters) -> bool:
 
 
 def _fold_new_categories(
-    settled: Settled, shelves: Shelves, settings: parameters.FeedbackParameters
+    settled: Settled, shelves: Shelves, settings: FeedbackParameters
 ) -> list[dict[str, Any]]:
     """Cut paths that have too few products yet back to what is known; return the new categories."""
     counts: Counter[Path] = Counter()
