@@ -34,15 +34,15 @@ _LEFT_OUT = re.compile(  # by file, or by file and function
 class Trace:
     """Functions in the order in which they are first called, each with how deep it stands.
 
-    Listed are public functions and methods of the rooms, but for properties and what is left out by
-    name. What is `known` from another way is listed once more where this way comes upon it, but
-    not what is known below it.
+    Listed are public functions and methods of the rooms, but for properties, for what is left out
+    by name, and for what is first called too deep. What is `known` from another way is listed once
+    more where this way comes upon it, but not what is known below it.
     """
 
     def __init__(self, known: frozenset[str] = frozenset()) -> None:
         self.lines: list[tuple[int, str]] = []
         self._known = known
-        self._listed: set[str] = set()
+        self._called: set[str] = set()
         self._names: dict[CodeType, str | None] = {}
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
@@ -50,7 +50,7 @@ class Trace:
         if event != "call":
             return
         name = self._name(frame)
-        if name is None or name in self._listed:
+        if name is None or name in self._called:
             return
         depth, above = 0, frame.f_back
         while above is not None:
@@ -61,8 +61,8 @@ class Trace:
                 return
             depth += other is not None
             above = above.f_back
+        self._called.add(name)
         if depth <= DEEPEST:
-            self._listed.add(name)
             self.lines.append((depth, name))
 
     def _name(self, frame: FrameType) -> str | None:
