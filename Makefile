@@ -114,6 +114,10 @@ browser: setup ## a Chromium for the end-to-end tests, where there is none
 		|| $(BIN)/playwright install chromium
 	@$(BIN)/python -m tests.e2e.browser
 
+.PHONY: ways
+ways: setup ## make the lists in docs/ARCHITECTURE.md anew, from a trace
+	@$(BIN)/python -m tests.ways $(ARGS)
+
 .PHONY: screenshots
 screenshots: setup ## make the pictures in docs/ anew, from the real page
 	@$(BIN)/python -m tests.e2e.screenshots docs

@@ -194,7 +194,7 @@ def test_refused_model_exits_3(trained, shell, folder):
         (["model", "verify", "--folder", "absent"], "absent"),
         (["model", "save", "test.jsonl"], "test.jsonl"),
         (["stage", "prepare", "absent"], "absent"),
-        (["stage", "publish", "absent"], "Run absent"),
+        (["stage", "publish", "absent"], "Build absent"),
         (["predict"], "name or"),
         (["predict", "!!!"], "name or"),
         (["predict", "--manufacturer", "Tarn"], "name or"),

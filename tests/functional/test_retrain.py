@@ -191,7 +191,16 @@ def test_corrected_label_goes_before_the_shops(store, quick):
     row = next(row for row in ROWS if row["name"] and row["description"])
     own = say(store, {"name": row["name"], "description": row["description"]}, TENTS)
     decide(store, [own], "accepted", note=None)
-    snapshot = ingest_feedback(store, find_base(store), load(quick), run="r", why="w")
+    settings = load(quick)
+    snapshot = ingest_feedback(
+        store,
+        find_base(store),
+        settings.feedback,
+        settings.prepare,
+        lambda: Classifier(bundles.current_bundle(store)),
+        run="r",
+        why="w",
+    )
     _, rows = read_snapshot(store, snapshot.id)
     found = [one for one in rows if one.replaced or one.feedback]
     assert [(one.replaced, one.feedback) for one in found] == [(True, None), (False, "new")]

@@ -83,14 +83,14 @@ def test_stages_alone_give_the_same_bytes(trained, tmp_path):
     data = write_catalogue(tmp_path / "shop.jsonl", ROWS)
     store = tmp_path / "store"
     snapshot = trainer(store).ingest(data)
-    run = trainer(store).fit(trainer(store).prepare(snapshot))
-    trainer(store).export(run)
-    trainer(store).evaluate(run)
+    build = trainer(store).fit(trainer(store).prepare(snapshot))
+    trainer(store).export(build)
+    trainer(store).evaluate(build)
     with pytest.raises(DataError, match="the gate cannot be skipped"):
-        trainer(store).publish(run)
-    trainer(store).gate(run)
+        trainer(store).publish(build)
+    trainer(store).gate(build)
     assert list(open_store(str(store)).list("models/")) == []
-    trainer(store).publish(run)
+    trainer(store).publish(build)
     assert files(store) == files(trained[0])
 
 
@@ -108,7 +108,7 @@ def test_s3_gives_the_same_bytes(trained, tmp_path, s3_url):
     assert all(each["Key"].startswith("team/shop/") for each in contents)
 
 
-def test_run_of_an_earlier_version(trained, tmp_path):
+def test_build_of_an_earlier_version(trained, tmp_path):
     """A model that was fitted before there were likelihoods is told as such; fit makes it anew."""
     folder = shutil.copytree(trained[0], tmp_path / "store")
     (file,) = folder.glob("runs/*/trained.npz")

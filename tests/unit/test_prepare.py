@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aisle.normalize import normalize
 from aisle.product import Product, path_from_names
 from aisle.store import FolderStore
-from aisle_training.data.ingest import ingest
+from aisle_training.data.ingest import ingest, read_snapshot
 from aisle_training.data.prepare import (
     SPLITS,
     canonical_paths,
@@ -44,7 +44,7 @@ def prepare_rows(store, tmp_path):
         data = write_catalogue(tmp_path / "shop.jsonl", rows)
         test_data = test_rows and write_catalogue(tmp_path / "test.jsonl", test_rows)
         snapshot = ingest(store, data, test_data=test_data or None)
-        return prepare(store, snapshot.id, settings)
+        return prepare(store, *read_snapshot(store, snapshot.id), settings)
 
     return run
 
@@ -304,7 +304,7 @@ def test_a_category_has_one_name(store, tmp_path):
         for at, name in enumerate(["Audio", "audio", "Audio"])
     ]
     snapshot = ingest(store, write_catalogue(tmp_path / "rows.jsonl", rows))
-    prepared = prepare(store, snapshot.id, SETTINGS)
+    prepared = prepare(store, *read_snapshot(store, snapshot.id), SETTINGS)
     examples = [one for split in SPLITS for one in getattr(prepared, split)]
     assert [one.path[0].name for one in examples] == ["Audio"] * 3
 
@@ -314,7 +314,7 @@ def test_boilerplate_does_not_make_one_group(store, tmp_path):
     text = "Free delivery on all orders, and thirty days to send back what does not please"
     rows = [{"name": f"speaker {at}", "description": text, "category": SOCKS} for at in range(400)]
     snapshot = ingest(store, write_catalogue(tmp_path / "rows.jsonl", rows))
-    prepared = prepare(store, snapshot.id, SETTINGS)
+    prepared = prepare(store, *read_snapshot(store, snapshot.id), SETTINGS)
     sizes = [len(getattr(prepared, split)) for split in SPLITS]
     assert sum(sizes) == 400
     assert min(sizes) > 30

@@ -23,6 +23,7 @@ from aisle_training import parameters
 from aisle_training.data.prepare import Example, Prepared
 from aisle_training.fit.fit import Choice, TrainedModel
 from aisle_training.fit.vocabulary import Vocabulary, feature_spec
+from aisle_training.release.contender import Contender
 from aisle_training.release.evaluate import evaluate
 from aisle_training.release.export import export
 from aisle_training.release.gate import GateInput, judge
@@ -71,12 +72,12 @@ def make(answers, test="one test"):
         choice=Choice(1.0, 1, (1.0,), (0.9,), None, None, ()),
     )
     prepared = Prepared("p", "s", "s" * 64, test, (), (), ())
-    return export(trained, prepared, parameters.load())
+    return export(trained, prepared, parameters.load().export).bundle
 
 
 def put_through(store, made, evidence=EVIDENCE, gate=GATE):
     """Put a bundle through the gate, and publish it if it passes."""
-    judgement = judge(store, made, evidence, gate)
+    judgement = judge(store, Contender(made), evidence, gate)
     return publish(store, made, judgement, {"report.json": b"{}"}, OCCASION)
 
 
@@ -151,7 +152,7 @@ def test_no_test_product(store):
 
 def test_judgement_of_another_model(store):
     """What the gate said of one model lets no other through."""
-    judgement = judge(store, make(PERFECT), EVIDENCE, GATE)
+    judgement = judge(store, Contender(make(PERFECT)), EVIDENCE, GATE)
     with pytest.raises(PublicationRefusedError, match="the gate judged"):
         publish(store, make(POOR), judgement, {}, OCCASION)
     assert content(store) == {}

@@ -1,4 +1,7 @@
-"""A training run's intermediate results in the store, and its log."""
+"""Builds in the store: what the stages made of some data with some parameters, and their log.
+
+A build is named by the hash of both; it is no training job, which has a build, or several.
+"""
 
 import hashlib
 import io
@@ -28,7 +31,6 @@ from aisle.taxonomy import Taxonomy
 from aisle_training.fit.fit import Attempt, Choice, TrainedModel
 from aisle_training.fit.rerank import TrainedReranker
 from aisle_training.fit.vocabulary import Vocabulary
-from aisle_training.parameters import Parameters
 from aisle_training.release.gate import Check, Judgement
 
 _TRAINED = "trained.npz"
@@ -46,13 +48,13 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
     say(f"{name}: {'; '.join(messages)} ({time.monotonic() - began:.1f} s)")
 
 
-def run_id(prepared_id: str, parameters: Parameters) -> str:
-    """Return the name of a run: the same for the same data and parameters."""
-    identity = json.dumps([prepared_id, asdict(parameters)], sort_keys=True)
+def build_id(prepared_id: str, parameters: dict[str, Any]) -> str:
+    """Return the name of a build: the same for the same data and parameters, as plain data."""
+    identity = json.dumps([prepared_id, parameters], sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
-def save_trained(store: Store, run: str, trained: TrainedModel, prepared_id: str) -> None:
+def save_trained(store: Store, build: str, trained: TrainedModel, prepared_id: str) -> None:
     """Write a trained model to the store."""
     about = {
         "prepared_id": prepared_id,
@@ -87,22 +89,22 @@ def save_trained(store: Store, run: str, trained: TrainedModel, prepared_id: str
     }
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
-    store.put(layout.build_file(run, _TRAINED), buffer.getvalue())
+    store.put(_file(build, _TRAINED), buffer.getvalue())
 
 
-def load_trained(store: Store, run: str) -> tuple[TrainedModel, str]:
-    """Return a run's trained model and the id of the prepared data it was fitted on."""
+def load_trained(store: Store, build: str) -> tuple[TrainedModel, str]:
+    """Return a build's trained model and the id of the prepared data it was fitted on."""
     try:
-        data = store.get(layout.build_file(run, _TRAINED)).data
+        data = store.get(_file(build, _TRAINED)).data
     except ObjectNotFoundError as error:
         raise DataError(
-            f"There is no run {run} in {store.url}. Expected the id that the fit stage printed."
+            f"There is no build {build} in {store.url}. Expected the id that the fit stage printed."
         ) from error
     with np.load(io.BytesIO(data)) as arrays:
         if "likelihoods" not in arrays:
             raise DataError(
-                f"Run {run} in {store.url} was fitted by an earlier version of Aisle. Run the fit "
-                "stage again."
+                f"Build {build} in {store.url} was fitted by an earlier version of Aisle. Run the "
+                "fit stage again."
             )
         about = json.loads(arrays["about"].tobytes())
         choice = about["choice"]
@@ -146,41 +148,41 @@ def load_trained(store: Store, run: str) -> tuple[TrainedModel, str]:
     return trained, about["prepared_id"]
 
 
-def save_bundle(store: Store, run: str, whole: Bundle, *, parity: float) -> None:
-    """Write a run's bundle to the store, not published yet, and how far it is from the model."""
+def save_bundle(store: Store, build: str, whole: Bundle, *, parity: float) -> None:
+    """Write a build's bundle to the store, not published yet, and how far it is from the model."""
     for name, data in whole.to_files().items():
-        store.put(layout.build_file(run, name), data)
+        store.put(_file(build, name), data)
     exported = {"version": whole.manifest.model_version, "parity": parity}
-    store.put(layout.build_file(run, _EXPORTED), to_json(exported))
+    store.put(_file(build, _EXPORTED), to_json(exported))
 
 
-def load_parity(store: Store, run: str) -> float:
-    """Return how far a run's bundle is from the trained model."""
-    return float(json.loads(store.get(layout.build_file(run, _EXPORTED)).data)["parity"])
+def load_parity(store: Store, build: str) -> float:
+    """Return how far a build's bundle is from the trained model."""
+    return float(json.loads(store.get(_file(build, _EXPORTED)).data)["parity"])
 
 
 def save_evaluation(
-    store: Store, run: str, whole: Bundle, *, metrics: bytes, model_card: str
+    store: Store, build: str, whole: Bundle, *, metrics: bytes, model_card: str
 ) -> None:
-    """Write what a run's bundle is to tell of itself: beside it, in one object, whole or not."""
+    """Write what a build's bundle is to tell of itself: beside it, in one object, whole or not."""
     told = {
         "version": whole.manifest.model_version,
         bundle.METRICS: metrics.decode(),
         bundle.MODEL_CARD: model_card,
     }
-    store.put(layout.build_file(run, _EVALUATED), json.dumps(told).encode())
+    store.put(_file(build, _EVALUATED), json.dumps(told).encode())
 
 
-def load_bundle(store: Store, run: str) -> Bundle:
-    """Read a run's bundle and check it; it tells its figures where it was evaluated."""
+def load_bundle(store: Store, build: str) -> Bundle:
+    """Read a build's bundle and check it; it tells its figures where it was evaluated."""
     try:
-        whole = bundle.read_by(lambda name: store.get(layout.build_file(run, name)).data)
+        whole = bundle.read_by(lambda name: store.get(_file(build, name)).data)
     except ObjectNotFoundError as error:
         raise DataError(
-            f"Run {run} in {store.url} has no bundle. Run the export stage first."
+            f"Build {build} in {store.url} has no bundle. Run the export stage first."
         ) from error
     try:
-        told = json.loads(store.get(layout.build_file(run, _EVALUATED)).data)
+        told = json.loads(store.get(_file(build, _EVALUATED)).data)
     except ObjectNotFoundError:
         return whole
     if told["version"] != whole.manifest.model_version:  # exported anew since
@@ -189,24 +191,28 @@ def load_bundle(store: Store, run: str) -> Bundle:
     return bundle.describe(whole, described)
 
 
-def save_judgement(store: Store, run: str, judgement: Judgement, facts: dict[str, Any]) -> None:
-    """Write what the gate found of a run's bundle, and the facts of its report."""
+def save_judgement(store: Store, build: str, judgement: Judgement, facts: dict[str, Any]) -> None:
+    """Write what the gate found of a build's bundle, and the facts of its report."""
     whole = {"judgement": asdict(judgement), "facts": facts}
-    store.put(layout.build_file(run, _JUDGEMENT), json.dumps(whole).encode())
+    store.put(_file(build, _JUDGEMENT), json.dumps(whole).encode())
 
 
-def load_judgement(store: Store, run: str) -> tuple[Judgement, dict[str, Any]]:
+def load_judgement(store: Store, build: str) -> tuple[Judgement, dict[str, Any]]:
     """Read what the gate found, and the facts; raise DataError where it has not looked."""
     try:
-        whole = json.loads(store.get(layout.build_file(run, _JUDGEMENT)).data)
+        whole = json.loads(store.get(_file(build, _JUDGEMENT)).data)
     except ObjectNotFoundError as error:
         raise DataError(
-            f"Run {run} in {store.url} was not judged yet, and the gate cannot be skipped. Run the "
-            "gate stage first."
+            f"Build {build} in {store.url} was not judged yet, and the gate cannot be skipped. Run "
+            "the gate stage first."
         ) from error
     found = whole["judgement"]
     checks = tuple(Check(**one) for one in found["checks"])
     return Judgement(**found | {"checks": checks}), whole["facts"]
+
+
+def _file(build: str, name: str) -> str:
+    return layout.build_file(build, name)
 
 
 def git_commit() -> str | None:

@@ -108,8 +108,25 @@ class GateParameters:
 
 
 @dataclass(frozen=True, slots=True)
+class LearningParameters:
+    """What the fit stage goes by: its three tables, and a number of each of two others.
+
+    `precision` is `AnswerParameters`'s, `prune_below` `ExportParameters`'s.
+    """
+
+    features: FeatureParameters
+    fit: FitParameters
+    rerank: RerankParameters
+    precision: float
+    prune_below: float
+
+
+@dataclass(frozen=True, slots=True)
 class Parameters:
-    """All parameters, by stage; the file says what each means."""
+    """All parameters, by stage; the file says what each means.
+
+    The pipeline alone has them whole: it gives each stage its table.
+    """
 
     prepare: PrepareParameters
     features: FeatureParameters
@@ -119,6 +136,17 @@ class Parameters:
     answer: AnswerParameters
     feedback: FeedbackParameters
     gate: GateParameters
+
+    @property
+    def learning(self) -> LearningParameters:
+        """The table of the fit stage."""
+        return LearningParameters(
+            features=self.features,
+            fit=self.fit,
+            rerank=self.rerank,
+            precision=self.answer.precision,
+            prune_below=self.export.prune_below,
+        )
 
 
 def load(path: Path = DEFAULT) -> Parameters:

@@ -54,9 +54,17 @@ def _ingest(trainer: Trainer, data: str | None) -> str:
     with stage("ingest") as report:
         base = find_base(trainer.store) or _first_base(trainer.store, data)
         occasion = trainer.occasion
+        settings = trainer.parameters
         snapshot = ingest_feedback(
-            trainer.store, base, trainer.parameters, run=str(occasion.run), why=occasion.why
+            trainer.store,
+            base,
+            settings.feedback,
+            settings.prepare,
+            lambda: trainer.artefacts.serving().classifier,
+            run=str(occasion.run),
+            why=occasion.why,
         )
+        trainer.artefacts.keep_snapshot(snapshot)
         report(f"snapshot {snapshot.id}: feedback on {base.products} products of {base.id}")
     return snapshot.id
 

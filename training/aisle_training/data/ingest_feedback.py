@@ -1,7 +1,7 @@
 """Stage 1 of a retraining: the base snapshot and what people said since -> a new snapshot."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,7 +17,6 @@ from aisle.progress import say
 from aisle.registry import bundles
 from aisle.registry.pointer import read_pointer
 from aisle.store import Store
-from aisle_training import parameters
 from aisle_training.data.ingest import (
     Snapshot,
     SnapshotRow,
@@ -30,7 +29,7 @@ from aisle_training.data.prepare import canonical_paths, clean, group_of, split_
 from aisle_training.data.said import Said, Shelves, read_said
 from aisle_training.data.suspicion import improbable
 from aisle_training.data.trust import Known, Label, Settled, settle
-from aisle_training.parameters import Parameters
+from aisle_training.parameters import FeedbackParameters, PrepareParameters
 
 _CHUNK: Final = 256
 
@@ -64,10 +63,20 @@ def find_base(store: Store) -> Snapshot | None:
     return snapshot if snapshot.base is None else snapshot_facts(store, snapshot.base)
 
 
-def ingest_feedback(
-    store: Store, base: Snapshot, settings: Parameters, *, run: str, why: str
+def ingest_feedback(  # noqa: PLR0913  # each says something else
+    store: Store,
+    base: Snapshot,
+    settings: FeedbackParameters,
+    split: PrepareParameters,
+    champion: Callable[[], Classifier],
+    *,
+    run: str,
+    why: str,
 ) -> Snapshot:
     """Write what people said on top of a base as a snapshot; tell what became of each event.
+
+    `split` tells which products are learnt from; `champion` gives the model that serves, or raises
+    BundleError where it cannot be read.
 
     Also writes what was processed, by which later events are known to be new.
     """
@@ -75,18 +84,18 @@ def ingest_feedback(
     ground = _read_base(store, base)
     shelves = Shelves(canonical_paths(tuple(ground.labels.values())).values())
     said, unusable = read_said(store, events, shelves)
-    answers = _answers(store, said)
+    answers = _answers(champion, said)
     known = Known(ground.labels, ground.products, answers)
     settled = settle(
         said,
         known,
-        settings.feedback,
-        looks_wrong=lambda asked: _improbable(asked, ground, settings),
+        settings,
+        looks_wrong=lambda asked: _improbable(asked, ground, settings, split),
     )
     unusable |= {each.id: each.why for each in broken}
     for own, reason in unusable.items():
         settled.states[own] = ("unusable", reason)
-    folded = _fold_new_categories(settled, shelves, settings.feedback)
+    folded = _fold_new_categories(settled, shelves, settings)
     before = learnt(serving_snapshot(store))
     # What nobody has looked at yet, and waits for that alone, is not processed.
     waiting = {event.id for event in events if event.anonymous and event.review is None}
@@ -158,10 +167,10 @@ def _read_base(store: Store, base: Snapshot) -> _Base:
     return _Base(base, rows, identities, labels, products)
 
 
-def _answers(store: Store, said: Sequence[Said]) -> dict[Identity, Path]:
+def _answers(champion: Callable[[], Classifier], said: Sequence[Said]) -> dict[Identity, Path]:
     """Return what the model that serves says of the products."""
     try:
-        classifier = Classifier(bundles.current_bundle(store))
+        classifier = champion()
     except BundleError as error:
         say(f"There is no champion to ask: {error}")
         return {}
@@ -189,7 +198,9 @@ def _agreeing(said: Iterable[Said], answers: Mapping[Identity, Path]) -> set[str
     }
 
 
-def _improbable(asked: Sequence[Said], base: _Base, settings: Parameters) -> list[bool]:
+def _improbable(
+    asked: Sequence[Said], base: _Base, settings: FeedbackParameters, split: PrepareParameters
+) -> list[bool]:
     """Judge what was said beside a sample of the base, without what it is to replace.
 
     By the first level of the path: where a model is wrong, it is by products that are alike, and
@@ -201,19 +212,19 @@ def _improbable(asked: Sequence[Said], base: _Base, settings: Parameters) -> lis
     beside = [
         (" ".join(identity), row.labelled.path[0].id)
         for identity, row in zip(base.identities, base.rows, strict=True)
-        if identity not in replaced and any(identity) and _learnt(row, settings.prepare)
+        if identity not in replaced and any(identity) and _learnt(row, split)
     ]
-    step = max(1, -(-len(beside) // settings.feedback.beside))
+    step = max(1, -(-len(beside) // settings.beside))
     beside = beside[::step]
     return improbable(
         [text for text, _ in beside] + [" ".join(one.identity) for one in asked],
         [own for _, own in beside] + [one.path[0].id for one in asked],
         asked=[False] * len(beside) + [True] * len(asked),
-        neighbours=settings.feedback.neighbours,
+        neighbours=settings.neighbours,
     )
 
 
-def _learnt(row: SnapshotRow, settings: parameters.PrepareParameters) -> bool:
+def _learnt(row: SnapshotRow, settings: PrepareParameters) -> bool:
     """Tell whether a product of the base is learnt from: the test is none of our business here."""
     if row.test:
         return False
@@ -221,7 +232,7 @@ def _learnt(row: SnapshotRow, settings: parameters.PrepareParameters) -> bool:
 
 
 def _fold_new_categories(
-    settled: Settled, shelves: Shelves, settings: parameters.FeedbackParameters
+    settled: Settled, shelves: Shelves, settings: FeedbackParameters
 ) -> list[dict[str, Any]]:
     """Cut paths that have too few products yet back to what is known; return the new categories."""
     counts: Counter[Path] = Counter()

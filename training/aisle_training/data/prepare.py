@@ -13,7 +13,7 @@ from aisle.product import Category, Path, Product
 from aisle.progress import say, track
 from aisle.store import Store, layout
 from aisle_training import parameters
-from aisle_training.data.ingest import SnapshotRow, compress, json_lines, put_once, read_snapshot
+from aisle_training.data.ingest import Snapshot, SnapshotRow, compress, json_lines, put_once
 
 Split = Literal["train", "validation", "test", "heldout"]
 # Of one description, beyond which it is boilerplate: more than colours times sizes of one product.
@@ -62,9 +62,13 @@ def clean(product: Product) -> Product:
     )
 
 
-def prepare(store: Store, snapshot_id: str, settings: parameters.PrepareParameters) -> Prepared:
-    """Clean and split a snapshot, save the result to the store, and return it."""
-    snapshot, rows = read_snapshot(store, snapshot_id)
+def prepare(
+    store: Store,
+    snapshot: Snapshot,
+    rows: Iterable[SnapshotRow],
+    settings: parameters.PrepareParameters,
+) -> Prepared:
+    """Clean and split a snapshot with its rows, save the result to the store, and return it."""
     own_test = snapshot.test_products > 0
     cleaned = [
         (row, clean(row.labelled.product))
@@ -224,9 +228,8 @@ def fold_rare(products: Mapping[Path, int], min_products: int) -> dict[Path, Pat
     return {path: path if path in classes else found for path, found in folded.items()}
 
 
-def new_feedback(store: Store, snapshot_id: str) -> list[Example]:
+def new_feedback(rows: Iterable[SnapshotRow]) -> list[Example]:
     """Return the products of a snapshot that people newly said something of."""
-    _, rows = read_snapshot(store, snapshot_id)
     found = [row.labelled for row in rows if row.feedback == "new"]
     cleaned = [(clean(one.product), one.path) for one in found]
     return [Example(product, path, group_of(product)) for product, path in cleaned]

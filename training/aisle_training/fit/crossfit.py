@@ -28,7 +28,7 @@ from aisle_training.fit.naive_bayes import count_likelihoods
 from aisle_training.fit.problem import LearningProblem, make_problem, with_fields_dropped
 from aisle_training.fit.rerank import fit_outside, fit_trees, index_neighbours, scores, to_text
 from aisle_training.fit.vocabulary import feature_spec
-from aisle_training.parameters import Parameters
+from aisle_training.parameters import LearningParameters, RerankParameters
 
 _CHUNK = 256
 _LEAST_PROBABILITY = 1e-9
@@ -95,7 +95,7 @@ class SecondStage:
 
 def cross_fit(
     examples: Sequence[Example],
-    parameters: Parameters,
+    settings: LearningParameters,
     *,
     inverse_regularization: float,
     min_products: int,
@@ -106,29 +106,29 @@ def cross_fit(
     The folds are by the hash of the products' texts, as the splits are. Raises DataError where a
     fold leaves too few categories to learn from.
     """
-    count = parameters.rerank.folds
+    count = settings.rerank.folds
     place = np.array([int(example.group[8:16], 16) % count for example in examples], np.int64)
     folds = []
     for number in range(count):
         seen = [example for example, at in zip(examples, place, strict=True) if at != number]
         held = [example for example, at in zip(examples, place, strict=True) if at == number]
-        problem = make_problem(seen, parameters.fit, min_products=min_products)
+        problem = make_problem(seen, settings.fit, min_products=min_products)
         linear, features = fit_linear(
             problem,
-            parameters,
+            settings.features,
             inverse_regularization=inverse_regularization,
             what=f"fold {number + 1} of {count}",
         )
         shortlist = Shortlist(
             problem.taxonomy,
-            neighbours_of(linear, features, parameters),
-            likelihoods_of(problem, parameters),
+            neighbours_of(linear, features, settings.rerank),
+            likelihoods_of(problem, settings.rerank),
         )
-        folds.append(_apply(linear, shortlist, held, parameters, level_weights))
+        folds.append(_apply(linear, shortlist, held, settings, level_weights))
     return folds
 
 
-def neighbours_of(linear: Linear, features: csr_matrix, parameters: Parameters) -> Neighbours:
+def neighbours_of(linear: Linear, features: csr_matrix, settings: RerankParameters) -> Neighbours:
     """Index the products that a linear stage was fitted on, but for copies, with their features."""
     problem = linear.problem
     return index_neighbours(
@@ -136,22 +136,27 @@ def neighbours_of(linear: Linear, features: csr_matrix, parameters: Parameters) 
         problem.labels[: problem.distinct],
         linear.vocabulary.terms,
         len(problem.taxonomy.classes),
-        parameters.rerank,
+        settings,
     )
 
 
-def likelihoods_of(problem: LearningProblem, parameters: Parameters) -> Likelihoods:
+def likelihoods_of(problem: LearningProblem, settings: RerankParameters) -> Likelihoods:
     """Count the values of a problem's products, but for copies."""
     return count_likelihoods(
         problem.products[: problem.distinct],
         problem.labels[: problem.distinct],
         len(problem.taxonomy.classes),
-        most_pairs=parameters.rerank.most_pairs,
+        most_pairs=settings.most_pairs,
     )
 
 
-def choose_second_stage(folds: Sequence[Fold], parameters: Parameters) -> SecondStage:
-    """Fit the trees on all folds, if on folds that they have not seen they lower the log loss."""
+def choose_second_stage(
+    folds: Sequence[Fold], settings: RerankParameters, *, precision: float
+) -> SecondStage:
+    """Fit the trees on all folds, if on folds that they have not seen they lower the log loss.
+
+    The thresholds are those from which on a share of `precision` of the answers is right.
+    """
     known = [int(fold.right.any(axis=1).sum()) for fold in folds]
     reranked = []
     for number, fold in enumerate(folds):
@@ -159,7 +164,7 @@ def choose_second_stage(folds: Sequence[Fold], parameters: Parameters) -> Second
             reranked.append(fold.probabilities)
             continue
         others = [at for at in range(len(folds)) if at != number]
-        reranked.append(fold.reranked(*_fit([folds[at] for at in others], parameters)))
+        reranked.append(fold.reranked(*_fit([folds[at] for at in others], settings)))
     products = sum(int((fold.labels[: len(fold.paths)] >= 0).sum()) for fold in folds) or 1
     before = sum(fold.log_loss(fold.probabilities) for fold in folds) / products
     after = (
@@ -176,18 +181,18 @@ def choose_second_stage(folds: Sequence[Fold], parameters: Parameters) -> Second
             confidences(fold.taxonomy, found[: len(fold.paths)], fold.paths)
             for fold, found in zip(folds, taken, strict=True)
         ],
-        precision=parameters.answer.precision,
+        precision=precision,
     )
-    trees, outside = _fit(folds, parameters) if helps else (None, Outside(1, 0))
+    trees, outside = _fit(folds, settings) if helps else (None, Outside(1, 0))
     text = to_text(trees) if trees is not None else None
     return SecondStage(text, outside, thresholds, before, after)
 
 
-def _fit(folds: Sequence[Fold], parameters: Parameters) -> tuple[lgb.Booster, Outside]:
+def _fit(folds: Sequence[Fold], settings: RerankParameters) -> tuple[lgb.Booster, Outside]:
     right = np.concatenate([fold.right for fold in folds])
     described = np.concatenate([fold.described for fold in folds])
     weights = np.concatenate([fold.weights for fold in folds])
-    trees = fit_trees(described, right, weights, parameters.rerank)
+    trees = fit_trees(described, right, weights, settings)
     rest = np.concatenate([fold.rest for fold in folds])
     return trees, fit_outside(rest, np.asarray(~right.any(axis=1)))
 
@@ -196,17 +201,17 @@ def _apply(
     linear: Linear,
     shortlist: Shortlist,
     held: Sequence[Example],
-    parameters: Parameters,
+    settings: LearningParameters,
     level_weights: tuple[float, ...],
 ) -> Fold:
     """Let a fold's linear stage look at the products held out of it, and at copies of them."""
     problem = linear.problem
-    featurizer = linear.vocabulary.featurizer(feature_spec(parameters.features))
+    featurizer = linear.vocabulary.featurizer(feature_spec(settings.features))
     rows = [(example.product, problem.label(example.path), 1.0) for example in held]
     rows += [
         (copy, label, weight)
         for product, label, _ in rows
-        for copy, weight in with_fields_dropped(product, parameters.fit)
+        for copy, weight in with_fields_dropped(product, settings.fit)
     ]
     weights = for_depth(level_weights, problem.taxonomy.depth)
     products = [product for product, _, _ in rows]

@@ -29,7 +29,7 @@ from aisle_training.fit.problem import LearningProblem, make_problem
 from aisle_training.fit.rerank import TrainedReranker
 from aisle_training.fit.svm import fit_scorers
 from aisle_training.fit.vocabulary import Vocabulary, feature_spec, matrix
-from aisle_training.parameters import Parameters
+from aisle_training.parameters import FitParameters, LearningParameters
 
 # Standard errors within which two candidates count as equally good.
 _NOISE = 2
@@ -96,14 +96,14 @@ class TrainedModel:
         return softmax(class_scores(margins, self.slots, self.slot_weights), axis=1), margins
 
 
-def fit(prepared: Prepared, parameters: Parameters) -> TrainedModel:
+def fit(prepared: Prepared, settings: LearningParameters) -> TrainedModel:
     """Choose on train against validation, then fit the choice on both; never looks at the test.
 
     Raises DataError where the products have fewer than two categories.
     """
-    choice = _choose(prepared, parameters)
+    choice = _choose(prepared, settings)
     examples = [*prepared.train, *prepared.validation]
-    second = _second_stage(examples, parameters, choice)
+    second = _second_stage(examples, settings, choice)
     if second is not None:
         choice = replace(
             choice,
@@ -111,29 +111,29 @@ def fit(prepared: Prepared, parameters: Parameters) -> TrainedModel:
             linear_log_loss=second.linear_log_loss,
             reranked_log_loss=second.reranked_log_loss,
         )
-    _warn_of_levels_never_sure(choice, parameters)
+    _warn_of_levels_never_sure(choice, settings.precision)
     problem = make_problem(
-        examples, parameters.fit, min_products=choice.min_products, others=prepared.test
+        examples, settings.fit, min_products=choice.min_products, others=prepared.test
     )
     linear, features = fit_linear(
         problem,
-        parameters,
+        settings.features,
         inverse_regularization=choice.inverse_regularization,
         what="fitting on train and validation",
     )
     reranker = None
     if second is not None and second.trees is not None:
-        neighbours = neighbours_of(linear, features, parameters)
-        likelihoods = likelihoods_of(problem, parameters)
+        neighbours = neighbours_of(linear, features, settings.rerank)
+        likelihoods = likelihoods_of(problem, settings.rerank)
         reranker = TrainedReranker(second.trees, second.outside, neighbours, likelihoods)
     terms = len(linear.vocabulary.terms)
     few = [
         number for number, term in enumerate(linear.vocabulary.terms) if term[0] in _NEVER_PRUNED
     ]
-    weights, scale = _quantize(linear.coefficients[:, :terms], parameters.export.prune_below, few)
+    weights, scale = _quantize(linear.coefficients[:, :terms], settings.prune_below, few)
     slot_weights = problem.structure.used * for_depth(choice.level_weights, problem.taxonomy.depth)
     return TrainedModel(
-        spec=feature_spec(parameters.features),
+        spec=feature_spec(settings.features),
         vocabulary=linear.vocabulary,
         taxonomy=problem.taxonomy,
         weights=weights,
@@ -148,15 +148,15 @@ def fit(prepared: Prepared, parameters: Parameters) -> TrainedModel:
 
 
 def _second_stage(
-    examples: Sequence[Example], parameters: Parameters, choice: Choice
+    examples: Sequence[Example], settings: LearningParameters, choice: Choice
 ) -> SecondStage | None:
     """Cross-fit; None where there are no folds, or too few categories in one."""
-    if not parameters.rerank.folds:
+    if not settings.rerank.folds:
         return None
     try:
         folds = cross_fit(
             examples,
-            parameters,
+            settings,
             inverse_regularization=choice.inverse_regularization,
             min_products=choice.min_products,
             level_weights=choice.level_weights,
@@ -164,15 +164,15 @@ def _second_stage(
     except DataError as error:
         say(f"There is no second stage, and no answer without review: {error}")
         return None
-    return choose_second_stage(folds, parameters)
+    return choose_second_stage(folds, settings.rerank, precision=settings.precision)
 
 
-def _warn_of_levels_never_sure(choice: Choice, parameters: Parameters) -> None:
+def _warn_of_levels_never_sure(choice: Choice, precision: float) -> None:
     levels = [at for at, found in enumerate(choice.thresholds, start=1) if found == NEVER]
     if levels:
         say(
             f"At level {', '.join(map(str, levels))}, too few products show that "
-            f"{parameters.answer.precision:.0%} of the answers are right: all will ask for review."
+            f"{precision:.0%} of the answers are right: all will ask for review."
         )
 
 
@@ -204,16 +204,15 @@ def smallest_as_good(right: Mapping[Value, NDArray[np.int64]]) -> Value:
     return min(value for value, found in behind.items() if found.sum() <= noise[value])
 
 
-def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
+def _choose(prepared: Prepared, settings: LearningParameters) -> Choice:
     """Try the candidates on train against validation: the regularisation, then the folding."""
-    settings = parameters.fit
-    regularizations, minima = settings.inverse_regularization, settings.min_products
+    regularizations, minima = settings.fit.inverse_regularization, settings.fit.min_products
     middle = Attempt(
         regularizations[len(regularizations) // 2], minima[len(minima) // 2], node_accuracy=None
     )
     if not prepared.validation:
         say("No product is left for validation: parameters stay at their middle candidates.")
-        weights = (parameters.fit.ancestor_weight, 1.0)
+        weights = (settings.fit.ancestor_weight, 1.0)
         return Choice(
             middle.inverse_regularization,
             middle.min_products,
@@ -224,7 +223,7 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
             candidates=(middle,),
         )
 
-    trial = _Trial(prepared, parameters)
+    trial = _Trial(prepared, settings)
     tried = [trial.run(value, middle.min_products) for value in regularizations]
     strengths = {one.inverse_regularization: trial.right[one] for one in tried}
     regularization = smallest_as_good(strengths)
@@ -245,7 +244,7 @@ def _choose(prepared: Prepared, parameters: Parameters) -> Choice:
     level_weights = fit_level_weights(
         lambda rows: problem.structure.margins(margins[rows]),
         np.array([problem.label(path) for path in paths]),
-        _start_weights(problem.taxonomy.depth, parameters),
+        _start_weights(problem.taxonomy.depth, settings.fit),
     )
     return Choice(
         best.inverse_regularization,
@@ -264,30 +263,30 @@ class _Trial:
     `right` has what `right_nodes` counts for every candidate that was run.
     """
 
-    def __init__(self, prepared: Prepared, parameters: Parameters) -> None:
+    def __init__(self, prepared: Prepared, settings: LearningParameters) -> None:
         self._prepared = prepared
-        self._parameters = parameters
+        self._settings = settings.fit
         self._problems: dict[int, LearningProblem] = {}
         self._margins: dict[tuple[float, tuple[str, ...]], NDArray[np.float32]] = {}
         self.right: dict[Attempt, NDArray[np.int64]] = {}
         # The finest problem has the most scorers; its vocabulary serves every candidate.
-        problem = self.problem(min(parameters.fit.min_products))
-        vocabulary, self._features = collect_terms(problem, parameters)
-        featurizer = vocabulary.featurizer(feature_spec(parameters.features))
+        problem = self.problem(min(settings.fit.min_products))
+        vocabulary, self._features = collect_terms(problem, settings.features)
+        featurizer = vocabulary.featurizer(feature_spec(settings.features))
         validation = featurizer.transform([one.product for one in prepared.validation])
         self._validation = matrix(validation, len(vocabulary.terms)).astype(np.float32)
 
     def problem(self, min_products: int) -> LearningProblem:
         if min_products not in self._problems:
             self._problems[min_products] = make_problem(
-                self._prepared.train, self._parameters.fit, min_products=min_products
+                self._prepared.train, self._settings, min_products=min_products
             )
         return self._problems[min_products]
 
     def run(self, inverse_regularization: float, min_products: int) -> Attempt:
         problem = self.problem(min_products)
         margins = self.margins(problem, inverse_regularization)
-        weights = _start_weights(problem.taxonomy.depth, self._parameters)
+        weights = _start_weights(problem.taxonomy.depth, self._settings)
         scores = problem.structure.scores(margins, weights)
         chosen = [problem.taxonomy.classes[label] for label in scores.argmax(axis=1)]
         true = [[node.id for node in example.path] for example in self._prepared.validation]
@@ -332,9 +331,9 @@ class _Trial:
         return np.stack([self._margins[name] for name in names], axis=1)
 
 
-def _start_weights(depth: int, parameters: Parameters) -> NDArray[np.float32]:
+def _start_weights(depth: int, settings: FitParameters) -> NDArray[np.float32]:
     """Return the weights of the slots before any is learnt: the ancestors', and a class's own."""
-    return np.array([*[parameters.fit.ancestor_weight] * depth, 1.0], np.float32)
+    return np.array([*[settings.ancestor_weight] * depth, 1.0], np.float32)
 
 
 def _quantize(

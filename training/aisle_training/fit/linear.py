@@ -11,7 +11,7 @@ from aisle.progress import steps
 from aisle_training.fit.problem import LearningProblem
 from aisle_training.fit.svm import fit_scorers
 from aisle_training.fit.vocabulary import Vocabulary, collect, matrix
-from aisle_training.parameters import Parameters
+from aisle_training.parameters import FeatureParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,17 @@ class Linear:
 
 
 def fit_linear(
-    problem: LearningProblem, parameters: Parameters, *, inverse_regularization: float, what: str
+    problem: LearningProblem,
+    settings: FeatureParameters,
+    *,
+    inverse_regularization: float,
+    what: str,
 ) -> tuple[Linear, csr_matrix]:
     """Collect a problem's vocabulary and fit its scorers; `what` names it to whoever watches.
 
     Returns the features too: float64 (products, terms + dimensions).
     """
-    vocabulary, features = collect_terms(problem, parameters)
+    vocabulary, features = collect_terms(problem, settings)
     with steps(what, len(problem.structure.class_sets)) as bar:
         coefficients, intercepts = fit_scorers(
             features,
@@ -50,12 +54,12 @@ def fit_linear(
 
 
 def collect_terms(
-    problem: LearningProblem, parameters: Parameters
+    problem: LearningProblem, settings: FeatureParameters
 ) -> tuple[Vocabulary, csr_matrix]:
     """Collect a problem's vocabulary, as large as its scorers leave room for, and its features."""
     scorers = max(1, len(problem.structure.class_sets))
-    most = parameters.features.max_weights // scorers
-    return collect(problem.products, parameters.features, distinct=problem.distinct, max_terms=most)
+    most = settings.max_weights // scorers
+    return collect(problem.products, settings, distinct=problem.distinct, max_terms=most)
 
 
 def for_depth(level_weights: tuple[float, ...], depth: int) -> NDArray[np.float32]:

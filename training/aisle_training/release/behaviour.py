@@ -11,6 +11,7 @@ import numpy as np
 from aisle.model.classifier import Classifier
 from aisle.product import Product
 from aisle_training.data.prepare import Example
+from aisle_training.release.measure import Answers
 
 _CLEAR: Final = 0.5
 _TIMED: Final = 50
@@ -24,18 +25,20 @@ _VARIANTS: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
-def kept_shares(classifier: Classifier, rows: Sequence[Example], count: int) -> dict[str, float]:
+def kept_shares(
+    classifier: Classifier, rows: Sequence[Example], found: Answers, count: int
+) -> dict[str, float]:
     """Return the share of products that keep their category, for each way to write them otherwise.
 
-    Of variants, products with a clear answer alone are asked about; 1 where there are none.
+    `found` is what the model says of all rows; `count` of them are written otherwise. Of variants,
+    products with a clear answer alone are asked about; 1 where there are none.
     """
     step = max(1, len(rows) // count)
     products = [row.product for row in rows[::step]][:count]
     if not products:
         return dict.fromkeys((*TYPED, *_VARIANTS), 1.0)
-    probabilities = classifier.predict_proba(products)
-    before = classifier.choose(probabilities)
-    clear = probabilities.max(axis=1) >= _CLEAR
+    before = found.labels[::step][:count]
+    clear = found.highest[::step][:count] >= _CLEAR
     shares = {}
     for name, change in (TYPED | _VARIANTS).items():
         counted = clear if name in _VARIANTS else np.ones(len(products), bool)

@@ -35,7 +35,7 @@ scores. {_second_stage(choice)}
 - {len(metrics["levels"])} levels; vocabulary collected over {manifest.documents} products.
 - The vectors of word pieces are what all-MiniLM-L6-v2 (Apache-2.0) makes of each piece alone,
   reduced and not trained here.
-- Libraries: {", ".join(f"{name} {number}" for name, number in manifest.libraries.items())}.
+- Libraries: {", ".join(f"{name} {number}" for name, number in sorted(manifest.libraries.items()))}.
 
 ## On the frozen test
 

@@ -7,16 +7,15 @@ from typing import Any
 import numpy as np
 
 from aisle.model.bundle import VOCABULARY, Bundle
-from aisle.model.classifier import Classifier
 from aisle.normalize import words
 from aisle_training.data.prepare import Example
-from aisle_training.release import measure
+from aisle_training.release.contender import Contender
 
 _BIGGEST = 10
 
 
 def drift(
-    champion: Bundle, classifier: Classifier, snapshot: Sequence[Example], new: Sequence[Example]
+    champion: Contender, snapshot: Sequence[Example], new: Sequence[Example]
 ) -> dict[str, Any]:
     """Compare products of new feedback with the snapshot's: what they are, and how well known.
 
@@ -31,7 +30,7 @@ def drift(
         name: (before.get(name, 0.0), after.get(name, 0.0)) for name in before.keys() | after.keys()
     }
     biggest = sorted(moved.items(), key=lambda one: (-abs(one[1][1] - one[1][0]), one[0]))
-    known = _known_words(champion)
+    known = _known_words(champion.bundle)
     return {
         "products": len(new),
         "class_mix": sum(abs(a - b) for a, b in moved.values()) / 2,
@@ -43,8 +42,8 @@ def drift(
             "feedback": _unknown(new, known),
         },
         "confidence": {
-            "snapshot": float(np.mean(measure.answers(classifier, snapshot).confidences)),
-            "feedback": float(np.mean(measure.answers(classifier, new).confidences)),
+            "snapshot": float(np.mean(champion.answers(snapshot).confidences)),
+            "feedback": float(np.mean(champion.answers(new).confidences)),
         },
     }
 

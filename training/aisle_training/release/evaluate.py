@@ -1,6 +1,6 @@
 """Stage 5, evaluate: how good a bundle is on labelled products, through what serves it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,11 @@ from sklearn.metrics import f1_score
 from aisle.catalogue.products import LabelledProduct
 from aisle.model.classifier import Classifier
 from aisle.product import Path, Product
-from aisle.progress import track
+from aisle_training.release import measure
+from aisle_training.release.measure import Answers, Folding
 
 FIELDS = ("name", "description", "manufacturer", "price")
-OTHER = "other"
 CALIBRATION_BINS = 15
-_CHUNK = 256
 
 
 def evaluate(
@@ -37,26 +36,22 @@ def evaluate(
     `calibration_error` is the expected calibration error over bins of equal mass (Naeini et al.
     2015) of the confidence in the predicted category, right where the product is in it or below.
     """
-    products = [_only(row.product, fields) for row in rows]
-    # Of a million products, the probabilities of all classes would not fit in memory: by chunks.
-    chosen: list[int] = []
-    confidences: list[float] = []
-    folded_labels: list[str] = []
-    folded_confidences: list[float] = []
-    folding = _Folding(classifier, min_count)
-    taxonomy = classifier.taxonomy
-    for start in track(range(0, len(products), _CHUNK), "predicting"):
-        probabilities = classifier.predict_proba(products[start : start + _CHUNK])
-        labels = classifier.choose(probabilities)
-        nodes = taxonomy.ends[labels]
-        chosen += labels.tolist()
-        confidences += taxonomy.roll_up(probabilities)[np.arange(len(nodes)), nodes].tolist()
-        here = rows[start : start + _CHUNK]
-        for row, (own, confidence) in zip(here, folding.fold(probabilities), strict=True):
-            folded_labels.append(folding.predicted_key(row, own))
-            folded_confidences.append(confidence)
+    asked = [replace(row, product=_only(row.product, fields)) for row in rows]
+    folding = Folding(classifier.taxonomy, min_count)
+    found = measure.answers(classifier, asked, folding=folding)
+    return figures(classifier, found, rows, folding=folding, fields=fields)
 
-    paths = [taxonomy.classes[label] for label in chosen]
+
+def figures(
+    classifier: Classifier,
+    found: Answers,
+    rows: Sequence[LabelledProduct],
+    *,
+    folding: Folding,
+    fields: Sequence[str] = FIELDS,
+) -> dict[str, Any]:
+    """Return what `evaluate` does, of answers that were given before, with the same folding."""
+    paths = [classifier.taxonomy.classes[label] for label in found.labels]
     depth = max((len(row.path) for row in rows), default=0)
     within = [
         _node_key(row, at) == _predicted_key(row, path, at)
@@ -64,6 +59,9 @@ def evaluate(
         for at in [len(path) - 1]
     ]
     folded_true = [folding.true_key(row) for row in rows]
+    folded_labels = [
+        folding.predicted_key(row, own) for row, own in zip(rows, found.folded, strict=True)
+    ]
     return {
         "rows": len(rows),
         "model_version": classifier.model_version,
@@ -74,14 +72,14 @@ def evaluate(
             [_last_key(row, path) for row, path in zip(rows, paths, strict=True)],
         ),
         "folded": {
-            "min_count": min_count,
+            "min_count": folding.min_count,
             **_figures(folded_true, folded_labels),
             "calibration_error": calibration_error(
-                np.array(folded_confidences),
+                found.folded_confidences,
                 np.array([a == b for a, b in zip(folded_true, folded_labels, strict=True)]),
             ),
         },
-        "calibration_error": calibration_error(np.array(confidences), np.array(within)),
+        "calibration_error": calibration_error(found.confidences, np.array(within)),
     }
 
 
@@ -98,42 +96,6 @@ def calibration_error(confidences: NDArray[np.float64], right: NDArray[np.bool_]
             gap = abs(confidences[part].mean() - right[part].mean())
             error += gap * len(part) / len(order)
     return error
-
-
-class _Folding:
-    """Rare categories folded late: the classes' probabilities summed, then the best one taken."""
-
-    def __init__(self, classifier: Classifier, min_count: int) -> None:
-        taxonomy = classifier.taxonomy
-        self._kept = {
-            entry.path[-1].id: entry.path[-1].name
-            for entry in taxonomy.entries
-            if entry.products >= min_count
-        }
-        self._names = frozenset(self._kept.values())
-        folded = [path[-1].id if path[-1].id in self._kept else None for path in taxonomy.classes]
-        self._ids = sorted(set(folded), key=str)
-        self._member = np.zeros((len(folded), len(self._ids)), np.float32)
-        self._member[np.arange(len(folded)), [self._ids.index(own) for own in folded]] = 1
-
-    def true_key(self, row: LabelledProduct) -> str:
-        """Return how a product's label compares when folded: by id, by name where it has none."""
-        own, name = row.ids[-1], row.path[-1].name
-        if own is None:
-            return f"name {name}" if name in self._names else OTHER
-        return f"id {own}" if own in self._kept else OTHER
-
-    def predicted_key(self, row: LabelledProduct, own: str | None) -> str:
-        """Return the key of a predicted category, of the kind that the label has."""
-        if own is None:
-            return OTHER
-        return f"name {self._kept[own]}" if row.ids[-1] is None else f"id {own}"
-
-    def fold(self, probabilities: NDArray[np.float32]) -> Iterator[tuple[str | None, float]]:
-        """Yield each product's best category that is common enough, or None for the others."""
-        folded = probabilities @ self._member
-        for row, best in zip(folded, folded.argmax(axis=1), strict=True):
-            yield self._ids[best], float(row[best])
 
 
 def _level(rows: Sequence[LabelledProduct], paths: Sequence[Path], at: int) -> dict[str, Any]:

@@ -12,15 +12,15 @@ from scipy.sparse import csc_array, diags_array
 
 from aisle.errors import PublicationRefusedError
 from aisle.model import bundle
-from aisle.model.bundle import Bundle
 from aisle.model.classifier import Classifier
 from aisle.model.golden import Golden, to_lines
 from aisle.model.linear import Scorers
 from aisle.product import Product
 from aisle_training.data.prepare import Prepared
 from aisle_training.fit.fit import TrainedModel
-from aisle_training.parameters import Parameters
+from aisle_training.parameters import ExportParameters
 from aisle_training.release import onnx_graph, trees_graph
+from aisle_training.release.contender import Contender
 
 # How far sums may differ that were added in another order, of values cut to 21 bits.
 PARITY_TOLERANCE = 1e-4
@@ -29,8 +29,8 @@ _WORDS_IN_A_GOLDEN_NAME = 3
 _CHUNK = 256
 
 
-def export(trained: TrainedModel, prepared: Prepared, parameters: Parameters) -> Bundle:
-    """Return the bundle of a trained model, without figures yet."""
+def export(trained: TrainedModel, prepared: Prepared, settings: ExportParameters) -> Contender:
+    """Return the bundle of a trained model, without figures yet, and the classifier of it."""
     vocabulary = trained.vocabulary
     lines = zip(vocabulary.terms, vocabulary.document_frequency, strict=True)
     files = {
@@ -69,8 +69,10 @@ def export(trained: TrainedModel, prepared: Prepared, parameters: Parameters) ->
         },
         libraries={name: version(name) for name in _LIBRARIES},
     )
-    golden = _golden(trained, Classifier(whole), parameters.export.golden_products)
-    return bundle.describe(whole, {bundle.GOLDEN: to_lines(golden)})
+    exported = Contender(whole)
+    golden = _golden(trained, exported.classifier, settings.golden_products)
+    exported.describe({bundle.GOLDEN: to_lines(golden)})
+    return exported
 
 
 def check_parity(

@@ -1,20 +1,18 @@
 """Stage 6, the gate: may a challenger replace the champion? Every check is told, passed or not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from aisle.errors import BundleError
-from aisle.model.bundle import Bundle
-from aisle.model.classifier import Classifier
 from aisle.model.golden import replay
 from aisle.progress import say
-from aisle.registry import bundles
 from aisle.registry.pointer import Pointer, read_pointer
 from aisle.store import Store, layout
 from aisle_training import parameters
 from aisle_training.data.prepare import Example
 from aisle_training.release import behaviour, measure
+from aisle_training.release.contender import Contender, fetch_contender
 from aisle_training.release.export import PARITY_TOLERANCE
 from aisle_training.release.measure import Answers
 
@@ -67,39 +65,41 @@ class GateInput:
 
 
 def judge(
-    store: Store, challenger: Bundle, evidence: GateInput, settings: parameters.GateParameters
+    store: Store,
+    challenger: Contender,
+    evidence: GateInput,
+    settings: parameters.GateParameters,
+    fetch: Callable[[Store, str], Contender] = fetch_contender,
 ) -> Judgement:
     """Judge a bundle by itself and, on the same frozen test, against the one that serves.
 
-    A champion of another catalogue, the packaged one among them, is no measure.
+    A champion of another catalogue, the packaged one among them, is no measure. `fetch` gives the
+    champion by its version.
     """
     pointer, etag = _serving(store)
-    version = challenger.manifest.model_version
-    classifier = Classifier(challenger)
-    mine = measure.answers(classifier, evidence.test)
+    version = challenger.version
+    mine = challenger.answers(evidence.test)
     champion = None
     if (
         pointer is not None
         and pointer.version != version
-        and pointer.test_sha256 == challenger.manifest.dataset["test_sha256"]
+        and pointer.test_sha256 == challenger.bundle.manifest.dataset["test_sha256"]
     ):
-        champion = _champion(store, pointer.version)
+        champion = _champion(lambda: fetch(store, pointer.version))
     checks = [
         _something_learnt(mine),
-        *_itself(challenger, classifier, evidence, settings),
+        *_itself(challenger, evidence, settings),
     ]
     facts: dict[str, Any] = {}
     if champion is not None and evidence.test:
-        theirs = measure.answers(champion, evidence.test)
-        against, facts = _against(mine, theirs, champion.model_version, settings)
+        theirs = champion.answers(evidence.test)
+        against, facts = _against(mine, theirs, champion.version, settings)
         checks += against
-        better, facts["heldout"] = _better_on_feedback(classifier, champion, evidence.heldout)
+        better, facts["heldout"] = _better_on_feedback(challenger, champion, evidence.heldout)
         checks.append(better)
     else:
         checks.append(Check("champion", None, "there is no champion measured on the same test"))
-    return Judgement(
-        version, champion.model_version if champion else None, etag, tuple(checks), facts
-    )
+    return Judgement(version, champion.version if champion else None, etag, tuple(checks), facts)
 
 
 def _serving(store: Store) -> tuple[Pointer | None, str | None]:
@@ -111,10 +111,10 @@ def _serving(store: Store) -> tuple[Pointer | None, str | None]:
         return None, store.get(layout.current_model()).etag
 
 
-def _champion(store: Store, version: str) -> Classifier | None:
+def _champion(fetch: Callable[[], Contender]) -> Contender | None:
     """Load the model that serves; one that cannot be read is no measure, and that is said."""
     try:
-        return Classifier(bundles.fetch_bundle(store, version))
+        return fetch()
     except BundleError as error:
         say(f"There is no champion: {error}")
         return None
@@ -141,12 +141,10 @@ def _something_learnt(mine: Answers) -> Check:
 
 
 def _itself(
-    challenger: Bundle,
-    classifier: Classifier,
-    evidence: GateInput,
-    settings: parameters.GateParameters,
+    challenger: Contender, evidence: GateInput, settings: parameters.GateParameters
 ) -> list[Check]:
     """Check what needs no champion."""
+    classifier = challenger.classifier
     checks = [
         Check(
             "equals the trained model",
@@ -156,19 +154,20 @@ def _itself(
         )
     ]
     try:
-        count = replay(challenger, classifier)
+        count = replay(challenger.bundle, classifier)
         checks.append(
             Check("golden examples", passed=True, detail=f"{count} are decided as before")
         )
     except BundleError as error:
         checks.append(Check("golden examples", passed=False, detail=str(error)))
-    kept = behaviour.kept_shares(classifier, evidence.test, settings.behaviour_products)
+    found = challenger.answers(evidence.test)
+    kept = behaviour.kept_shares(classifier, evidence.test, found, settings.behaviour_products)
     for name, share in kept.items():
         least = settings.typed_share if name in behaviour.TYPED else settings.variant_share
         detail = f"{share:.1%} of products keep their category with other {name}; "
         checks.append(Check(f"other {name}", share >= least, f"{detail}{least:.0%} have to"))
     took = behaviour.milliseconds(classifier, evidence.test)
-    size = sum(map(len, challenger.files.values())) / 1e6
+    size = sum(map(len, challenger.bundle.files.values())) / 1e6
     return [
         *checks,
         Check(
@@ -241,13 +240,13 @@ def _falls(
 
 
 def _better_on_feedback(
-    challenger: Classifier, champion: Classifier, heldout: Sequence[Example]
+    challenger: Contender, champion: Contender, heldout: Sequence[Example]
 ) -> tuple[Check, dict[str, Any]]:
     """Compare on what people newly said of products that neither learns from."""
     name = "better on new feedback"
     if not heldout:
         return Check(name, None, "no new feedback is on the test's side"), {"products": 0}
-    mine, theirs = measure.answers(challenger, heldout), measure.answers(champion, heldout)
+    mine, theirs = challenger.answers(heldout), champion.answers(heldout)
     ours, before = int(mine.right.sum()), int(theirs.right.sum())
     loss, loss_before = float(mine.losses.mean()), float(theirs.losses.mean())
     perfect = ours == before == len(heldout)

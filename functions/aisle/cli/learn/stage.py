@@ -25,7 +25,7 @@ app = typer.Typer(
 
 SnapshotArgument = Annotated[str, typer.Argument(help="The id that `aisle stage ingest` printed.")]
 PreparedArgument = Annotated[str, typer.Argument(help="The id that `aisle stage prepare` printed.")]
-RunArgument = Annotated[str, typer.Argument(help="The id that `aisle stage fit` printed.")]
+BuildArgument = Annotated[str, typer.Argument(help="The id that `aisle stage fit` printed.")]
 
 
 @app.command()
@@ -70,7 +70,7 @@ def prepare(
 def fit(
     context: typer.Context, prepared: PreparedArgument, parameters: ParametersOption = None
 ) -> None:
-    """Choose and fit a model on prepared data; print the id of the run.
+    """Choose and fit a model on prepared data; print the id of the build.
 
     **Example**
 
@@ -80,50 +80,54 @@ def fit(
 
 
 @app.command()
-def export(context: typer.Context, run: RunArgument, parameters: ParametersOption = None) -> None:
-    """Write a run's bundle, and prove that it equals the trained model.
+def export(
+    context: typer.Context, build: BuildArgument, parameters: ParametersOption = None
+) -> None:
+    """Write a build's bundle, and prove that it equals the trained model.
 
     **Example**
 
       aisle stage export 8ad0de3ecd63
     """
-    _trainer(context, parameters).export(run)
-    typer.echo(run)
+    _trainer(context, parameters).export(build)
+    typer.echo(build)
 
 
 @app.command()
-def evaluate(context: typer.Context, run: RunArgument) -> None:
-    """Score a run's bundle on the frozen test.
+def evaluate(context: typer.Context, build: BuildArgument) -> None:
+    """Score a build's bundle on the frozen test.
 
     **Example**
 
       aisle stage evaluate 8ad0de3ecd63
     """
-    _trainer(context).evaluate(run)
-    typer.echo(run)
+    _trainer(context).evaluate(build)
+    typer.echo(build)
 
 
 @app.command()
-def gate(context: typer.Context, run: RunArgument, parameters: ParametersOption = None) -> None:
-    """Judge a run's bundle, by itself and against the model that serves.
+def gate(context: typer.Context, build: BuildArgument, parameters: ParametersOption = None) -> None:
+    """Judge a build's bundle, by itself and against the model that serves.
 
     **Example**
 
       aisle stage gate 8ad0de3ecd63
     """
-    _trainer(context, parameters).gate(run)
-    typer.echo(run)
+    _trainer(context, parameters).gate(build)
+    typer.echo(build)
 
 
 @app.command()
-def publish(context: typer.Context, run: RunArgument, parameters: ParametersOption = None) -> None:
-    """Let a run's bundle serve; exit code 3 where the gate refused it.
+def publish(
+    context: typer.Context, build: BuildArgument, parameters: ParametersOption = None
+) -> None:
+    """Let a build's bundle serve; exit code 3 where the gate refused it.
 
     **Example**
 
       aisle stage publish 8ad0de3ecd63
     """
-    typer.echo(_trainer(context, parameters).publish(run).version)
+    typer.echo(_trainer(context, parameters).publish(build).version)
 
 
 def _trainer(context: typer.Context, parameters: Path | None = None) -> "Trainer":

@@ -1,0 +1,151 @@
+"""One training goes straight: nothing is built, read or asked twice, and a killed one goes on so.
+
+What is counted is counted at the class or function that does it, whoever calls it.
+"""
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from aisle.model.classifier import Classifier
+from aisle.registry.pointer import read_pointer
+from aisle.store import FolderStore
+from aisle_training import artefacts, builds
+from aisle_training.data.prepare import read_prepared
+from aisle_training.job import STAGES, TrainingJob
+from aisle_training.parameters import load
+from aisle_training.pipeline import Trainer
+from aisle_training.release import measure
+from aisle_training.retrain import retrain
+from tests.events_of import say
+from tests.made_up import products, write_catalogue
+
+ROWS = list(products(500))
+DEFAULT = load()
+QUICK = replace(
+    DEFAULT,
+    fit=replace(DEFAULT.fit, min_products=[3], inverse_regularization=[0.5]),
+    rerank=replace(DEFAULT.rerank, folds=0),
+)
+
+
+@pytest.fixture(scope="module")
+def catalogue(tmp_path_factory):
+    """Give the file of a made-up shop."""
+    return write_catalogue(tmp_path_factory.mktemp("shop") / "shop.jsonl", ROWS)
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Count, from here on, what a training builds, reads and asks."""
+    counts = Counter()
+
+    def count(owner, name, of):
+        done = getattr(owner, name)
+
+        def counting(*arguments, **options):
+            counts[of(*arguments, **options)] += 1
+            return done(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, counting)
+
+    count(Classifier, "__init__", lambda self, whole: f"build {whole.manifest.model_version}")
+    count(artefacts, "read_prepared", lambda *_: "read the prepared set")
+    count(artefacts, "read_snapshot", lambda *_: "read the snapshot")
+    for name in ("load_trained", "load_bundle", "load_judgement"):
+        count(builds, name, lambda *_, name=name: name)
+    count(
+        measure,
+        "answers",
+        lambda classifier, rows, **_: f"ask {classifier.model_version} about {len(rows)}",
+    )
+    return counts
+
+
+def size_of_test(store):
+    """Return how many products the frozen test has."""
+    (prepared_id,) = {key.split("/")[2] for key in store.list("datasets/prepared/")}
+    return len(read_prepared(store, prepared_id).test)
+
+
+def test_first_training(tmp_path, catalogue, counted):
+    """Without a champion, one classifier is built, and asked about the frozen test once."""
+    store = FolderStore(tmp_path / "store")
+    version = Trainer(store, QUICK).train(catalogue).version
+    assert counted == {
+        f"build {version}": 1,
+        "read the snapshot": 1,
+        f"ask {version} about {size_of_test(store)}": 1,
+    }
+
+
+def test_training_with_a_champion(tmp_path, catalogue, counted):
+    """The champion is built once too, and asked once about the same test."""
+    store = FolderStore(tmp_path / "store")
+    champion = Trainer(store, QUICK).train(catalogue).version
+    counted.clear()
+    parameters = replace(QUICK, features=replace(QUICK.features, char_ngram_max=4))
+    version = Trainer(store, parameters).train(catalogue).version
+    assert version != champion
+    test = size_of_test(store)
+    assert counted == {
+        f"build {version}": 1,
+        f"build {champion}": 1,
+        "read the snapshot": 1,
+        f"ask {version} about {test}": 1,
+        f"ask {champion} about {test}": 1,
+    }
+
+
+def test_retraining(tmp_path, catalogue, counted):
+    """Feedback is judged by the champion that the gate asks later: it is built once for both."""
+    store = FolderStore(tmp_path / "store")
+    champion = Trainer(store, QUICK).train(catalogue).version
+    for at in range(40):
+        product = {
+            "name": f"Quadcopter Aero{at} drone",
+            "description": f"flying quadcopter, model {at * 7}",
+        }
+        say(store, product, ("Toys", "Flying", "Drones"), at=at)
+    counted.clear()
+    version = retrain(store, QUICK, why="a test").version
+    built = {name: times for name, times in counted.items() if name.startswith("build")}
+    assert built == {f"build {version}": 1, f"build {champion}": 1}
+    asked = {name: times for name, times in counted.items() if name.startswith("ask")}
+    assert len(asked) > 2  # the test, and the new feedback
+    assert set(asked.values()) == {1}
+    assert counted["read the prepared set"] == 0
+    assert counted["read the snapshot"] == 1
+
+
+class KilledError(Exception):
+    """The process is no more."""
+
+
+@pytest.mark.parametrize("stage", [*STAGES][2:])
+def test_killed_training_goes_on(tmp_path, catalogue, counted, monkeypatch, stage):
+    """A training that stops before a stage ends with the same model when it is started again.
+
+    Each part that the stages before had made is read once.
+    """
+    undisturbed = Trainer(FolderStore(tmp_path / "other"), QUICK).train(catalogue)
+    store = FolderStore(tmp_path / "store")
+
+    def killed(*_):
+        raise KilledError
+
+    def trainer():
+        return Trainer(store, QUICK, TrainingJob.start(store, {"a": "training"}, run="r"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, stage, killed)
+        with pytest.raises(KilledError):
+            trainer().train(catalogue)
+    assert read_pointer(store) is None
+    counted.clear()
+    assert trainer().train(catalogue) == undisturbed
+    assert max(counted.values(), default=1) == 1, counted
+    asked = sum(times for name, times in counted.items() if name.startswith("ask"))
+    assert asked == (stage != "publish")
+    assert counted[f"build {undisturbed.version}"] == (stage != "publish")

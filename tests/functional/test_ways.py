@@ -1,0 +1,48 @@
+"""The ways that docs/ARCHITECTURE.md lists are those that a trace shows."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests import ways
+
+
+@pytest.mark.slow
+def test_lists_are_what_a_trace_shows():
+    """Going the three ways anew, in a process of their own, gives the lists of the page.
+
+    Where it fails because the code has changed: `make ways`, and look at what it wrote.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.ways", "--check"],
+        cwd=ways.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{done.stderr}\nmake ways writes the lists anew."
+
+
+def test_listed_functions_are_there():
+    """Each line names a function that is in its file."""
+    lists = ways.listed(ways.PAGE.read_text(encoding="utf-8"))
+    assert set(lists) == {"predict", "train", "correct"}
+    for line in "\n".join(lists.values()).splitlines():
+        file, _, name = line.strip().partition(":")
+        defined = f"def {name.rpartition('.')[2]}("
+        assert defined in (ways.ROOT / file).read_text(encoding="utf-8"), line
+
+
+def test_lists_can_be_read():
+    """Each way has between 15 and 50 lines."""
+    for name, text in ways.listed(ways.PAGE.read_text(encoding="utf-8")).items():
+        assert 15 <= len(text.splitlines()) <= 50, name
+
+
+def test_written_lists_are_read_again():
+    """What is written between the markers is what is read, and the rest of the page stays."""
+    page = ways.PAGE.read_text(encoding="utf-8")
+    made = ways.written(page, {"train": "a.py:b\n  a.py:c"})
+    assert ways.listed(made)["train"] == "a.py:b\n  a.py:c"
+    assert ways.written(made, ways.listed(page)) == page

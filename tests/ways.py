@@ -1,0 +1,269 @@
+"""The three ways through Aisle, as a trace shows them: what docs/ARCHITECTURE.md lists.
+
+`make ways` goes them anew and writes the lists into the page; a test compares.
+"""
+
+import argparse
+import difflib
+import inspect
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "ARCHITECTURE.md"
+DEEPEST = 4
+"""How many listed functions may stand above one that is listed."""
+
+SOURCES = (ROOT / "functions", ROOT / "training")
+# What every way needs and none is about: objects, requests, words, and who keeps count.
+_LEFT_OUT = re.compile(  # by file, or by file and function
+    r"functions/aisle/(store/|serving/http/|registry/audit|cli/context|cli/main|[a-z]+\.py)"
+    r"|training/aisle_training/(artefacts|builds|job|parameters)\.py"
+    r"|training/aisle_training/pipeline\.py:Trainer\.once"
+)
+
+
+class Trace:
+    """Functions in the order in which they are first called, each with how deep it stands.
+
+    Listed are public functions and methods of the rooms, but for properties, for what is left out
+    by name, and for what is first called too deep. What is `known` from another way is listed once
+    more where this way comes upon it, but not what is known below it.
+    """
+
+    def __init__(self, known: frozenset[str] = frozenset()) -> None:
+        self.lines: list[tuple[int, str]] = []
+        self._known = known
+        self._called: set[str] = set()
+        self._names: dict[CodeType, str | None] = {}
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> None:
+        """Hear of a call, as `sys.setprofile` tells it."""
+        if event != "call":
+            return
+        name = self._name(frame)
+        if name is None or name in self._called:
+            return
+        depth, above = 0, frame.f_back
+        while above is not None:
+            if above.f_code.co_name == "<module>" and _place(above.f_code):
+                return  # while it is imported, which happens once in a process
+            other = self._name(above)
+            if other in self._known and name in self._known:
+                return
+            depth += other is not None
+            above = above.f_back
+        self._called.add(name)
+        if depth <= DEEPEST:
+            self.lines.append((depth, name))
+
+    def _name(self, frame: FrameType) -> str | None:
+        code = frame.f_code
+        if code not in self._names:
+            self._names[code] = _name(code, frame.f_globals)
+        return self._names[code]
+
+    @contextmanager
+    def on(self) -> Iterator[None]:
+        """Listen to this thread and to those that begin meanwhile."""
+        threading.setprofile(self)
+        sys.setprofile(self)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+            threading.setprofile(None)  # type: ignore[arg-type]  # so it is documented
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What is listed."""
+        return frozenset(name for _, name in self.lines)
+
+    def text(self) -> str:
+        """Return the list, a line each."""
+        return "\n".join(f"{'  ' * depth}{name}" for depth, name in self.lines)
+
+
+def _place(code: CodeType) -> str | None:
+    """Return the file of a project's code, from the root of the repository."""
+    file = Path(code.co_filename)
+    if any(file.is_relative_to(source) for source in SOURCES):
+        return file.relative_to(ROOT).as_posix()
+    return None
+
+
+def _name(code: CodeType, names: dict[str, Any]) -> str | None:
+    """Return how a function is listed; None where it is not."""
+    place = _place(code)
+    # A class's body is code too, which runs when its module is imported.
+    if place is None or not code.co_flags & inspect.CO_OPTIMIZED:
+        return None
+    name = f"{place}:{code.co_qualname}"
+    parts = code.co_qualname.split(".")
+    if _LEFT_OUT.match(name) or "<" in code.co_qualname or any(_private(part) for part in parts):
+        return None
+    owner = names.get(parts[0])
+    if inspect.isclass(owner) and len(parts) > 1:
+        member = vars(owner).get(parts[1])
+        if isinstance(member, property | cached_property):
+            return None
+    return name
+
+
+def _private(part: str) -> bool:
+    return part.startswith("_") and part != "__call__"
+
+
+# The ways.
+
+
+def go(say: Callable[[str], object]) -> dict[str, str]:
+    """Go the three ways, in a folder of their own; return the list of each."""
+    from aisle_training import parameters
+
+    with tempfile.TemporaryDirectory(prefix="aisle-ways-") as name:
+        folder = Path(name)
+        # What makes a model small and quick; a slow machine is no reason to refuse it.
+        text = parameters.DEFAULT.read_text(encoding="utf-8")
+        for pattern, other in (
+            (r"min_products = .*", "min_products = [3]"),
+            (r"inverse_regularization = .*", "inverse_regularization = [0.5]"),
+            (r"folds = .*", "folds = 2"),
+            (r"trees = .*", "trees = 10"),
+            (r"milliseconds = .*", "milliseconds = 1e6"),
+        ):
+            text, count = re.subn(rf"^{pattern}$", other, text, flags=re.MULTILINE)
+            assert count == 1, pattern
+        quick = folder / "parameters.toml"
+        quick.write_text(text, encoding="utf-8")
+        parameters.DEFAULT = quick
+
+        say("a product through predict")
+        predicted = _product(folder)
+        say("a catalogue through training")
+        trained = _catalogue(folder, quick, predicted.names)
+        say("a correction to a new model")
+        corrected = _correction(folder, predicted.names | trained.names)
+    return {"predict": predicted.text(), "train": trained.text(), "correct": corrected.text()}
+
+
+def _product(folder: Path) -> Trace:
+    """Ask a service that has just started; it loads its model for the first request."""
+    trace = Trace()
+    client, _ = _service(folder / "empty")
+    with trace.on():
+        _post(client, "/v1/predict", {"name": "GoPro - Camera Mount Accessory Kit - Black"})
+    return trace
+
+
+def _catalogue(folder: Path, quick: Path, known: frozenset[str]) -> Trace:
+    from demo.shop import products, write_catalogue
+
+    data = write_catalogue(folder / "shop.jsonl", products(400))
+    trace = Trace(known)
+    with trace.on():
+        _aisle(folder / "store", "train", "--data", str(data), "--parameters", str(quick))
+    return trace
+
+
+def _correction(folder: Path, known: frozenset[str]) -> Trace:
+    """Correct a family of products at the service of the store that was trained before."""
+    from aisle.feedback.count import Counter
+    from aisle.feedback.due import Policy, start_if_due
+    from aisle.store import FolderStore
+    from demo.shop import family
+
+    runs: list[tuple[str, str]] = []
+    client, live = _service(folder / "store")
+    before = live().model_version
+    said = [
+        {
+            "product": {key: row[key] for key in ("name", "description") if row[key]},
+            "category": {"path": [node["name"] for node in row["category"]]},
+        }
+        for row in family(60)
+    ]
+    trace = Trace(known)
+    with trace.on():
+        _post(client, "/v1/feedback/batch", {"feedback": said})
+        counter = Counter(FolderStore(folder / "store"))
+        start_if_due(counter, Policy(), lambda run, why: runs.append((run, why)), holder="ways")
+        ((run, why),) = runs
+        _aisle(folder / "store", "retrain", "--run", run, "--why", why)
+        live.look()
+    assert live().model_version != before
+    return trace
+
+
+def _service(store: Path) -> tuple[Any, Any]:
+    """Return a client of the whole API on a store, and the model that serves there."""
+    from starlette.testclient import TestClient
+
+    from aisle.serving.predict.live import LiveModel
+    from aisle.serving.whole import whole_api
+    from aisle.store import FolderStore
+
+    opened = FolderStore(store)
+    live = LiveModel(lambda: opened)
+    return TestClient(whole_api(live, lambda: opened)), live
+
+
+def _post(client: Any, address: str, body: Any) -> None:
+    response = client.post(address, json=body)
+    assert response.is_success, response.text
+
+
+def _aisle(store: Path, *arguments: str) -> None:
+    """Run a command in this process, where its calls can be heard."""
+    from typer.testing import CliRunner
+
+    from aisle.cli.main import app
+
+    done = CliRunner().invoke(app, ["--store", str(store), *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+
+
+# The page.
+
+
+def listed(page: str) -> dict[str, str]:
+    """Return the lists of a page."""
+    return {name: text.strip("\n") for name, text in _lists(page)}
+
+
+def _lists(page: str) -> list[tuple[str, str]]:
+    return re.findall(r"<!-- way: (\w+) -->\n```text\n(.*?)```", page, flags=re.DOTALL)
+
+
+def written(page: str, ways: dict[str, str]) -> str:
+    """Return a page with the lists replaced."""
+    for name, text in ways.items():
+        opening = f"<!-- way: {name} -->\n```text\n"
+        start = page.index(opening) + len(opening)
+        page = f"{page[:start]}{text}\n{page[page.index('```', start) :]}"
+    return page
+
+
+def main() -> None:
+    """Write the lists into the page; with --check, tell whether they are there already."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare, and write nothing")
+    page = PAGE.read_text(encoding="utf-8")
+    made = written(page, go(lambda way: sys.stderr.write(f"ways: {way}\n")))
+    if not parser.parse_args().check:
+        PAGE.write_text(made, encoding="utf-8")
+    elif made != page:
+        old, new = page.splitlines(), made.splitlines()
+        sys.exit("\n".join(difflib.unified_diff(old, new, "the page", "a trace", lineterm="")))
+
+
+if __name__ == "__main__":
+    main()
