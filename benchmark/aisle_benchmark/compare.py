@@ -12,7 +12,7 @@ from aisle_benchmark.reporting.summary import summarise, summarise_table
 from aisle_benchmark.research import SECTIONS
 from aisle_benchmark.running import results
 from aisle_benchmark.running.run import Plan, PlanOutcome, run
-from aisle_training.builds import to_json
+from aisle_training.figures import to_json
 
 FIGURES = "compare.json"
 REPORT = "RESULTS.md"

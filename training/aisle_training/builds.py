@@ -28,6 +28,7 @@ from aisle.model.tfidf import FeatureSpec
 from aisle.progress import say
 from aisle.store import Store, layout
 from aisle.taxonomy import Taxonomy
+from aisle_training.figures import to_json
 from aisle_training.fit.fit import Attempt, Choice, TrainedModel
 from aisle_training.fit.rerank import TrainedReranker
 from aisle_training.fit.vocabulary import Vocabulary
@@ -225,22 +226,6 @@ def git_commit() -> str | None:
         [git, "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False
     )
     return done.stdout.strip() or None
-
-
-def to_json(data: Any) -> bytes:  # noqa: ANN401  # plain data
-    """Return data as JSON bytes, the same for the same data."""
-    return json.dumps(_rounded(data), indent=2, sort_keys=True).encode() + b"\n"
-
-
-def _rounded(value: Any) -> Any:  # noqa: ANN401  # plain data
-    """Round all numbers: the last bits of a sum depend on the order in which threads add it up."""
-    if isinstance(value, float):
-        return round(value, 6)
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(each) for each in value]
-    return value
 
 
 def _bytes(text: str) -> np.ndarray[Any, np.dtype[np.uint8]]:

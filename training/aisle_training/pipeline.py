@@ -26,6 +26,7 @@ from aisle_training import builds
 from aisle_training.artefacts import Artefacts, Build
 from aisle_training.data.ingest import Snapshot, ingest, rejects_address
 from aisle_training.data.prepare import Example, Prepared, prepare
+from aisle_training.figures import to_json
 from aisle_training.fit.fit import fit
 from aisle_training.job import STAGES, TrainingJob
 from aisle_training.parameters import Parameters
@@ -199,7 +200,7 @@ class Trainer:
                 _labelled(test),
                 folding=exported.folding,
             )
-            told = builds.to_json({"test": metrics, "choice": asdict(trained.choice)})
+            told = to_json({"test": metrics, "choice": asdict(trained.choice)})
             text = card.model_card(exported.bundle, trained.choice, metrics)
             build.keep_evaluated(told, text)
             levels = ", ".join(f"{level['accuracy']:.4f}" for level in metrics["levels"])

@@ -17,7 +17,7 @@ from aisle_benchmark import protocol
 from aisle_benchmark.candidates.base import Candidate
 from aisle_benchmark.protocol import Table
 from aisle_benchmark.research.finding import Finding, Section
-from aisle_training.builds import to_json
+from aisle_training.figures import to_json
 
 _LONGEST_NAME = 64
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 from matplotlib.figure import Figure
 
-from aisle_training.builds import to_json
 from aisle_training.data.prepare import Example
+from aisle_training.figures import to_json
 from aisle_training.release.gate import Judgement
 from aisle_training.release.measure import Answers, recalls
 
