@@ -44,26 +44,38 @@ class Trace:
         self._known = known
         self._called: set[str] = set()
         self._names: dict[CodeType, str | None] = {}
+        self._begun: dict[threading.Thread, int] = {}
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
         """Hear of a call, as `sys.setprofile` tells it."""
         if event != "call":
             return
+        if frame.f_code is threading.Thread.start.__code__:
+            self._begun[frame.f_locals["self"]] = self._depth(frame)
+            return
         name = self._name(frame)
         if name is None or name in self._called:
             return
-        depth, above = 0, frame.f_back
+        above = frame.f_back
         while above is not None:
             if above.f_code.co_name == "<module>" and _place(above.f_code):
                 return  # while it is imported, which happens once in a process
             other = self._name(above)
             if other in self._known and name in self._known:
                 return
-            depth += other is not None
             above = above.f_back
         self._called.add(name)
+        depth = self._depth(frame)
         if depth <= DEEPEST:
             self.lines.append((depth, name))
+
+    def _depth(self, frame: FrameType) -> int:
+        """Count the listed functions above; a thread stands below what started it."""
+        depth, above = self._begun.get(threading.current_thread(), 0), frame.f_back
+        while above is not None:
+            depth += self._name(above) is not None
+            above = above.f_back
+        return depth
 
     def _name(self, frame: FrameType) -> str | None:
         code = frame.f_code
