@@ -32,17 +32,20 @@ _LEFT_OUT = re.compile(  # by file, or by file and function
 
 
 class Trace:
-    """Functions in the order in which they are first called, each with how deep it stands.
+    """Functions in the order in which they are called, each once, with how deep it stands.
 
     Listed are public functions and methods of the rooms, but for properties, for what is left out
-    by name, and for what is first called too deep. What is `known` from another way is listed once
-    more where this way comes upon it, but not what is known below it.
+    by name, and for what is too deep. Each is listed at its first call below the line that stands
+    above it. What is `known` from another way is listed once more where this way comes upon it, but
+    not what is known below it.
     """
 
     def __init__(self, known: frozenset[str] = frozenset()) -> None:
         self.lines: list[tuple[int, str]] = []
         self._known = known
-        self._called: set[str] = set()
+        self._listed: set[str] = set()
+        # Of each thread, the line that was listed last, after those above it.
+        self._branch: dict[int, list[str]] = {}
         self._names: dict[CodeType, str | None] = {}
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
@@ -50,19 +53,23 @@ class Trace:
         if event != "call":
             return
         name = self._name(frame)
-        if name is None or name in self._called:
+        if name is None or name in self._listed:
             return
-        depth, above = 0, frame.f_back
+        parents: list[str] = []
+        above = frame.f_back
         while above is not None:
             if above.f_code.co_name == "<module>" and _place(above.f_code):
                 return  # while it is imported, which happens once in a process
             other = self._name(above)
-            if other in self._known and name in self._known:
-                return
-            depth += other is not None
+            if other is not None:
+                parents.insert(0, other)
             above = above.f_back
-        self._called.add(name)
-        if depth <= DEEPEST:
+        if name in self._known and not self._known.isdisjoint(parents):
+            return
+        depth, thread = len(parents), threading.get_ident()
+        if depth <= DEEPEST and self._branch.get(thread, [])[:depth] == parents:
+            self._branch[thread] = [*parents, name]
+            self._listed.add(name)
             self.lines.append((depth, name))
 
     def _name(self, frame: FrameType) -> str | None:
