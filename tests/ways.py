@@ -32,50 +32,58 @@ _LEFT_OUT = re.compile(  # by file, or by file and function
 
 
 class Trace:
-    """Functions in the order in which they are first called, each with how deep it stands.
+    """Functions in the order in which they are called, each once, with how deep it stands.
 
     Listed are public functions and methods of the rooms, but for properties, for what is left out
-    by name, and for what is first called too deep. What is `known` from another way is listed once
-    more where this way comes upon it, but not what is known below it.
+    by name, and for what is too deep. Each is listed at its first call below the line that stands
+    above it. What is `known` from another way is listed once more where this way comes upon it, but
+    not what is known below it.
     """
 
     def __init__(self, known: frozenset[str] = frozenset()) -> None:
         self.lines: list[tuple[int, str]] = []
         self._known = known
-        self._called: set[str] = set()
+        self._listed: set[str] = set()
+        # The line that was listed last, after those above it.
+        self._branch: list[str] = []
+        # Of each thread, what stands above all of its calls: the thread is part of what started it.
+        self._begun: dict[threading.Thread, list[str]] = {}
         self._names: dict[CodeType, str | None] = {}
-        self._begun: dict[threading.Thread, int] = {}
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
         """Hear of a call, as `sys.setprofile` tells it."""
         if event != "call":
             return
         if frame.f_code is threading.Thread.start.__code__:
-            self._begun[frame.f_locals["self"]] = self._depth(frame)
+            self._begun[frame.f_locals["self"]] = self._parents(frame) or []
             return
         name = self._name(frame)
-        if name is None or name in self._called:
+        if name is None or name in self._listed:
             return
+        parents = self._parents(frame)
+        if parents is None or (name in self._known and not self._known.isdisjoint(parents)):
+            return
+        depth = len(parents)
+        if depth <= DEEPEST and self._branch[:depth] == parents:
+            self._branch = [*parents, name]
+            self._listed.add(name)
+            self.lines.append((depth, name))
+
+    def _parents(self, frame: FrameType) -> list[str] | None:
+        """Return the functions above that may be listed; None while a module is imported.
+
+        A module is imported once in a process, by whoever happens to need it first.
+        """
+        parents: list[str] = []
         above = frame.f_back
         while above is not None:
             if above.f_code.co_name == "<module>" and _place(above.f_code):
-                return  # while it is imported, which happens once in a process
-            other = self._name(above)
-            if other in self._known and name in self._known:
-                return
+                return None
+            name = self._name(above)
+            if name is not None:
+                parents.append(name)
             above = above.f_back
-        self._called.add(name)
-        depth = self._depth(frame)
-        if depth <= DEEPEST:
-            self.lines.append((depth, name))
-
-    def _depth(self, frame: FrameType) -> int:
-        """Count the listed functions above; a thread stands below what started it."""
-        depth, above = self._begun.get(threading.current_thread(), 0), frame.f_back
-        while above is not None:
-            depth += self._name(above) is not None
-            above = above.f_back
-        return depth
+        return self._begun.get(threading.current_thread(), []) + parents[::-1]
 
     def _name(self, frame: FrameType) -> str | None:
         code = frame.f_code
