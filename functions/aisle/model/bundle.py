@@ -174,7 +174,7 @@ def read_by(get: Callable[[str], bytes]) -> Bundle:
     The manifest comes first, since another format may have other files.
     """
     manifest = get(MANIFEST)
-    _manifest(manifest)
+    read_manifest(manifest)
     return verify({MANIFEST: manifest, **{name: get(name) for name in FILES}})
 
 
@@ -182,7 +182,7 @@ def verify(files: Mapping[str, bytes]) -> Bundle:
     """Check the files of a bundle, by name; raise BundleError as `read` does."""
     if MANIFEST not in files:
         raise BundleError(f"The bundle has no {MANIFEST}. Was it copied whole? Export it again.")
-    manifest = _manifest(files[MANIFEST])
+    manifest = read_manifest(files[MANIFEST])
     for name in FILES:
         if name not in files:
             raise BundleError(f"The bundle has no {name}. Was it copied whole? Export it again.")
@@ -207,7 +207,7 @@ def _version(manifest: Manifest) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _manifest(content: bytes) -> Manifest:
+def read_manifest(content: bytes) -> Manifest:
     """Read a manifest; raise BundleError where this version does not read its format."""
     data = _parse(content, MANIFEST)
     versions = {"format_version": FORMAT_VERSION, "normalizer_version": NORMALIZER_VERSION}

@@ -2,7 +2,7 @@
 
 from aisle.errors import BundleError, ObjectNotFoundError
 from aisle.model import bundle
-from aisle.model.bundle import Bundle
+from aisle.model.bundle import Bundle, Manifest
 from aisle.registry.pointer import read_pointer
 from aisle.store import Store, layout
 
@@ -12,23 +12,34 @@ def fetch_bundle(store: Store, version: str) -> Bundle:
 
     Raises BundleError where it is not whole, or of a format that this version does not read.
     """
+    whole = bundle.read_by(lambda name: _file(store, version, name))
+    _check_version(store, version, whole.manifest)
+    return whole
 
-    def get(name: str) -> bytes:
-        try:
-            return store.get(layout.bundle_file(version, name)).data
-        except ObjectNotFoundError as error:
-            raise BundleError(
-                f"There is no whole model {version} in {store.url}: it has no {name}. Check the "
-                "version, publish it again, or go back to another one."
-            ) from error
 
-    whole = bundle.read_by(get)
-    if whole.manifest.model_version != version:
+def fetch_manifest(store: Store, version: str) -> Manifest:
+    """Read a published bundle's manifest alone; raise BundleError as `fetch_bundle` does."""
+    manifest = bundle.read_manifest(_file(store, version, bundle.MANIFEST))
+    _check_version(store, version, manifest)
+    return manifest
+
+
+def _file(store: Store, version: str, name: str) -> bytes:
+    try:
+        return store.get(layout.bundle_file(version, name)).data
+    except ObjectNotFoundError as error:
         raise BundleError(
-            f"Model {version} in {store.url} is really {whole.manifest.model_version}. Expected "
+            f"There is no whole model {version} in {store.url}: it has no {name}. Check the "
+            "version, publish it again, or go back to another one."
+        ) from error
+
+
+def _check_version(store: Store, version: str, manifest: Manifest) -> None:
+    if manifest.model_version != version:
+        raise BundleError(
+            f"Model {version} in {store.url} is really {manifest.model_version}. Expected "
             "the files that were published under this version. Publish it again."
         )
-    return whole
 
 
 def upload_bundle(store: Store, whole: Bundle) -> None:

@@ -137,7 +137,7 @@ def serving_snapshot(store: Store) -> Snapshot | None:
         found = read_pointer(store)
         if found is None:
             return None
-        manifest = bundles.fetch_bundle(store, found[0].version).manifest
+        manifest = bundles.fetch_manifest(store, found[0].version)
         return snapshot_facts(store, manifest.dataset["snapshot"])
     except (BundleError, ObjectNotFoundError) as error:
         say(f"What the model that serves was trained on cannot be told: {error}")
