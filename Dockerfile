@@ -1,5 +1,6 @@
-# The images. A plain `docker build .` makes the last one: the training job, which is the whole
-# command line. `--target predict` and `--target feedback` make those of the Lambda functions.
+# The images. A plain `docker build .` makes the last one: the training job, which is the command
+# line but for `aisle compare`. `--target predict` and `--target feedback` make those of the Lambda
+# functions.
 #
 # Lambda gives its functions a user without rights and a disk on which only /tmp can be written, so
 # these images set no user, and everything is compiled when they are built.

@@ -17,7 +17,7 @@ def job_on_batch(
 ) -> Callable[[str, str], None]:
     """Return what submits a job for a run, with its reason; it raises CloudError where AWS refuses.
 
-    The job's only argument are the two: what runs, and where, says the definition.
+    Its only arguments are these two: what runs, and where, says the definition.
     """
 
     def submit(run: str, why: str) -> None:

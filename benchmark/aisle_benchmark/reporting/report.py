@@ -212,7 +212,7 @@ def _levels(summary: dict[str, Any]) -> Iterator[str]:
     yield (
         "Of the products labelled at least that deep: the share whose answer at that level passes "
         "a threshold (coverage), and how many of those are right (precision). The thresholds in "
-        "the bundle were set for 98 % on each bundle's own validation split; the others on the "
+        "the bundle were set for 98 % on its own training folds, cross-fitted; the others on the "
         "other folds. All meet products that they never saw."
     )
     for inputs, levels in summary["levels"].items():

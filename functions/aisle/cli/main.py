@@ -21,6 +21,8 @@ EXTRAS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("cleanlab", "joblib", "lightgbm", "matplotlib"), "training"),
     **dict.fromkeys(("onnx", "onnxmltools", "scipy", "sklearn"), "training"),
 }
+# What an image may lack, though an installation has it.
+PROJECT: Final = ("aisle_benchmark", "aisle_training")
 
 app = typer.Typer(
     name="aisle",
@@ -91,6 +93,12 @@ def main() -> None:
         _fail(error, EXIT_USAGE)
     except ModuleNotFoundError as error:
         module = (error.name or "").partition(".")[0]
+        if module in PROJECT:
+            _fail(
+                f"This needs {module}, which is not here: the image of the training job leaves it "
+                "out. Run the command where the whole of aisle is installed.",
+                EXIT_USAGE,
+            )
         if module not in EXTRAS:
             raise
         extra = EXTRAS[module]

@@ -42,5 +42,5 @@ SeparatorOption = Annotated[
 ]
 ParametersOption = Annotated[
     Path | None,
-    typer.Option(help="A file of parameters instead of training/aisle_training/parameters.toml."),
+    typer.Option(help="A file of parameters instead of the packaged parameters.toml."),
 ]

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from aisle.errors import AisleError, MalformedObjectError, ObjectNotFoundError
+from aisle.errors import AisleError, BundleError, MalformedObjectError, ObjectNotFoundError
 from aisle.feedback.count import Count, Counter
 from aisle.feedback.event import read_time
 from aisle.registry.job import current_status
+from aisle.registry.pointer import read_pointer
 from aisle.store import Store, layout, lease
 
 NEEDED: Final = 50
@@ -138,10 +139,10 @@ def _busy(store: Store) -> str:
 def _since(store: Store, count: Count, now: datetime) -> datetime:
     """Return when was trained last; where never, when the oldest of what is new came in."""
     times = [count.processed.at] if count.processed.at else []
-    # Not by `aisle.registry.bundles`: it knows bundles, and for those it takes numpy. Whoever
-    # serves says what is wrong with a pointer.
-    with suppress(KeyError, TypeError, ValueError, ObjectNotFoundError):
-        times += _times(json.loads(store.get(layout.current_model()).data)["published_at"])
+    # Whoever serves says what is wrong with a pointer.
+    with suppress(BundleError):
+        pointed = read_pointer(store)
+        times += _times(pointed[0].published_at if pointed else None)
     return max(times) if times else count.oldest or now
 
 
