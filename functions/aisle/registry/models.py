@@ -32,7 +32,7 @@ class ModelState(StrEnum):
     CURRENT = "current"
     """It serves."""
     PUBLISHED = "published"
-    """It has served, and another was promoted since."""
+    """It has served, and another was promoted since; a later refusal does not change that."""
     REFUSED = "refused"
     """The gate did not let it serve."""
     ROLLED_BACK = "rolled back from"
@@ -56,7 +56,11 @@ class ModelFigures:
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model of the list; `event` is what became of it last."""
+    """A model of the list.
+
+    `event` is the last record of which it is the subject; `why` is the reason that is given in the
+    record that `state` goes by, which after a rollback is another model's.
+    """
 
     version: str
     state: ModelState
@@ -65,6 +69,7 @@ class ListedModel:
     classes: int | None
     products: int | None
     event: AuditEntry | None
+    why: str | None
 
 
 _FIGURES: Final = TypeAdapter(ModelFigures)
@@ -97,7 +102,7 @@ def listed(
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         measured = [*pool.map(figures, versions)]
     found = [
-        _model(version, _state(version, current, history), history, each)
+        _model(version, current, history, each)
         for version, each in zip(versions, measured, strict=True)
     ]
     return sorted(found, key=lambda model: (model.created_at or "", model.version), reverse=True)
@@ -131,21 +136,27 @@ def _figures(report: Mapping[str, Any]) -> ModelFigures:
     return _FIGURES.validate_python({**report, "accuracy": accuracy})
 
 
-def _state(version: str, current: str, history: Iterable[AuditEntry]) -> ModelState:
-    """Tell what a model is, by the last record that tells it."""
-    if version == current:
-        return ModelState.CURRENT
+def _state(
+    version: str, current: str, history: Iterable[AuditEntry]
+) -> tuple[ModelState, AuditEntry | None]:
+    """Tell what a model is, and the record that tells it: the last of its service, or a refusal."""
+    refused: AuditEntry | None = None
     for entry in history:
-        if entry.event == "rolled back" and entry.previous == version:
-            return ModelState.ROLLED_BACK
+        if entry.event == "rolled back" and entry.previous == version != current:
+            return ModelState.ROLLED_BACK, entry
+        if entry.version == version and entry.event != "refused":
+            return ModelState.CURRENT if version == current else ModelState.PUBLISHED, entry
         if entry.version == version:
-            return ModelState.REFUSED if entry.event == "refused" else ModelState.PUBLISHED
-    return ModelState.STORED
+            refused = refused or entry
+    if version == current:
+        return ModelState.CURRENT, refused
+    return (ModelState.REFUSED, refused) if refused else (ModelState.STORED, None)
 
 
 def _model(
-    version: str, state: ModelState, history: Iterable[AuditEntry], figures: ModelFigures
+    version: str, current: str, history: Iterable[AuditEntry], figures: ModelFigures
 ) -> ListedModel:
+    state, told = _state(version, current, history)
     own = [entry for entry in history if entry.version == version]
     return ListedModel(
         version=version,
@@ -155,6 +166,7 @@ def _model(
         classes=figures.classes,
         products=figures.products,
         event=own[0] if own else None,
+        why=told.why if told else None,
     )
 
 

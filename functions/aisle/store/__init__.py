@@ -20,14 +20,15 @@ __all__ = ["FolderStore", "Store", "StoredObject", "open_store"]
 def open_store(url: str, *, patient: bool = True) -> Store:
     """Open the store at an address.
 
-    `file:///absolute`, `file://relative` or a plain path is a folder, made by the first write;
+    `file:///absolute`, `file://relative` or a plain path is a folder, made by the first write
+    (`~` is the user's own);
     `s3://bucket` or `s3://bucket/prefix` is S3. Without patience, an S3 that does not answer is
     given up after some five seconds, as suits a process that people wait for. Raises StoreError
     for an address of another kind, and where S3 is asked for but boto3 is not installed.
     """
     scheme, separator, rest = url.partition("://")
     if not separator and url:
-        return FolderStore(Path(url))
+        return FolderStore(Path(url).expanduser())
     if scheme.lower() == "file" and rest:
         return FolderStore(Path(unquote(rest)))
     bucket, _, prefix = rest.partition("/")

@@ -191,15 +191,15 @@ def base_snapshots_prefix() -> str:
     return "datasets/base/"
 
 
-def prepared(snapshot_id: str, name: str) -> str:
+def prepared(prepared_id: str, name: str) -> str:
     """Name one file of a prepared dataset.
 
     >>> prepared("3f9c", "train.jsonl.gz")
     'datasets/prepared/3f9c/train.jsonl.gz'
     """
-    _match("prepared dataset", snapshot_id, pattern=_ID)
+    _match("prepared dataset", prepared_id, pattern=_ID)
     _member("prepared dataset file", name, allowed=_PREPARED_FILES)
-    return f"datasets/prepared/{snapshot_id}/{name}"
+    return f"datasets/prepared/{prepared_id}/{name}"
 
 
 def job_file(run: str, name: str) -> str:

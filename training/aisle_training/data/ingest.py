@@ -15,7 +15,7 @@ from aisle.catalogue.labelled import Skipped, read_labelled
 from aisle.catalogue.products import LabelledProduct
 from aisle.catalogue.records import DEFAULT_COLUMNS, Record
 from aisle.catalogue.source import local_file
-from aisle.errors import PreconditionFailedError
+from aisle.errors import DataError, ObjectNotFoundError, PreconditionFailedError
 from aisle.feedback import processed
 from aisle.product import Product, path_from_names
 from aisle.progress import track
@@ -108,8 +108,15 @@ def read_snapshot(store: Store, snapshot_id: str) -> tuple[Snapshot, Iterator[Sn
 
 
 def snapshot_facts(store: Store, snapshot_id: str) -> Snapshot:
-    """Return what is known of a snapshot; raise ObjectNotFoundError where there is none."""
-    facts = json.loads(store.get(layout.base_snapshot(snapshot_id, "manifest.json")).data)
+    """Return what is known of a snapshot; raise DataError where there is none."""
+    try:
+        manifest = store.get(layout.base_snapshot(snapshot_id, "manifest.json")).data
+    except ObjectNotFoundError as error:
+        raise DataError(
+            f"There is no snapshot {snapshot_id} in {store.url}. Expected the id that the ingest "
+            "stage printed; aisle data snapshots lists those there are."
+        ) from error
+    facts = json.loads(manifest)
     return Snapshot(**facts | {"sources": tuple(facts["sources"])})
 
 

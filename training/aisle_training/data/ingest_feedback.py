@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from aisle.catalogue.products import LabelledProduct
-from aisle.errors import BundleError, DataError, ObjectNotFoundError
+from aisle.errors import BundleError, DataError
 from aisle.feedback.event import product_fields, read_events
 from aisle.feedback.processed import Processed, read_report, write_processed
 from aisle.identity import Identity, product_identity
@@ -68,22 +68,23 @@ def ingest_feedback(  # noqa: PLR0913  # each says something else
     base: Snapshot,
     settings: FeedbackParameters,
     split: PrepareParameters,
-    champion: Callable[[], Classifier],
     *,
+    champion: Callable[[], Classifier],
+    known_model: Callable[[str], Classifier],
     run: str,
     why: str,
 ) -> Snapshot:
     """Write what people said on top of a base as a snapshot; tell what became of each event.
 
-    `split` tells which products are learnt from; `champion` gives the model that serves, or raises
-    BundleError where it cannot be read.
+    `split` tells which products are learnt from; `champion` gives the model that serves, and
+    `known_model` that of a version; both raise BundleError where it cannot be read.
 
     Also writes what was processed, by which later events are known to be new.
     """
     events, broken = read_events(store)
     ground = _read_base(store, base)
     shelves = Shelves(canonical_paths(tuple(ground.labels.values())).values())
-    said, unusable = read_said(store, events, shelves)
+    said, unusable = read_said(store, events, shelves, known_model)
     answers = _answers(champion, said)
     known = Known(ground.labels, ground.products, answers)
     settled = settle(
@@ -139,7 +140,7 @@ def serving_snapshot(store: Store) -> Snapshot | None:
             return None
         manifest = bundles.fetch_manifest(store, found[0].version)
         return snapshot_facts(store, manifest.dataset["snapshot"])
-    except (BundleError, ObjectNotFoundError) as error:
+    except (BundleError, DataError) as error:
         say(f"What the model that serves was trained on cannot be told: {error}")
         return None
 

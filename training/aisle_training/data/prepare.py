@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from aisle.errors import DataError, ObjectNotFoundError
 from aisle.normalize import NORMALIZER_VERSION, normalize
 from aisle.product import Category, Path, Product
 from aisle.progress import say, track
@@ -236,8 +237,15 @@ def new_feedback(rows: Iterable[SnapshotRow]) -> list[Example]:
 
 
 def read_prepared(store: Store, prepared_id: str) -> Prepared:
-    """Read what `prepare` saved."""
-    facts = json.loads(store.get(layout.prepared(prepared_id, "manifest.json")).data)
+    """Read what `prepare` saved; raise DataError where it has saved nothing under this id."""
+    try:
+        manifest = store.get(layout.prepared(prepared_id, "manifest.json")).data
+    except ObjectNotFoundError as error:
+        raise DataError(
+            f"There is no prepared set {prepared_id} in {store.url}. Expected the id that the "
+            "prepare stage printed."
+        ) from error
+    facts = json.loads(manifest)
     examples = {
         name: tuple(
             _example(json.loads(line))

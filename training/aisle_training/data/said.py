@@ -1,18 +1,18 @@
 """Feedback events -> what was said of which product, by whom."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from aisle.errors import AisleError, BundleError
 from aisle.feedback.event import FeedbackEvent, spelled
 from aisle.identity import Identity, prediction_id, product_identity
-from aisle.model import bundle
 from aisle.model.classifier import Classifier
 from aisle.product import PATH_SEPARATOR, Category, Path
 from aisle.progress import say
-from aisle.registry import audit, bundles
+from aisle.registry import audit
 from aisle.registry.pointer import read_pointer
+from aisle.registry.reports import packaged_version
 from aisle.store import Store
 
 
@@ -63,10 +63,16 @@ class Shelves:
 
 
 def read_said(
-    store: Store, events: Iterable[FeedbackEvent], shelves: Shelves
+    store: Store,
+    events: Iterable[FeedbackEvent],
+    shelves: Shelves,
+    known_model: Callable[[str], Classifier],
 ) -> tuple[list[Said], dict[str, str]]:
-    """Return what the events say, and the ids of those that say nothing usable with why."""
-    models = _Models(store)
+    """Return what the events say, and the ids of those that say nothing usable with why.
+
+    `known_model` gives the model of a version, or raises AisleError.
+    """
+    models = _Models(store, known_model)
     said, unusable = [], {}
     for event in events:
         path = _path(event, shelves, models)
@@ -91,12 +97,12 @@ def _path(event: FeedbackEvent, shelves: Shelves, models: "_Models") -> Path | s
 class _Models:
     """What models answered: a confirmation names a prediction, which is kept nowhere."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, known_model: Callable[[str], Classifier]) -> None:
         self._store = store
+        self._known_model = known_model
         self._load = cache(self._classifier)
-        self._packaged = bundle.read(bundle.PACKAGED).manifest.model_version
         published = [one.version for one in audit.history(store) if one.event != "refused"]
-        versions = [*reversed(published), *self._pointed_to(), self._packaged]
+        versions = [*reversed(published), *self._pointed_to(), packaged_version()]
         self._versions = list(dict.fromkeys(versions))
 
     def predicted(self, event: FeedbackEvent) -> Path | None:
@@ -120,9 +126,7 @@ class _Models:
 
     def _classifier(self, version: str) -> Classifier | None:
         try:
-            if version == self._packaged:
-                return Classifier(bundle.read(bundle.PACKAGED))
-            return Classifier(bundles.fetch_bundle(self._store, version))
+            return self._known_model(version)
         except AisleError as error:
             say(f"What model {version} answered cannot be told: {error}")
             return None

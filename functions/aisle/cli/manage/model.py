@@ -59,8 +59,8 @@ def list_models(context: typer.Context, as_json: JsonOption = False) -> None:
     table.add_column("why")
     for model in listed:
         accuracy = "" if model.accuracy is None else f"{model.accuracy:.4f}"
-        why = (model.event.why if model.event else None) or ""
-        table.add_row(model.version, (model.created_at or "")[:19], model.state, accuracy, why)
+        created = (model.created_at or "")[:19]
+        table.add_row(model.version, created, model.state, accuracy, model.why or "")
     Console().print(table)
     if read_pointer(store) is None:
         typer.echo("Nothing was published: the packaged one serves. Train one with: aisle train")

@@ -22,6 +22,8 @@ _PACKAGED_ALIAS: Final = "packaged"
 """What the packaged model may be called instead of by its version."""
 
 _RECORDS: Final = 100
+"""How many records the history shows; the models are derived from all of them."""
+
 _AT_ONCE: Final = 8
 
 
@@ -74,7 +76,7 @@ class LearningRecords:
             {
                 "current": current,
                 "models": [asdict(model) for model in found],
-                "history": [asdict(entry) for entry in history],
+                "history": [asdict(entry) for entry in history[:_RECORDS]],
             }
         )
 
@@ -89,10 +91,10 @@ class LearningRecords:
         return self._listed[version, last]
 
     def _history(self) -> list[AuditEntry]:
-        """Return the last audit records, the newest first: their names are in order of time."""
+        """Return all audit records, the newest first: their names are in order of time."""
         if self.open is None:
             return []
-        last = sorted(self.open().list(layout.audit_prefix()), reverse=True)[:_RECORDS]
+        last = sorted(self.open().list(layout.audit_prefix()), reverse=True)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return [*pool.map(self._entry, last)]
 

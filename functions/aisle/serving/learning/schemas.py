@@ -108,7 +108,12 @@ class ModelSummary(_Stored):
     accuracy: _Share | None = Field(default=None, description="On its frozen test.")
     classes: _Count | None = Field(default=None, description="How many categories it predicts.")
     products: _Count | None = Field(default=None, description="How many it was trained on.")
-    event: AuditRecord | None = Field(default=None, description="What became of it last.")
+    event: AuditRecord | None = Field(
+        default=None, description="The last record of which it is the subject."
+    )
+    why: str | None = Field(
+        default=None, description="The reason in the record that the state goes by."
+    )
 
 
 class ModelsResponse(_Stored):
