@@ -1,20 +1,20 @@
 """Is retraining due, and why? One answer for the function, `aisle serve` and `aisle retrain`."""
 
-import json
 import logging
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-from aisle.errors import AisleError, BundleError, MalformedObjectError, ObjectNotFoundError
+from aisle.errors import AisleError, BundleError, MalformedObjectError
 from aisle.feedback.count import Count, Counter
 from aisle.feedback.event import read_time
+from aisle.feedback.stats import FeedbackStats, LastLook, write_stats
 from aisle.registry.job import current_status
 from aisle.registry.pointer import read_pointer
-from aisle.store import Store, layout, lease
+from aisle.store import Store, lease
 
 NEEDED: Final = 50
 DAYS: Final = 7.0
@@ -173,41 +173,23 @@ def _times(text: str | None) -> list[datetime]:
 
 
 def _tell(store: Store, policy: Policy, at: datetime, outcome: Outcome) -> None:
-    """Log what was decided, and store it where the API reads it."""
+    """Log what was decided, and store it where the API reads it, where there is more to say."""
     now = at.isoformat(timespec="seconds")
     count = outcome.decision.count
-    facts = {
-        "counted_at": now,
-        "events": count.events,
-        "right": count.right,
-        "corrections": count.corrections,
-        "unusable": count.unusable,
-        "new": count.new,
-        "needed": policy.needed,
-        "due": outcome.decision.due,
-        "why": outcome.decision.why,
-        "held": count.held,
-        "quarantined": count.processed.quarantined,
-        "last": {"at": now, "started": outcome.started, "why": outcome.why, "run": outcome.run},
-    }
-    if _differ(store, facts):
+    stats = FeedbackStats(
+        counted_at=now,
+        events=count.events,
+        right=count.right,
+        corrections=count.corrections,
+        unusable=count.unusable,
+        new=count.new,
+        needed=policy.needed,
+        due=outcome.decision.due,
+        why=outcome.decision.why,
+        held=count.held,
+        quarantined=count.processed.quarantined,
+        last=LastLook(now, outcome.started, outcome.why, outcome.run),
+    )
+    if write_stats(store, stats):
         level = "started" if outcome.started else "not started"
         _log.info("A training run was %s. %s", level, outcome.why)
-        data = json.dumps(facts, indent=2, sort_keys=True).encode()
-        store.put(layout.feedback_state(), data)
-
-
-def _differ(store: Store, facts: dict[str, Any]) -> bool:
-    """Tell whether there is more to say than that it is later, or that nothing was ever said."""
-    try:
-        known = json.loads(store.get(layout.feedback_state()).data)
-        return bool(_timeless(known) != _timeless(facts))
-    except ObjectNotFoundError:
-        return bool(facts["events"])
-    except (AttributeError, KeyError, TypeError, ValueError):
-        return True
-
-
-def _timeless(facts: dict[str, Any]) -> dict[str, Any]:
-    last = {name: value for name, value in facts["last"].items() if name != "at"}
-    return {name: value for name, value in facts.items() if name != "counted_at"} | {"last": last}

@@ -6,9 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
-from aisle.errors import ObjectNotFoundError
+from aisle.feedback.stats import FeedbackStats, read_stats
 from aisle.registry import audit
 from aisle.registry.audit import AuditEntry
 from aisle.registry.job import JobStatus, current_status
@@ -16,7 +14,6 @@ from aisle.registry.models import ModelFigures, current_version, figures_of, lis
 from aisle.registry.reports import packaged_report, packaged_version, read_report
 from aisle.serving.learning.schemas import FeedbackStatsResponse, ModelsResponse, TrainingResponse
 from aisle.store import Store, layout
-from aisle.store.typed import REPLACED, parse
 
 _PACKAGED_ALIAS: Final = "packaged"
 """What the packaged model may be called instead of by its version."""
@@ -25,9 +22,6 @@ _RECORDS: Final = 100
 """How many records the history shows; the models are derived from all of them."""
 
 _AT_ONCE: Final = 8
-
-
-_STATS: Final = TypeAdapter(FeedbackStatsResponse)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +38,8 @@ class LearningRecords:
 
     def feedback(self) -> FeedbackStatsResponse:
         """Return what was counted of the feedback; where it never was, that."""
-        key = layout.feedback_state()
-        try:
-            data = self.open().get(key).data if self.open else None
-        except ObjectNotFoundError:
-            data = None
-        if data is None:
-            return FeedbackStatsResponse()
-        return parse(key, data, _STATS, advice=REPLACED)
+        stats = read_stats(self.open()) if self.open else FeedbackStats()
+        return FeedbackStatsResponse.model_validate(asdict(stats))
 
     def training(self) -> TrainingResponse:
         """Return how the latest training job is getting on."""
