@@ -213,7 +213,8 @@ def test_many_at_once_are_each_kept_once(feedback_client, store):
         (CORRECTION | {"predicted": {}}, "predicted"),
         (CORRECTION | {"predicted": "x"}, "predicted"),
         (CORRECTION | {"predicted": {"path": []}}, "predicted.path"),
-        (CORRECTION | {"predicted": {"id": "x", "name": "X"}}, "predicted.name"),
+        (CORRECTION | {"predicted": {"id": "x", "title": "X"}}, "predicted.title"),
+        (CORRECTION | {"predicted": {"path": [{"id": "x"}]}}, "predicted.path[0]"),
         (CORRECTION | {"note": "x" * 1001}, "note"),
         (CORRECTION | {"client": "other"}, "client"),
         (CORRECTION | {"product": {}}, "product.name"),
@@ -419,6 +420,26 @@ def test_what_the_client_says_was_predicted_goes_first(whole_client, classifier,
     assert classifier.calls == []
 
 
+def test_what_cannot_be_compared_is_asked_for(whole_client, store):
+    """An id and a path are no disagreement: the model tells both of what it answers."""
+    for at in range(3):
+        said = about(f"earbuds {at}", HEADPHONES, predicted={"id": "Audio > Headphones"})
+        assert whole_client.post("/v1/feedback", json=said).status_code == 201
+    expected = {"id": "Audio > Headphones", "path": HEADPHONES}
+    assert [event["predicted"] for event in kept(store)] == [expected] * 3
+    assert FeedbackCounter(store)().new == 0
+
+
+def test_a_prediction_is_said_as_it_was_answered(whole_client, store):
+    """The category of a prediction is taken as it is: of its nodes, the names."""
+    product = {"name": "earbuds"}
+    answered = whole_client.post("/v1/predict", json=product).json()
+    said = about("earbuds", SPEAKERS, predicted=answered["category"])
+    assert whole_client.post("/v1/feedback", json=said).status_code == 201
+    expected = {"id": "Audio > Headphones", "path": HEADPHONES}
+    assert [event["predicted"] for event in kept(store)] == [expected]
+
+
 def test_a_confirmation_asks_no_model(whole_client, classifier, store):
     """Who says that a prediction is right has said what it was, by its id."""
     said = {"product": {"name": "earbuds"}, "right": True, "prediction_id": ID}
@@ -433,7 +454,7 @@ def test_a_batch_asks_the_model_once(whole_client, classifier, store):
         whole_client,
         about("earbuds 1", SPEAKERS),
         5,
-        about("earbuds 2", SPEAKERS, predicted={"id": "said"}),
+        about("earbuds 2", SPEAKERS, predicted={"id": "said", "path": ["Said"]}),
         {"product": {"name": "earbuds 3"}, "right": True, "prediction_id": ID},
         about("!?", SPEAKERS),
         about("bluetooth speaker", SPEAKERS),

@@ -120,13 +120,12 @@ def post_feedback_batch(
 
 
 def _predicted(request: Request, said: Sequence[FeedbackRequest]) -> Sequence[NamedCategory | None]:
-    """Return what was predicted for each where the client does not say and it matters, else None.
+    """Return what the model predicts for each that `may_disagree`, else None.
 
-    It matters to what names a category without saying that the prediction is right. Where the model
-    cannot be asked, feedback is kept all the same.
+    Where the model cannot be asked, feedback is kept all the same.
     """
     predictor: Predictor | None = request.app.state.predictor
-    asked = [each for each in said if _may_disagree(each)]
+    asked = [each for each in said if each.may_disagree()]
     if predictor is None or not asked:
         return [None] * len(said)
     try:
@@ -134,11 +133,7 @@ def _predicted(request: Request, said: Sequence[FeedbackRequest]) -> Sequence[Na
     except AisleError:
         _log.exception("The model could not be asked what it had predicted; it stays unknown.")
         return [None] * len(said)
-    return [next(answers) if _may_disagree(each) else None for each in said]
-
-
-def _may_disagree(said: FeedbackRequest) -> bool:
-    return said.predicted is None and said.category is not None and not said.right
+    return [next(answers) if each.may_disagree() else None for each in said]
 
 
 def _check(item: Any) -> FeedbackRequest | FeedbackFailed:  # noqa: ANN401  # whatever was sent

@@ -23,6 +23,9 @@ _LONGEST_NOTE = 1_000
 _LONGEST_PREDICTED = 20_000
 _DEEPEST_PREDICTED = 100
 
+# What a prediction's category has beside id and path.
+_ANSWERED_TOO = ("name", "confidence")
+
 _NOT_BLANK = r"\S"
 
 
@@ -61,7 +64,10 @@ class RightCategory(_Category):
 
 
 class PredictedCategory(_Category):
-    """The category that the model had answered, by its id, by its path of names, or by both."""
+    """The category that the model had answered, by its id, by its path of names, or by both.
+
+    A prediction's `category` may be sent as it was answered: of its nodes the names are taken.
+    """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "abcat0515013"}]})
 
@@ -77,6 +83,17 @@ class PredictedCategory(_Category):
             description="The names of the prediction's `category.path`, root first.",
         ),
     ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_answered(cls, said: Any) -> Any:  # noqa: ANN401  # whatever was sent
+        """Reduce a prediction's `category` to id and names; leave anything else to the fields."""
+        if not isinstance(said, dict):
+            return said
+        plain = {name: value for name, value in said.items() if name not in _ANSWERED_TOO}
+        if isinstance(path := plain.get("path"), list):
+            plain["path"] = [node.get("name") if isinstance(node, dict) else node for node in path]
+        return plain
 
 
 class FeedbackRequest(Input):
@@ -121,8 +138,10 @@ class FeedbackRequest(Input):
         PredictedCategory | None,
         Field(
             description=(
-                "What the model had answered: the prediction's `category`. It is no part of what "
-                "is said: the same feedback with or without it is the same."
+                "What the model had answered: the prediction's `category`, as it is or by its id "
+                "and names. Where it names neither the id nor the path that `category` has, a "
+                "server that has the model asks it. It is no part of what is said: the same "
+                "feedback with or without it is the same."
             )
         ),
     ] = None
@@ -150,12 +169,28 @@ class FeedbackRequest(Input):
         except InvalidProductError as error:
             raise InvalidProductError(str(error), field=f"product.{error.field}") from None
 
+    def said_predicted(self) -> NamedCategory | None:
+        """Return what the client says that was predicted."""
+        return self.predicted.named() if self.predicted else None
+
+    def may_disagree(self) -> bool:
+        """Tell whether it depends on the model what this says.
+
+        It does where a category is named that is not said to be the predicted one, and what the
+        client says of that, if anything, cannot be compared with it: an id with a path.
+        """
+        if self.right or self.category is None:
+            return False
+        predicted = self.said_predicted()
+        return predicted is None or self.category.named().same_as(predicted) is None
+
     def event(
         self, *, client: str, now: datetime, predicted: NamedCategory | None = None
     ) -> FeedbackEvent:
-        """Return what is said as an event; `predicted` stands where the client does not say it.
+        """Return what is said as an event.
 
-        Raises InvalidProductError where the product is none that could be asked about.
+        `predicted` is what the model was asked for, and goes before what the client says. Raises
+        InvalidProductError where the product is none that could be asked about.
         """
         return new_event(
             self.asked(),
@@ -163,7 +198,7 @@ class FeedbackRequest(Input):
             now=now,
             right=self.right,
             category=self.category.named() if self.category else None,
-            predicted=self.predicted.named() if self.predicted else predicted,
+            predicted=predicted or self.said_predicted(),
             prediction_id=self.prediction_id,
             note=self.note,
         )
