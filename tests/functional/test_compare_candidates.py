@@ -16,11 +16,11 @@ from aisle.catalogue.labelled import read_labelled
 from aisle.errors import ConfigurationError
 from aisle.product import Product
 from aisle.store import open_store
-from aisle_benchmark import protocol
+from aisle_benchmark import protocol, results
 from aisle_benchmark.candidates import named, plugged
 from aisle_benchmark.candidates.plugged import Plugged, load
-from aisle_benchmark.running import results
-from aisle_benchmark.running.run import make_plan, run
+from aisle_benchmark.plan import make_plan
+from aisle_benchmark.running.run import run
 from tests.commands import AISLE, environment
 from tests.made_up import products, write_catalogue
 

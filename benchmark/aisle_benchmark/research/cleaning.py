@@ -8,8 +8,8 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from aisle.normalize import normalize
 from aisle.product import Product
+from aisle_benchmark.finding import Finding, Section, interval, listed
 from aisle_benchmark.protocol import Catalogue
-from aisle_benchmark.research.finding import Finding, Section, interval, listed
 from aisle_benchmark.research.instrument import (
     FIGURES,
     GAINS,

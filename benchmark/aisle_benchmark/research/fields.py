@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from aisle.normalize import normalize
 from aisle.product import Product
 from aisle_benchmark.candidates.features import attributes_of, text_of
+from aisle_benchmark.finding import Finding, Section, interval, signed
 from aisle_benchmark.protocol import Catalogue
-from aisle_benchmark.research.finding import Finding, Section, interval, signed
 from aisle_benchmark.research.instrument import (
     FIGURES,
     GAINS,

@@ -8,8 +8,8 @@ from scipy.special import softmax
 
 from aisle_benchmark.candidates.features import text_of
 from aisle_benchmark.candidates.linear import decisions, temperature
+from aisle_benchmark.finding import Cell, Finding, Section, listed, signed
 from aisle_benchmark.protocol import MINIMA, Catalogue
-from aisle_benchmark.research.finding import Cell, Finding, Section, listed, signed
 from aisle_benchmark.research.instrument import (
     FOLDS,
     CrossValidated,

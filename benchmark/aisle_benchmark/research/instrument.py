@@ -13,8 +13,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
 from aisle.product import Product
+from aisle_benchmark.measures import f1_by_class, paired_difference
 from aisle_benchmark.protocol import MINIMA, OTHER, Catalogue
-from aisle_benchmark.reporting.measures import f1_by_class, paired_difference
 from aisle_training import parameters
 from aisle_training.data.prepare import clean, group_of, split_of
 
