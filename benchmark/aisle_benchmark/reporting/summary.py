@@ -19,9 +19,10 @@ from aisle_benchmark import measures, results
 from aisle_benchmark.candidates import CANDIDATES, SHIPPED, named
 from aisle_benchmark.measures import f1_by_class, paired_difference, quality
 from aisle_benchmark.plan import Plan, PlanOutcome
-from aisle_benchmark.protocol import OTHER, Catalogue, Table
+from aisle_benchmark.protocol import Catalogue, Table
 from aisle_benchmark.reporting import trust
 from aisle_benchmark.results import Costs, FoldResult
+from aisle_training.release.measure import OTHER
 
 _FULL = "attributes"
 _DRAWN = 3

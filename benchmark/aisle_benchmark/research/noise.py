@@ -20,6 +20,7 @@ from aisle_benchmark.research.instrument import (
     part_of,
     targets,
 )
+from aisle_training.release.measure import OTHER
 
 SHARES = (0.01, 0.02, 0.05)
 _LESS = 0.3
@@ -104,7 +105,7 @@ def _examples(
     kept = sorted(label for label, count in counts.items() if count >= minimum)
     names = {row.path[:3][-1].id: row.path[:3][-1].name for row in catalogue.rows}
     pairs = Counter(
-        (names[catalogue.labels[row]], names[kept[one]] if one < len(kept) else "other")
+        (names[catalogue.labels[row]], names[kept[one]] if one < len(kept) else OTHER)
         for row, one in zip(rows[: len(rows) // 50], suggested, strict=False)
     )
     return "; ".join(
