@@ -6,12 +6,13 @@ from typing import Any
 
 from aisle.progress import say
 from aisle.store import Store, layout
+from aisle_benchmark import results
 from aisle_benchmark.candidates import CANDIDATES, FINETUNED
+from aisle_benchmark.plan import Plan, PlanOutcome
 from aisle_benchmark.reporting import plots, report
 from aisle_benchmark.reporting.summary import summarise, summarise_table
 from aisle_benchmark.research import SECTIONS
-from aisle_benchmark.running import results
-from aisle_benchmark.running.run import Plan, PlanOutcome, run
+from aisle_benchmark.running.run import run
 from aisle_training.figures import to_json
 
 FIGURES = "compare.json"

@@ -1,7 +1,7 @@
 """The nouns: what goes in (a product) and what comes out (a prediction)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 PATH_SEPARATOR = " > "
 
@@ -14,6 +14,18 @@ class Product:
     description: str | None = None
     manufacturer: str | None = None
     price: float | None = None
+
+
+FIELDS = tuple(field.name for field in fields(Product))
+
+
+def only(product: Product, kept: Sequence[str]) -> Product:
+    """Return a product with some of its fields, the others missing.
+
+    >>> only(Product("Pan", price=30.0), ["name"])
+    Product(name='Pan', description=None, manufacturer=None, price=None)
+    """
+    return replace(product, **{field: None for field in FIELDS if field not in kept})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,17 @@ from aisle.catalogue.labelled import read_labelled
 from aisle.cli.main import main
 from aisle.errors import DataError
 from aisle.store import open_store
-from aisle_benchmark import protocol
+from aisle_benchmark import protocol, results
 from aisle_benchmark.candidates import CANDIDATES, PEERS
 from aisle_benchmark.candidates.finetuned import bucketed
-from aisle_benchmark.reporting.measures import macro_auc
+from aisle_benchmark.measures import macro_auc
+from aisle_benchmark.plan import make_plan
 from aisle_benchmark.research import SECTIONS, chance
-from aisle_benchmark.running import results, worker
 from aisle_benchmark.running import run as running
-from aisle_benchmark.running.run import make_plan, run
-from aisle_benchmark.running.worker import Job
+from aisle_benchmark.running import worker
+from aisle_benchmark.running.run import run
+from aisle_benchmark.running.worker import Task
+from aisle_training.release.measure import OTHER
 from tests.made_up import products, write_catalogue
 
 CHEAP = ("naive-bayes", "mlp")
@@ -54,7 +56,7 @@ def desk(catalogue, tmp_path_factory):
     store = open_store((folder / "store").as_uri())
 
     def work(name, inputs="attributes"):
-        worker.run(Job(store.url, str(folder), name, inputs, 0, (9, 4)))
+        worker.run(Task(store.url, str(folder), name, inputs, 0, (9, 4)))
         tables = [protocol.make_table(catalogue, minimum, inputs) for minimum in (9, 4)]
         keys = [results.result_key(catalogue.id, CANDIDATES[name], table, 0) for table in tables]
         return tables, [results.load(store, key) for key in keys]
@@ -80,7 +82,7 @@ def desk_of_rare(catalogue, tmp_path):
     store = open_store((tmp_path / "store").as_uri())
 
     def work(name):
-        worker.run(Job(store.url, str(tmp_path), name, "text", 0, (protocol.UNFOLDED,)))
+        worker.run(Task(store.url, str(tmp_path), name, "text", 0, (protocol.UNFOLDED,)))
         table = protocol.make_table(rare, protocol.UNFOLDED, "text")
         return results.load(store, results.result_key(rare.id, CANDIDATES[name], table, 0))
 
@@ -179,7 +181,7 @@ def test_finished_results_are_kept(catalogue, tmp_path, monkeypatch):
 
     monkeypatch.setattr(running.subprocess, "Popen", count)
     run(plan, store, workers=2)
-    assert [(job["candidate"], job["inputs"]) for job in started] == [("mlp", "text")]
+    assert [(task["candidate"], task["inputs"]) for task in started] == [("mlp", "text")]
     after = {key: store.get(key).etag for key in store.list("comparisons/")}
     assert set(after) == set(before)
     assert all(after[key] == before[key] for key in before if key != gone)
@@ -281,7 +283,7 @@ def test_small_shop_is_compared_unfolded(shop, aisle, tmp_path):
     key = next((tmp_path / "store" / "comparisons").glob("*/report/compare.json"))
     table = json.loads(key.read_bytes())["tables"][0]
     assert len(table["by_class"]) == 40
-    assert protocol.OTHER not in {each["category"] for each in table["by_class"]}
+    assert OTHER not in {each["category"] for each in table["by_class"]}
 
 
 def test_folding_that_was_asked_for_is_kept(catalogue, capsys):

@@ -16,11 +16,12 @@ from aisle.catalogue.labelled import read_labelled
 from aisle.errors import ConfigurationError
 from aisle.product import Product
 from aisle.store import open_store
-from aisle_benchmark import protocol
+from aisle_benchmark import protocol, results
 from aisle_benchmark.candidates import named, plugged
 from aisle_benchmark.candidates.plugged import Plugged, load
-from aisle_benchmark.running import results
-from aisle_benchmark.running.run import make_plan, run
+from aisle_benchmark.plan import make_plan
+from aisle_benchmark.running.run import run
+from aisle_training.release.measure import OTHER
 from tests.commands import AISLE, environment
 from tests.made_up import products, write_catalogue
 
@@ -308,7 +309,7 @@ def test_what_a_class_is_given(here, shop):
     table = plan.tables[0]
     assert text[0] == len(train)
     assert text[1] == [table.classes[at] for at in table.targets(catalogue.labels)[train]]
-    assert protocol.OTHER in text[1]
+    assert OTHER in text[1]
     assert text[2] == ["None"]
     assert len(full[2]) > 1
 
@@ -328,7 +329,7 @@ def test_results_belong_to_the_source(here):
 def test_any_name_has_a_key(here, module):
     """Whatever Python allows as a name, the store has a place for its results."""
     (here / f"{module}.py").write_text(BROKEN, encoding="utf-8")
-    table = protocol.Table(20, "text", ("a", protocol.OTHER))
+    table = protocol.Table(20, "text", ("a", OTHER))
     keys = {
         results.result_key("3f9c", named(f"{module}:{name}"), table, 0)
         for name in ("Fails", "Exits")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss, roc_auc_score
 
-from aisle_benchmark.reporting.measures import (
+from aisle_benchmark.measures import (
     NEVER,
     checked_coverage,
     f1_by_class,

@@ -10,7 +10,6 @@ from aisle.errors import DataError
 from aisle.product import Category, Product, path_from_names
 from aisle_benchmark.protocol import (
     FOLDS,
-    OTHER,
     SMALL_SHOP,
     UNFOLDED,
     Table,
@@ -23,6 +22,7 @@ from aisle_benchmark.protocol import (
     sample,
     too_little_left,
 )
+from aisle_training.release.measure import OTHER
 
 
 def row(name, description=None, path=("Kitchen", "Pans"), *, ids=True):

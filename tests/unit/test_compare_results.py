@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from aisle.store import open_store
+from aisle_benchmark import results
 from aisle_benchmark.candidates.base import Candidate
 from aisle_benchmark.protocol import Table
 from aisle_benchmark.research import learning
-from aisle_benchmark.running import results
-from aisle_benchmark.running.results import Costs, FoldResult
+from aisle_benchmark.results import Costs, FoldResult
 
 TABLE = Table(100, "text", ("a", "other"))
 COSTS = Costs(10.0, 1.0, 2.0, 500.0, 1000, 2000)

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from aisle.normalize import normalize
 from aisle.product import Product
-from aisle_benchmark.running.clock import processor_seconds
+from aisle_benchmark.clock import processor_seconds
 
 DIMENSIONS = 256
 _PRICE_BINS_PER_DOUBLING = 2

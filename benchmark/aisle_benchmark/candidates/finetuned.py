@@ -15,7 +15,8 @@ from aisle.progress import say
 from aisle_benchmark.candidates.base import Fitted, FoldedLate, Training
 from aisle_benchmark.candidates.minilm import DIMENSIONS, folder
 from aisle_benchmark.candidates.sentence import raw_text
-from aisle_benchmark.protocol import OTHER, label_of
+from aisle_benchmark.protocol import label_of
+from aisle_training.release.measure import OTHER
 
 _MOST_TOKENS = 128
 _CLIP = 1.0

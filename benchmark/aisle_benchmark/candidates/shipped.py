@@ -18,10 +18,10 @@ import aisle_training
 from aisle.catalogue.products import LabelledProduct
 from aisle.model.bundle import Bundle
 from aisle.model.classifier import Classifier
-from aisle.product import Product
+from aisle.product import FIELDS, Product, only
 from aisle.store import open_store
 from aisle_benchmark.candidates.base import Fitted, FoldedLate, Training
-from aisle_benchmark.protocol import label_of, only
+from aisle_benchmark.protocol import label_of
 from aisle_training import builds, parameters
 from aisle_training.pipeline import Trainer
 
@@ -29,7 +29,7 @@ SITUATIONS = {
     "name only": ("name",),
     "description only": ("description",),
     "name and description": ("name", "description"),
-    "all, with attributes": ("name", "description", "manufacturer", "price"),
+    "all, with attributes": FIELDS,
 }
 """The fields that are given to the model that was trained on all."""
 

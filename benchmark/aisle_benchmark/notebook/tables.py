@@ -15,8 +15,8 @@ from aisle.store import Store, open_store
 from aisle_benchmark import protocol
 from aisle_benchmark.candidates import QUICK
 from aisle_benchmark.compare import FIGURES, Options, compare
-from aisle_benchmark.research.finding import Cell
-from aisle_benchmark.running.run import make_plan
+from aisle_benchmark.finding import Cell
+from aisle_benchmark.plan import make_plan
 
 DATA = "AISLE_NOTEBOOK_DATA"
 STORE = "AISLE_NOTEBOOK_STORE"

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from aisle_benchmark.candidates import SHIPPED
+from aisle_benchmark.finding import Cell
+from aisle_benchmark.plan import unfolded_because
 from aisle_benchmark.protocol import Left
 from aisle_benchmark.reporting.plots import Picture
-from aisle_benchmark.research.finding import Cell
-from aisle_benchmark.running.run import unfolded_because
 
 _QUALITY = {
     "accuracy": "accuracy",

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from aisle.errors import ObjectNotFoundError
 from aisle.store import Store
+from aisle_benchmark import measures, results
 from aisle_benchmark.candidates import CANDIDATES, SHIPPED, named
-from aisle_benchmark.protocol import OTHER, Catalogue, Table
-from aisle_benchmark.reporting import measures, trust
-from aisle_benchmark.reporting.measures import f1_by_class, paired_difference, quality
-from aisle_benchmark.running import results
-from aisle_benchmark.running.results import Costs, FoldResult
-from aisle_benchmark.running.run import Plan, PlanOutcome
+from aisle_benchmark.measures import f1_by_class, paired_difference, quality
+from aisle_benchmark.plan import Plan, PlanOutcome
+from aisle_benchmark.protocol import Catalogue, Table
+from aisle_benchmark.reporting import trust
+from aisle_benchmark.results import Costs, FoldResult
+from aisle_training.release.measure import OTHER
 
 _FULL = "attributes"
 _DRAWN = 3

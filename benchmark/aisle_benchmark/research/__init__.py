@@ -4,8 +4,8 @@ Sections of the report, the instrument that they share, and how the word pieces 
 model were made belong here. The candidates that are compared do not.
 """
 
+from aisle_benchmark.finding import Section
 from aisle_benchmark.research import chance, cleaning, fields, folding, leak, learning, noise
-from aisle_benchmark.research.finding import Section
 
 SECTIONS: dict[str, Section] = {
     one.name: one

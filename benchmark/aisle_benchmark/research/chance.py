@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from sklearn.svm import LinearSVC
 
 from aisle_benchmark.candidates.features import TextFeatures
+from aisle_benchmark.finding import Finding, Section, signed
+from aisle_benchmark.measures import f1_by_class
 from aisle_benchmark.protocol import FOLDS, INPUTS, MINIMA, Catalogue, Table, make_table
-from aisle_benchmark.reporting.measures import f1_by_class
-from aisle_benchmark.research.finding import Finding, Section, signed
 
 _OTHERS = 5
 _MEASURES = ("accuracy", "macro-F1")

@@ -8,14 +8,13 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from aisle.normalize import normalize
 from aisle.product import Product
+from aisle_benchmark.finding import Finding, Section, listed
 from aisle_benchmark.protocol import Catalogue
-from aisle_benchmark.research.finding import Finding, Section, interval, listed
 from aisle_benchmark.research.instrument import (
-    FIGURES,
-    GAINS,
+    COMPARED,
+    compared,
     cross_validate,
-    figures,
-    gain,
+    gains_over_first,
     part_of,
 )
 
@@ -75,20 +74,13 @@ def answer(catalogue: Catalogue) -> Finding:
         "words stemmed": _stemmed(),
     }
     part = part_of(catalogue)
-    found = {name: cross_validate(catalogue, part, _alone(way)) for name, way in ways.items()}
-    first, *others = found
-    gains = {
-        name: [gain(part, one, base) for one, base in zip(found[name], found[first], strict=True)]
-        for name in others
-    }
+    answers = {name: cross_validate(catalogue, part, _alone(way)) for name, way in ways.items()}
+    gains = gains_over_first(part, answers)
     helps = [name for name, each in gains.items() if any(one["low"] > 0 for one in each)]
     hurts = [name for name, each in gains.items() if any(one["high"] < 0 for one in each)]
     return Finding(
-        columns=("text", *FIGURES, *GAINS),
-        rows=tuple(
-            (name, *figures(answers), *map(interval, gains.get(name, ())))
-            for name, answers in found.items()
-        ),
+        columns=("text", *COMPARED),
+        rows=compared(answers, gains),
         sentence=(
             "Surely better than the normalisation as it is, in one table at least: "
             f"{listed(helps)}. Surely worse: {listed(hurts)}. Of the rest the folds cannot tell "

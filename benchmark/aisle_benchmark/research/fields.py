@@ -5,14 +5,13 @@ from collections.abc import Callable, Sequence
 from aisle.normalize import normalize
 from aisle.product import Product
 from aisle_benchmark.candidates.features import attributes_of, text_of
+from aisle_benchmark.finding import Finding, Section, signed
 from aisle_benchmark.protocol import Catalogue
-from aisle_benchmark.research.finding import Finding, Section, interval, signed
 from aisle_benchmark.research.instrument import (
-    FIGURES,
-    GAINS,
+    COMPARED,
+    compared,
     cross_validate,
-    figures,
-    gain,
+    gains_over_first,
     part_of,
 )
 
@@ -45,26 +44,19 @@ WAYS: dict[str, Callable[[Product], Sequence[str]]] = {
 def answer(catalogue: Catalogue) -> Finding:
     """Compare the ways to make features of the fields."""
     part = part_of(catalogue)
-    found = {name: cross_validate(catalogue, part, way) for name, way in WAYS.items()}
+    answers = {name: cross_validate(catalogue, part, way) for name, way in WAYS.items()}
     typed = sum(map(bool, catalogue.types))
     if typed:
         types = [f"\ttype={one}" if one else "" for one in catalogue.types]
-        found[_TYPE] = cross_validate(catalogue, part, WAYS["one field"], more=types)
-    first, *others = found
-    gains = {
-        name: [gain(part, one, base) for one, base in zip(found[name], found[first], strict=True)]
-        for name in others
-    }
+        answers[_TYPE] = cross_validate(catalogue, part, WAYS["one field"], more=types)
+    gains = gains_over_first(part, answers)
 
     def brings(name: str) -> str:
         return " / ".join(signed(one["difference"]) for one in gains[name])
 
     return Finding(
-        columns=("features", *FIGURES, *GAINS),
-        rows=tuple(
-            (name, *figures(answers), *map(interval, gains.get(name, ())))
-            for name, answers in found.items()
-        ),
+        columns=("features", *COMPARED),
+        rows=compared(answers, gains),
         sentence=(
             f"Two fields instead of one change accuracy by {brings('two fields')} (tables of 100 / "
             f"20), the name once more by {brings('one field, and the name once more')}; the "

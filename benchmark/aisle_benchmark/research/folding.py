@@ -4,19 +4,15 @@ from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from aisle_benchmark.candidates.features import text_of
-from aisle_benchmark.candidates.linear import decisions, temperature
+from aisle_benchmark.finding import Cell, Finding, Section, listed, signed
 from aisle_benchmark.protocol import MINIMA, Catalogue
-from aisle_benchmark.research.finding import Cell, Finding, Section, listed, signed
 from aisle_benchmark.research.instrument import (
-    FOLDS,
     CrossValidated,
     cross_validate,
-    features,
     label_counts,
-    linear,
+    out_of_fold,
     part_of,
     targets,
 )
@@ -111,24 +107,13 @@ def late(catalogue: Catalogue) -> Finding:
 def _fine(
     catalogue: Catalogue, labels: list[str] | tuple[str, ...]
 ) -> tuple[NDArray[np.int64], list[str], NDArray[np.float32]]:
-    """Return rows, classes and out-of-fold probabilities (rows, classes) of a model of all labels.
-
-    The temperature is fitted on the same margins: one number, which moves no decision of its own.
-    """
+    """Return rows, all labels, and their out-of-fold probabilities (rows, labels)."""
     part = part_of(catalogue)
     rows = part.rows
     fine = sorted(set(labels))
     numbers = {label: at for at, label in enumerate(fine)}
-    wanted = np.array([numbers[label] for label in labels], np.int64)
-    texts = [[text_of(row.product) for row in catalogue.rows]]
-    margins = np.full((len(catalogue.rows), len(fine)), -2, np.float32)
-    for fold in range(FOLDS):
-        inside, outside = rows[part.folds[rows] != fold], rows[part.folds[rows] == fold]
-        train, test = features(texts, inside, outside)
-        model = linear(train, wanted[inside])
-        margins[np.ix_(outside, model.classes_)] = decisions(model, test)
-    factor = temperature(margins[rows], wanted[rows])
-    return rows, fine, np.asarray(softmax(factor * margins[rows], axis=1), np.float32)
+    wanted = np.array([numbers[labels[row]] for row in rows], np.int64)
+    return rows, fine, out_of_fold(catalogue, rows, part.folds, wanted, len(fine))
 
 
 def _commonest(fine: list[str], coarse: list[str]) -> dict[str, str]:

@@ -3,25 +3,32 @@
 The frozen test of the training job is left out: what is decided here never saw it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, hstack
+from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
 from aisle.product import Product
-from aisle_benchmark.protocol import MINIMA, OTHER, Catalogue
-from aisle_benchmark.reporting.measures import f1_by_class, paired_difference
+from aisle_benchmark.candidates.features import text_of
+from aisle_benchmark.candidates.linear import decisions, temperature
+from aisle_benchmark.finding import Cell, interval
+from aisle_benchmark.measures import f1_by_class, paired_difference
+from aisle_benchmark.protocol import MINIMA, Catalogue
 from aisle_training import parameters
 from aisle_training.data.prepare import clean, group_of, split_of
+from aisle_training.release.measure import OTHER
 
 FOLDS = 3
 _C = 0.5
 _TOLERANCE = 1e-2
 _RESAMPLES = 500
+_NEVER_SEEN = -2
+"""The margin of a class that the other folds have no product of."""
 
 Blocks = Callable[[Product], Sequence[str]]
 """A product to the texts that each get a block of features of their own."""
@@ -127,7 +134,7 @@ class CrossValidated:
         return float(f1_by_class(self.true, self.chosen, classes)[there].mean())
 
 
-def gain(part: Part, ours: CrossValidated, theirs: CrossValidated) -> dict[str, float]:
+def _gain(part: Part, ours: CrossValidated, theirs: CrossValidated) -> dict[str, float]:
     """Return the accuracy that one way to the same answers gains over another, and its interval."""
     found = paired_difference(
         ours.true, ours.chosen, theirs.chosen, part.groups, resamples=_RESAMPLES
@@ -172,14 +179,59 @@ def cross_validate(
     ]
 
 
+def out_of_fold(
+    catalogue: Catalogue,
+    rows: NDArray[np.int64],
+    folds: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    classes: int,
+) -> NDArray[np.float32]:
+    """Return probabilities (rows, classes), each row's by a model of the other folds.
+
+    `folds` are of all rows of the catalogue, `labels` the class numbers of `rows`; a class may have
+    none of these. The temperature is fitted on the same margins: a single number, which moves no
+    decision of its own.
+    """
+    texts = [[text_of(row.product) for row in catalogue.rows]]
+    margins = np.full((len(rows), classes), _NEVER_SEEN, np.float32)
+    for fold in range(FOLDS):
+        outside = folds[rows] == fold
+        train, test = features(texts, rows[~outside], rows[outside])
+        model = linear(train, labels[~outside])
+        margins[np.ix_(np.flatnonzero(outside), model.classes_)] = decisions(model, test)
+    return np.asarray(softmax(temperature(margins, labels) * margins, axis=1), np.float32)
+
+
 FIGURES = tuple(f"{what} {minimum}" for minimum in MINIMA for what in ("accuracy", "macro-F1"))
 """Columns of `figures`."""
-GAINS = tuple(f"accuracy gained {minimum} (95 %)" for minimum in MINIMA)
+COMPARED = (*FIGURES, *(f"accuracy gained {minimum} (95 %)" for minimum in MINIMA))
+"""Columns of `compared`, after the way's name."""
 
 
 def figures(answers: Sequence[CrossValidated]) -> list[float]:
     """Return accuracy and macro-F1 of each table."""
     return [value for one in answers for value in (one.accuracy, one.macro_f1)]
+
+
+def gains_over_first(
+    part: Part, ways: Mapping[str, Sequence[CrossValidated]]
+) -> dict[str, list[dict[str, float]]]:
+    """Return what each way but the first gains over the first, for each table."""
+    first, *others = ways
+    return {
+        name: [_gain(part, ours, base) for ours, base in zip(ways[name], ways[first], strict=True)]
+        for name in others
+    }
+
+
+def compared(
+    ways: Mapping[str, Sequence[CrossValidated]], gains: Mapping[str, Sequence[dict[str, float]]]
+) -> tuple[tuple[Cell, ...], ...]:
+    """Return a row for each way: its name, its figures, and what it gains over the first."""
+    return tuple(
+        (name, *figures(answers), *map(interval, gains.get(name, ())))
+        for name, answers in ways.items()
+    )
 
 
 def label_counts(catalogue: Catalogue) -> dict[str, int]:

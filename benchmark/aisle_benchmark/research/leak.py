@@ -3,8 +3,8 @@
 import numpy as np
 
 from aisle_benchmark.candidates.features import text_of
+from aisle_benchmark.finding import Finding, Section, signed
 from aisle_benchmark.protocol import Catalogue
-from aisle_benchmark.research.finding import Finding, Section, signed
 from aisle_benchmark.research.instrument import FIGURES, FOLDS, cross_validate, figures, part_of
 
 

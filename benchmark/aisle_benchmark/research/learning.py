@@ -5,8 +5,8 @@ from numpy.typing import NDArray
 from scipy.optimize import curve_fit
 
 from aisle_benchmark.candidates.features import text_of
+from aisle_benchmark.finding import Finding, Section
 from aisle_benchmark.protocol import MINIMA, Catalogue
-from aisle_benchmark.research.finding import Finding, Section
 from aisle_benchmark.research.instrument import (
     FIGURES,
     FOLDS,

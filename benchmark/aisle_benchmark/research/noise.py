@@ -4,22 +4,21 @@ from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from aisle_benchmark.candidates.features import text_of
-from aisle_benchmark.candidates.linear import decisions, temperature
+from aisle_benchmark.finding import Cell, Finding, Section, signed
 from aisle_benchmark.protocol import MINIMA, Catalogue
-from aisle_benchmark.research.finding import Cell, Finding, Section, signed
 from aisle_benchmark.research.instrument import (
     FIGURES,
-    FOLDS,
     CrossValidated,
     features,
     label_counts,
     linear,
+    out_of_fold,
     part_of,
     targets,
 )
+from aisle_training.release.measure import OTHER
 
 SHARES = (0.01, 0.02, 0.05)
 _LESS = 0.3
@@ -83,15 +82,8 @@ def suspicion(
     """Return how credible each row's label is (Northcutt et al. 2021), and the likelier class."""
     from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415  # of the research extra
 
-    texts = [[text_of(row.product) for row in catalogue.rows]]
     present, labels = np.unique(wanted[rows], return_inverse=True)
-    margins = np.full((len(rows), len(present)), -2, np.float32)
-    for fold in range(FOLDS):
-        mine = folds[rows] == fold
-        train, test = features(texts, rows[~mine], rows[mine])
-        model = linear(train, labels[~mine])
-        margins[np.ix_(np.flatnonzero(mine), model.classes_)] = decisions(model, test)
-    probabilities = softmax(temperature(margins, labels) * margins, axis=1)
+    probabilities = out_of_fold(catalogue, rows, folds, labels, len(present))
     quality = get_label_quality_scores(labels, probabilities.astype(np.float64))
     return quality, present[probabilities.argmax(axis=1)]
 
@@ -104,7 +96,7 @@ def _examples(
     kept = sorted(label for label, count in counts.items() if count >= minimum)
     names = {row.path[:3][-1].id: row.path[:3][-1].name for row in catalogue.rows}
     pairs = Counter(
-        (names[catalogue.labels[row]], names[kept[one]] if one < len(kept) else "other")
+        (names[catalogue.labels[row]], names[kept[one]] if one < len(kept) else OTHER)
         for row, one in zip(rows[: len(rows) // 50], suggested, strict=False)
     )
     return "; ".join(

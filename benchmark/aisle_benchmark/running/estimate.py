@@ -26,7 +26,7 @@ class Estimated(Protocol):
 
     @property
     def name(self) -> str:
-        """Who runs; jobs of one name take about as long as each other."""
+        """Who runs; tasks of one name take about as long as each other."""
 
     @property
     def label(self) -> str:
@@ -38,14 +38,14 @@ class Estimated(Protocol):
 
 
 class Estimate(AbstractContextManager["Estimate"]):
-    """A bar of jobs with the time left, from what each candidate took so far.
+    """A bar of tasks with the time left, from what each candidate took so far.
 
-    Where nobody watches, a line for every job instead.
+    Where nobody watches, a line for every task instead.
     """
 
-    def __init__(self, rows: int, jobs: Sequence[Estimated], workers: int) -> None:
+    def __init__(self, rows: int, tasks: Sequence[Estimated], workers: int) -> None:
         self._rows = rows
-        self._open = list(jobs)
+        self._open = list(tasks)
         self._workers = workers
         self._took: dict[str, list[float]] = {}
         self._typical: dict[str, float] = {}
@@ -61,8 +61,8 @@ class Estimate(AbstractContextManager["Estimate"]):
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task(
-            "comparing", total=len(jobs), left=f"about {minutes(self.seconds_left())} left"
+        self._shown_row = self._bar.add_task(
+            "comparing", total=len(tasks), left=f"about {minutes(self.seconds_left())} left"
         )
 
     def __enter__(self) -> Self:
@@ -74,30 +74,30 @@ class Estimate(AbstractContextManager["Estimate"]):
         self._bar.stop()
 
     @contextmanager
-    def job(self, job: Estimated) -> Iterator[None]:
-        """Time a job."""
-        self._bar.update(self._task, description=job.label)
+    def timed(self, task: Estimated) -> Iterator[None]:
+        """Time a task."""
+        self._bar.update(self._shown_row, description=task.label)
         began = time.monotonic()
         yield
         seconds = time.monotonic() - began
         with self._lock:
-            self._open.remove(job)
-            self._took.setdefault(job.name, []).append(seconds)
-            self._typical[job.name] = job.seconds
+            self._open.remove(task)
+            self._took.setdefault(task.name, []).append(seconds)
+            self._typical[task.name] = task.seconds
             left = f"about {minutes(self.seconds_left())} left"
-        self._bar.update(self._task, advance=1, left=left)
+        self._bar.update(self._shown_row, advance=1, left=left)
         if not console.is_terminal:
-            say(f"{job.label}: {seconds:.0f} s; {left}")
+            say(f"{task.label}: {seconds:.0f} s; {left}")
 
     def seconds_left(self) -> float:
-        """Return the seconds that the open jobs will take on all workers."""
-        return sum(self._expected(job) for job in self._open) / self._workers
+        """Return the seconds that the open tasks will take on all workers."""
+        return sum(self._expected(task) for task in self._open) / self._workers
 
-    def _expected(self, job: Estimated) -> float:
-        took = self._took.get(job.name)
+    def _expected(self, task: Estimated) -> float:
+        took = self._took.get(task.name)
         if took:
             return sum(took) / len(took)
-        return job.seconds * self._rows / _TYPICAL_ROWS * self._pace()
+        return task.seconds * self._rows / _TYPICAL_ROWS * self._pace()
 
     def _pace(self) -> float:
         """Return how much longer than typical the finished ones took on this machine."""

@@ -1,4 +1,4 @@
-"""One candidate on one fold, in a process: `python -m aisle_benchmark.running.worker JOB`.
+"""One candidate on one fold, in a process: `python -m aisle_benchmark.running.worker TASK`.
 
 Its own, so that its memory can be told, and that it can neither slow others down nor stop them.
 """
@@ -20,14 +20,14 @@ from numpy.typing import NDArray
 from aisle.errors import AisleError
 from aisle.product import Product
 from aisle.store import Store, open_store
+from aisle_benchmark import results
 from aisle_benchmark.candidates import named
 from aisle_benchmark.candidates.base import Candidate, Fitted, FoldedEarly, FoldedLate, Training
 from aisle_benchmark.candidates.features import Shared
+from aisle_benchmark.clock import processor_seconds
 from aisle_benchmark.protocol import Catalogue, Table, make_table
 from aisle_benchmark.research import SECTIONS
-from aisle_benchmark.running import results
-from aisle_benchmark.running.clock import processor_seconds
-from aisle_benchmark.running.results import Costs, FoldResult
+from aisle_benchmark.results import Costs, FoldResult
 
 CATALOGUE = "catalogue.joblib"
 _ASKED_ALONE = 200
@@ -37,7 +37,7 @@ _SMALLEST_CLOCK_STEP = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Task:
     """What to run: a candidate on a fold, for some tables of one input; or a research section."""
 
     store_url: str
@@ -49,14 +49,14 @@ class Job:
     section: str = ""
 
     def write(self, path: Path) -> None:
-        """Write the job for a process to read."""
+        """Write the task for a process to read."""
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
-    def read(cls, path: Path) -> "Job":
+    def read(cls, path: Path) -> "Task":
         """Read what `write` wrote."""
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**found | {"minima": tuple(found["minima"])})
+        written = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**written | {"minima": tuple(written["minima"])})
 
 
 def shared_folder(folder: Path, inputs: str, fold: int) -> Path:
@@ -64,35 +64,37 @@ def shared_folder(folder: Path, inputs: str, fold: int) -> Path:
     return folder / f"{inputs}-{fold}"
 
 
-def run(job: Job) -> None:
-    """Run a job; its results are in the store as soon as each is there."""
-    store = open_store(job.store_url)
-    catalogue: Catalogue = joblib.load(Path(job.folder, CATALOGUE))
-    if job.section:
-        section = SECTIONS[job.section]
+def run(task: Task) -> None:
+    """Run a task; its results are in the store as soon as each is there."""
+    store = open_store(task.store_url)
+    catalogue: Catalogue = joblib.load(Path(task.folder, CATALOGUE))
+    if task.section:
+        section = SECTIONS[task.section]
         finding = section.answer(catalogue)
         results.save_finding(store, results.finding_key(catalogue.id, section), finding)
         return
-    candidate = named(job.candidate)
+    candidate = named(task.candidate)
     tables = [
         table
-        for minimum in job.minima
-        if (table := make_table(catalogue, minimum, job.inputs)) is not None
+        for minimum in task.minima
+        if (table := make_table(catalogue, minimum, task.inputs)) is not None
     ]
-    _Run(store, catalogue, job, candidate).all(tables)
+    _Run(store, catalogue, task, candidate).all(tables)
 
 
 class _Run:
     """A candidate on a fold."""
 
-    def __init__(self, store: Store, catalogue: Catalogue, job: Job, candidate: Candidate) -> None:
+    def __init__(
+        self, store: Store, catalogue: Catalogue, task: Task, candidate: Candidate
+    ) -> None:
         self._store = store
         self._catalogue = catalogue
-        self._job = job
+        self._task = task
         self._candidate = candidate
         self._clock = time.perf_counter if candidate.waits else processor_seconds
-        self._train, self._test = catalogue.split(job.fold)
-        self._products = catalogue.products(self._test, job.inputs)
+        self._train, self._test = catalogue.split(task.fold)
+        self._products = catalogue.products(self._test, task.inputs)
 
     def all(self, tables: Sequence[Table]) -> None:
         candidate = self._candidate
@@ -163,14 +165,14 @@ class _Run:
         return self._made(numbers.astype(np.int64), names.tolist(), table)
 
     def _made(self, labels: NDArray[np.int64], names: Sequence[str], table: str) -> Training:
-        rows, job = self._train, self._job
-        folder = shared_folder(Path(job.folder), job.inputs, job.fold)
+        rows, task = self._train, self._task
+        folder = shared_folder(Path(task.folder), task.inputs, task.fold)
         return Training(
             rows=[self._catalogue.rows[row] for row in rows],
             labels=labels,
             names=names,
             groups=[self._catalogue.groups[row] for row in rows],
-            shared=Shared(folder, self._catalogue.products(rows, job.inputs)),
+            shared=Shared(folder, self._catalogue.products(rows, task.inputs)),
             table=table,
         )
 
@@ -181,7 +183,7 @@ class _Run:
         """
         if not self._candidate.prepares:
             return None, 0.0
-        folder, name = Path(self._job.folder), self._candidate.name
+        folder, name = Path(self._task.folder), self._candidate.name
         with (folder / f"{name}.lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             everything = np.arange(len(self._catalogue.rows))
@@ -210,7 +212,7 @@ class _Run:
         results.save(self._store, self._key(self._candidate, table), result)
 
     def _key(self, candidate: Candidate, table: Table) -> str:
-        return results.result_key(self._catalogue.id, candidate, table, self._job.fold)
+        return results.result_key(self._catalogue.id, candidate, table, self._task.fold)
 
 
 def latency(
@@ -267,10 +269,10 @@ def _peak_bytes() -> int:
 
 
 def main() -> None:
-    """Run the job that the first argument names; end with the message of a known error."""
+    """Run the task that the first argument names; end with the message of a known error."""
     warnings.simplefilter("ignore")  # of convergence and the like: they are others' libraries
     try:
-        run(Job.read(Path(sys.argv[1])))
+        run(Task.read(Path(sys.argv[1])))
     except AisleError as error:
         sys.exit(str(error))
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from aisle.errors import DataError
+from aisle.product import FIELDS
 
-FIELDS: Final = ("sku", "name", "description", "manufacturer", "price", "category")
+RECORD_FIELDS: Final = ("sku", *FIELDS, "category")
 SEPARATOR: Final = ">"
 _EXAMPLE: Final = "name=title,description=body,category=dept+aisle"
 
@@ -48,7 +49,7 @@ class Columns:
         """
         chosen = {
             field: row[column]
-            for field in FIELDS[:-1]
+            for field in RECORD_FIELDS[:-1]
             for column in self.of(field)
             if column in row
         }
@@ -100,7 +101,7 @@ def columns_from(
             "Expected was what stands between the names of a path, such as > or /. Correct "
             "--separator."
         )
-    return Columns(**found, given=frozenset(found) & frozenset(FIELDS))
+    return Columns(**found, given=frozenset(found) & frozenset(RECORD_FIELDS))
 
 
 def _from_text(text: str) -> dict[str, Any]:
@@ -109,11 +110,11 @@ def _from_text(text: str) -> dict[str, Any]:
         field, _, column = (each.strip() for each in part.partition("="))
         columns = tuple(each.strip() for each in column.split("+"))
         several = field == "category"
-        if field not in FIELDS or field in found or not all(columns):
+        if field not in RECORD_FIELDS or field in found or not all(columns):
             raise DataError(
                 f"The columns cannot be told from {text!r}: {part.strip()!r} was given. Expected "
-                f"was a field and its column, each field once, of {', '.join(FIELDS)}. Write it "
-                f"like {_EXAMPLE}, or give a --mapping file."
+                f"was a field and its column, each field once, of {', '.join(RECORD_FIELDS)}. "
+                f"Write it like {_EXAMPLE}, or give a --mapping file."
             )
         found[field] = columns if several else column
     return found

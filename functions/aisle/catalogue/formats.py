@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
-from aisle.catalogue.columns import FIELDS, Columns
+from aisle.catalogue.columns import RECORD_FIELDS, Columns
 from aisle.errors import DataError
 
 LONGEST: Final = 16 << 20
@@ -120,7 +120,7 @@ def _table(
 
 def _delimiter(first: bytes, columns: Columns) -> str:
     """Choose what gives the header the most of the expected columns, then the most at all."""
-    expected = {column for field in FIELDS for column in columns.of(field)}
+    expected = {column for field in RECORD_FIELDS for column in columns.of(field)}
     text = first.decode("utf-8", "replace")
 
     def found(delimiter: str) -> tuple[int, int]:
@@ -131,13 +131,13 @@ def _delimiter(first: bytes, columns: Columns) -> str:
 
 
 def _check_header(header: list[str], shown: str, columns: Columns, needs: Collection[str]) -> None:
-    wanted = [field for field in FIELDS if field in {*needs, *columns.given}]
+    wanted = [field for field in RECORD_FIELDS if field in {*needs, *columns.given}]
     missing = [column for field in wanted for column in columns.of(field) if column not in header]
     named = {"name", "description"} & columns.given
     if not named and not {columns.name, columns.description} & set(header):
         missing[:0] = [f"{columns.name} or {columns.description}"]
     twice = [name for name in dict.fromkeys(header) if header.count(name) > 1]
-    twice = [name for name in twice if any(name in columns.of(field) for field in FIELDS)]
+    twice = [name for name in twice if any(name in columns.of(field) for field in RECORD_FIELDS)]
     if missing or twice:
         what = f"the column {missing[0]} is missing" if missing else f"{twice[0]} is there twice"
         names = ", ".join(header)

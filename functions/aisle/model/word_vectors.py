@@ -18,7 +18,7 @@ from aisle.model.memo import Memo
 from aisle.normalize import words
 from aisle.product import Product
 
-FIELDS = ("name", "description")
+_TEXTS = ("name", "description")
 _CONTINUED = "##"
 # A vector each: with 128 dimensions 12 MB in all. A catalogue's common words come early.
 _REMEMBERED_WORDS = 20_000
@@ -55,13 +55,13 @@ class WordVectors:
         parts: list[NDArray[np.float32]] = []
         starts: list[int] = []
         for product in products:
-            for field in FIELDS:
+            for field in _TEXTS:
                 starts.append(len(parts))
                 parts.append(self._nothing)  # so that a field without words has something to add
                 parts += self._of(words(getattr(product, field)))
         every = np.concatenate(parts).reshape(len(parts), -1)
         sums = np.add.reduceat(every, starts, axis=0)
-        return _unit(_unit(sums).reshape(len(products), len(FIELDS), -1).sum(axis=1))
+        return _unit(_unit(sums).reshape(len(products), len(_TEXTS), -1).sum(axis=1))
 
     def contributions(
         self, product: Product, direction: NDArray[np.float32]
@@ -70,7 +70,7 @@ class WordVectors:
 
         `direction` is float32 (dimensions,).
         """
-        counted = {field: Counter(words(getattr(product, field))) for field in FIELDS}
+        counted = {field: Counter(words(getattr(product, field))) for field in _TEXTS}
         lengths = {
             field: float(np.linalg.norm(self._field(found))) or 1.0
             for field, found in counted.items()

@@ -8,9 +8,9 @@ import numpy as np
 
 from aisle.catalogue.products import LabelledProduct
 from aisle.normalize import normalize
+from aisle.product import FIELDS
 
 SIZES = (1, 2, 5, 10, 20, 50, 100, 500)
-_FIELDS = ("name", "description", "manufacturer", "price")
 _PERCENTILES = (5, 50, 95, 100)
 _COMMONEST = 10
 
@@ -26,7 +26,7 @@ def describe(rows: Iterable[LabelledProduct]) -> dict[str, Any]:
     """
     leaves: Counter[str] = Counter()
     levels: list[Counter[str]] = []
-    missing = dict.fromkeys(_FIELDS, 0)
+    missing = dict.fromkeys(FIELDS, 0)
     lengths: dict[str, list[int]] = {"name": [], "description": []}
     labels_of: defaultdict[str, Counter[str]] = defaultdict(Counter)
     paths: dict[str, str] = {}
@@ -39,7 +39,7 @@ def describe(rows: Iterable[LabelledProduct]) -> dict[str, Any]:
         levels += [Counter() for _ in range(len(row.path) - len(levels))]
         for level, node in zip(levels, row.path, strict=False):
             level[node.id] += 1
-        for field in _FIELDS:
+        for field in FIELDS:
             missing[field] += getattr(row.product, field) is None
         for field, found in lengths.items():
             found.append(len(getattr(row.product, field) or ""))

@@ -36,7 +36,7 @@ _NOISE = 2
 # A product has few manufacturers and one price: what little each says of many classes counts.
 _NEVER_PRUNED = ("m", "p")
 
-Value = TypeVar("Value", int, float)
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def right_nodes(
     )
 
 
-def smallest_as_good(right: Mapping[Value, NDArray[np.int64]]) -> Value:
+def smallest_as_good(right: Mapping[Number, NDArray[np.int64]]) -> Number:
     """Return the smallest of the values that are as good as the best but for noise.
 
     `right` has each value's right nodes of the same products, int64 (products,). The noise is two

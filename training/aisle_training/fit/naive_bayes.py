@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.model.rerank.naive_bayes import FIELDS, Likelihoods, values
+from aisle.model.rerank.naive_bayes import COUNTED, Likelihoods, values
 from aisle.product import Product
 
 
@@ -33,20 +33,20 @@ def count_likelihoods(
     times = np.array([counts[pair] for pair in pairs], np.int64)
 
     slot = field_of * classes + label_of
-    slots = len(FIELDS) * classes
+    slots = len(COUNTED) * classes
     seen = np.bincount(slot, times, minlength=slots)
     distinct = np.bincount(slot, minlength=slots)
     # A class without any value of a field, as where no manufacturer is known, is as likely as any.
     absent = np.log(np.where(seen > 0, distinct, 1) / np.where(seen > 0, seen + distinct, 1))
     frequency = np.bincount(number, times, minlength=len(names)).astype(np.int64)
-    shares = frequency[number] / np.bincount(field_of, times, minlength=len(FIELDS))[field_of]
+    shares = frequency[number] / np.bincount(field_of, times, minlength=len(COUNTED))[field_of]
     gains = np.log1p(times / (shares * distinct[slot]))
 
     kept = _most_frequent(frequency[number], most_pairs)
     left, renumbered = np.unique(number[kept], return_inverse=True)
     return Likelihoods(
         lines=np.frombuffer("\n".join(names[at] for at in left).encode(), np.uint8),
-        absent=absent.reshape(len(FIELDS), classes).astype(np.float32),
+        absent=absent.reshape(len(COUNTED), classes).astype(np.float32),
         pairs=np.append(renumbered * classes + label_of[kept], np.iinfo(np.int64).max),
         gains=np.append(gains[kept], 0).astype(np.float32),
     )

@@ -10,11 +10,10 @@ from sklearn.metrics import f1_score
 
 from aisle.catalogue.products import LabelledProduct
 from aisle.model.classifier import Classifier
-from aisle.product import Path, Product
+from aisle.product import FIELDS, Path, only
 from aisle_training.release import measure
 from aisle_training.release.measure import Answers, Folding
 
-FIELDS = ("name", "description", "manufacturer", "price")
 CALIBRATION_BINS = 15
 
 
@@ -36,7 +35,7 @@ def evaluate(
     `calibration_error` is the expected calibration error over bins of equal mass (Naeini et al.
     2015) of the confidence in the predicted category, right where the product is in it or below.
     """
-    asked = [replace(row, product=_only(row.product, fields)) for row in rows]
+    asked = [replace(row, product=only(row.product, fields)) for row in rows]
     folding = Folding(classifier.taxonomy, min_count)
     found = measure.answers(classifier, asked, folding=folding)
     return figures(classifier, found, rows, folding=folding, fields=fields)
@@ -151,8 +150,3 @@ def _predicted_key(row: LabelledProduct, path: Path, at: int) -> str | None:
 def _last_key(row: LabelledProduct, path: Path) -> str:
     by_name = row.ids[-1] is None
     return f"name {path[-1].name}" if by_name else f"id {path[-1].id}"
-
-
-def _only(product: Product, fields: Sequence[str]) -> Product:
-    dropped = {field: None for field in FIELDS if field not in fields}
-    return replace(product, **dropped)

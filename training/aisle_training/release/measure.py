@@ -14,6 +14,7 @@ from aisle.progress import track
 from aisle.taxonomy import Taxonomy
 
 OTHER = "other"
+"""What all categories together are called that are too rare for one of their own."""
 # Of a million products, the probabilities of all classes would not fit in memory: by chunks.
 _CHUNK = 256
 # A category that a model does not know is as good as impossible to it; zero has no logarithm.

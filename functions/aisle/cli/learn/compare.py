@@ -113,9 +113,9 @@ def compare(
     from aisle_benchmark.candidates import PEERS, QUICK, plugged
     from aisle_benchmark.compare import Options, write
     from aisle_benchmark.compare import compare as run
+    from aisle_benchmark.plan import make_plan
     from aisle_benchmark.reporting.summary import command_line
     from aisle_benchmark.research import SECTIONS
-    from aisle_benchmark.running.run import make_plan
 
     if list_them:
         _list()

@@ -50,8 +50,8 @@ def evaluate(
     from aisle.catalogue.columns import columns_from
     from aisle.catalogue.labelled import Skipped, read_labelled
     from aisle.catalogue.source import local_file
+    from aisle.product import FIELDS
     from aisle.progress import say
-    from aisle_training.release.evaluate import FIELDS
     from aisle_training.release.evaluate import evaluate as score
 
     chosen = [field.strip() for field in fields.split(",")]

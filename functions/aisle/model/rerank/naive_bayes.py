@@ -19,14 +19,14 @@ from aisle.model.arrays import Arrays
 from aisle.normalize import words
 from aisle.product import Product
 
-FIELDS = ("text", "manufacturer", "price")
+COUNTED = ("text", "manufacturer", "price")
 """What is counted, each by itself: the words of the name (of the description where there is no
 name), the manufacturer's name, and the price to the cent."""
 _UNKNOWN = -1
 
 
 def values(product: Product) -> tuple[Iterable[str], Iterable[str], Iterable[str]]:
-    """Return a product's distinct values of each of `FIELDS`, the field's first letter before."""
+    """Return a product's distinct values of each of `COUNTED`, the field's first letter before."""
     text = dict.fromkeys(words(product.name) or words(product.description))
     manufacturer = words(product.manufacturer)
     return (
@@ -75,15 +75,15 @@ class Likelihoods(Arrays):
         lengths = np.diff(ends)
         slots = np.repeat(np.arange(len(lengths)), lengths)
         numbers = np.fromiter(map(self._numbers.get, found, repeat(_UNKNOWN)), np.int64)
-        asked = candidates[slots // len(FIELDS)]
+        asked = candidates[slots // len(COUNTED)]
 
         wanted = numbers[:, None] * self.absent.shape[1] + asked
         at = np.searchsorted(self.pairs, wanted)
         gains = np.where(self.pairs[at] == wanted, self.gains[at], np.float32(0))
-        ratios = gains + self.absent[(slots % len(FIELDS))[:, None], asked]
+        ratios = gains + self.absent[(slots % len(COUNTED))[:, None], asked]
 
         sums = np.zeros((len(lengths), candidates.shape[1]), np.float32)
         filled = np.flatnonzero(lengths)
         if len(filled):
             sums[filled] = np.add.reduceat(ratios, (np.cumsum(lengths) - lengths)[filled], axis=0)
-        return sums.reshape(len(products), len(FIELDS), candidates.shape[1]).transpose(0, 2, 1)
+        return sums.reshape(len(products), len(COUNTED), candidates.shape[1]).transpose(0, 2, 1)

@@ -15,8 +15,8 @@ from aisle.errors import ObjectNotFoundError
 from aisle.store import Store, layout
 from aisle_benchmark import protocol
 from aisle_benchmark.candidates.base import Candidate
+from aisle_benchmark.finding import Finding, Section
 from aisle_benchmark.protocol import Table
-from aisle_benchmark.research.finding import Finding, Section
 from aisle_training.figures import to_json
 
 _LONGEST_NAME = 64
