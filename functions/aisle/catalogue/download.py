@@ -69,7 +69,7 @@ class FileVersion:
 def shown_url(url: str) -> str:
     """Return an address without what may be secret in it: a password, a signature.
 
-    Of an address that cannot be taken apart, only the scheme is shown: a password may be anywhere.
+    Of an address that cannot be taken apart, only the scheme is shown where there may be a secret.
 
     >>> shown_url("https://me:secret@shop.example/products.json?signature=abc")
     'https://shop.example/products.json'
@@ -81,7 +81,8 @@ def shown_url(url: str) -> str:
         # A slash in a password ends the host too early: what is left is then no port.
         _ = parts.port
     except ValueError:
-        return f"{printable(url.partition(':')[0])}://…"
+        plain = not {"@", "?", "#"} & set(url)
+        return printable(url if plain else f"{url.partition(':')[0]}://…")
     host = parts.netloc.rpartition("@")[2]
     return printable(urlunsplit((parts.scheme, host, parts.path, "", "")))
 
