@@ -11,10 +11,13 @@ import sys
 import time
 
 import pytest
+import typer
 from moto import mock_aws
 
 from aisle.catalogue import bulk
 from aisle.catalogue.results import HEADER, Result, ResultFormat
+from aisle.cli.use import classify as use_classify
+from aisle.errors import DataError
 from aisle.store import open_store
 from tests.made_up import products, write_catalogue
 
@@ -153,6 +156,50 @@ def test_target_that_cannot_be(aisle, catalogue, target):
     before = catalogue.read_bytes()
     assert aisle("classify", "shop.jsonl", target).returncode == 2
     assert catalogue.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("file://{folder}/shop.csv", "shop.csv"),
+        ("file://{folder}/sh%6fp.csv", "{folder}/shop.csv"),
+        ("~/shop.csv", "{folder}/shop.csv"),
+        ("shop.csv", "~/shop.csv"),
+        ("link.csv", "shop.csv"),
+        ("shop.csv", "hard.csv"),
+        ("{folder}/x/../shop.csv", "shop.csv"),
+        ("half.csv.part", "half.csv"),
+        ("half.csv.progress", "half.csv"),
+        ("s3://shop/k.csv", "S3://shop/k.csv"),
+    ],
+)
+def test_results_never_go_over_the_catalogue(source, target, monkeypatch, tmp_path):
+    """However the two are written, the input and what a run writes are told to be the same."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shop = tmp_path / "shop.csv"
+    shop.write_text("name\nlamp\n")
+    (tmp_path / "link.csv").symlink_to(shop)
+    (tmp_path / "hard.csv").hardlink_to(shop)
+    (tmp_path / "x").mkdir()
+    with pytest.raises(typer.BadParameter, match="written over"):
+        use_classify.classify(None, *(name.format(folder=tmp_path) for name in (source, target)))
+
+
+@pytest.mark.parametrize(
+    "target", ["s3:/shop/x.csv", "s3://shop/a//b.csv", "s3://me:pw@shop/x.csv"]
+)
+def test_an_address_that_is_none_is_refused_first(target):
+    """Nothing is read where the results could not be written at the end."""
+    with pytest.raises(DataError) as failed:
+        use_classify.classify(None, "absent.csv", target)
+    assert "pw" not in str(failed.value)
+
+
+def test_a_tilde_in_the_target(monkeypatch, tmp_path):
+    """The target's tilde is the home folder, too."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert use_classify._work_file("in.csv", "~/c.csv") == tmp_path / "c.csv"
 
 
 def test_input_that_breaks_off_writes_nothing(aisle, catalogue, tmp_path):

@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -238,3 +239,30 @@ def test_ingest_by_address(shop, tmp_path):
     assert source["file"] == "products.json"
     assert source["url"] == shop.address()
     assert source["sha256"] == hashlib.sha256(DATA).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 302 Found\r\nLocation: gopher://x/y?sig=hush\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://me:hush@127.0.0.1/y?sig=hush\r\n\r\n",
+        b"HTTP/1.1 403 \x1b[2Jno\r\n\r\n",
+        b"\x1b[2J\x07" + b"garbage " * 100 + b"\r\n\r\n",
+    ],
+)
+def test_an_answer_does_not_speak_in_our_name(answer):
+    """Neither the secret of a redirect nor what would steer a terminal gets into a message."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def reply():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(answer)
+
+        threading.Thread(target=reply, daemon=True).start()
+        with pytest.raises(DataError, match="could not be fetched") as failed:
+            fetch(f"http://127.0.0.1:{server.getsockname()[1]}/x")
+    assert "hush" not in str(failed.value)
+    assert str(failed.value).isprintable()
+    assert len(str(failed.value)) < 600

@@ -1,10 +1,13 @@
 """`import aisle`: the page about it, and what the page promises of errors and of lightness."""
 
 import doctest
+import math
 import re
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from fastapi.testclient import TestClient
@@ -201,3 +204,61 @@ def test_a_blank_text_is_for_a_person(model):
         assert prediction.answer is None
         assert prediction.needs_review
         assert prediction.evidence == ()
+
+
+@pytest.mark.parametrize(
+    "address", ["a\0b", "\ud800", Path("\ud800"), "file:///a%00b", "~no-such-user/x"]
+)
+def test_an_address_that_can_be_none(address):
+    """A text that no file system takes is an error of this package's."""
+    with pytest.raises(StoreError):
+        aisle.load(address)
+
+
+@pytest.mark.parametrize("address", [Path("s3://shop/mine"), "s3:/shop/mine", Path("file:///x")])
+def test_an_address_as_a_path(address):
+    """`Path` takes a slash from an address, and the message says so."""
+    with pytest.raises(StoreNotFoundError, match="Give the address as a text"):
+        aisle.load(address)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kind"),
+    [
+        ("price", math.nan, ValueError),
+        ("price", math.inf, ValueError),
+        ("price", -1, ValueError),
+        ("price", np.float32("nan"), ValueError),
+        pytest.param("price", 10**5000, ValueError, id="beyond"),
+        ("price", "5", TypeError),
+        ("price", Decimal(5), TypeError),
+        ("name", 5, TypeError),
+        ("description", b"x", TypeError),
+        ("manufacturer", math.nan, TypeError),
+    ],
+)
+def test_a_field_that_cannot_be(model, field, value, kind):
+    """The message names the field, the product, and how to say that there is none."""
+    product = aisle.Product(**{"name": "lamp", field: value})
+    with pytest.raises(kind, match=rf"The {field} of product 1 of .* give None"):
+        model.predict(["lamp", product])
+
+
+@pytest.mark.parametrize("price", [5, np.float32(5), np.int64(5), 5.0, np.float64(5)])
+def test_a_price_may_be_any_number(model, price):
+    """Numbers of numpy are prices as Python's are."""
+    given, expected = aisle.Product(GOPRO, price=price), aisle.Product(GOPRO, price=5.0)
+    assert model.predict(given) == model.predict(expected)
+
+
+@pytest.mark.parametrize("top_k", [2.5, None, "3", np.array(3)])
+def test_top_k_is_an_integer(model, top_k):
+    """What is no integer is told, before anything is computed."""
+    with pytest.raises(TypeError, match="an integer of 0 or more"):
+        model.predict("lamp", top_k=top_k)
+
+
+def test_an_array_without_dimensions_is_no_list(model):
+    """It has the methods of one only."""
+    with pytest.raises(TypeError, match="ndarray was given"):
+        model.predict(np.array("lamp"))

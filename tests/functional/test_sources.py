@@ -262,3 +262,64 @@ def test_commands_read_from_the_web(tmp_path):
     assert json.loads(result.stdout)["products"] == len(ROWS)
     assert json.loads(again.stdout)["rows"] == len(ROWS)
     assert "the server answered 404" in str(absent.exception)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "",
+        "file://",
+        "a\0b",
+        "\ud800",
+        "file:///a%00b",
+        Path("a\0b"),
+        Path("\ud800"),
+        "http:/me:hush@x/y",
+    ],
+)
+def test_what_names_no_file(source):
+    """A text that cannot be a path is an error of this package's, and says what was given."""
+    with pytest.raises(
+        DataError, match=r"names no file|can be no file's name|two slashes"
+    ) as failed:
+        local_file(source)
+    assert "hush" not in str(failed.value)
+
+
+def test_a_path_of_an_address():
+    """`Path` takes a slash from an address, and the message says so."""
+    with pytest.raises(DataError, match="not in a Path"):
+        local_file(Path("s3://shelf/products.jsonl"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "http://me:hush@[::1/x?sig=hush",
+        "http://me:hu/hush@127.0.0.1:9/x",
+        "http://me:hush@\u2100.example/x",
+        "http://127.0.0.1:9/\ud800?hush",
+        "s3://me:hush@shelf/x",
+        "s3://me:hu/hush@shelf/x",
+        "s3://me:hush@/x",
+    ],
+)
+def test_no_message_has_a_secret(source):
+    """Whatever is wrong with an address, its password and query stay out of the message."""
+    with pytest.raises(DataError) as failed:
+        local_file(source)
+    assert "hush" not in str(failed.value)
+
+
+@pytest.mark.parametrize("key", ["a//b.jsonl", "/b.jsonl", "a\\b.jsonl", ".aisle-x/b.jsonl"])
+def test_keys_that_only_s3_knows(bucket, key):
+    """A catalogue that others wrote is read, though Aisle would write no such key."""
+    bucket.put_object(Bucket="shelf", Key=key, Body=DATA)
+    assert local_file(f"s3://shelf/{key}")[0].read_bytes() == DATA
+
+
+@pytest.mark.parametrize("key", ["a/../b.jsonl", "./b.jsonl", "b\ud800.jsonl", "b\0.jsonl"])
+def test_keys_that_cannot_be_asked_for(bucket, key):
+    """The web does without dots in a path: another object would come."""
+    with pytest.raises(DataError, match="Copy the object to another key"):
+        local_file(f"s3://shelf/{key}")

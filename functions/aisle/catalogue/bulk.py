@@ -44,6 +44,12 @@ class ModelReference:
     version: str
 
 
+def files_of(target: Path) -> tuple[Path, ...]:
+    """Return the files that a run writes, perhaps over others: the target and what it needs."""
+    ends = ("", ".part", ".progress", ".progress.new")
+    return tuple(target.with_name(target.name + end) for end in ends)
+
+
 class Bulk:
     """One run over a catalogue, writing to a file.
 
@@ -51,9 +57,7 @@ class Bulk:
     """
 
     def __init__(self, target: Path, identity: dict[str, Any]) -> None:
-        self._target = target
-        self._part = target.with_name(f"{target.name}.part")
-        self._state = target.with_name(f"{target.name}.progress")
+        self._target, self._part, self._state, self._fresh_state = files_of(target)
         self._identity = identity
         self._format = ResultFormat.of(target.name)
 
@@ -117,10 +121,9 @@ class Bulk:
         return failed
 
     def _remember(self, rows: int, size: int) -> None:
-        fresh = self._state.with_name(f"{self._state.name}.new")
         state = {"identity": self._identity, "rows": rows, "size": size}
-        fresh.write_text(json.dumps(state), encoding="utf-8")
-        fresh.replace(self._state)
+        self._fresh_state.write_text(json.dumps(state), encoding="utf-8")
+        self._fresh_state.replace(self._state)
 
     def _classified(
         self, chunks: Iterator[list[Record]], model: ModelReference, workers: int

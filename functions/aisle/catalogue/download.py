@@ -13,6 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass
+from http.client import responses
 from pathlib import Path
 from typing import Any, Final
 from urllib.error import HTTPError, URLError
@@ -41,6 +42,8 @@ _PAUSE: Final = 0.5
 _NOT_MODIFIED: Final = 304
 _PARTIAL: Final = 206
 _RANGE_WRONG: Final = 416
+_REDIRECTS: Final = range(300, 400)
+_LONGEST_REASON: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +69,31 @@ class FileVersion:
 def shown_url(url: str) -> str:
     """Return an address without what may be secret in it: a password, a signature.
 
+    Of an address that cannot be taken apart, only the scheme is shown where there may be a secret.
+
     >>> shown_url("https://me:secret@shop.example/products.json?signature=abc")
     'https://shop.example/products.json'
+    >>> shown_url("https://me:secret@[shop.example/products.json")
+    'https://…'
     """
     try:
         parts = urlsplit(url)
+        # A slash in a password ends the host too early: what is left is then no port.
+        _ = parts.port
     except ValueError:
-        return url.partition("?")[0]
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+        plain = not {"@", "?", "#"} & set(url)
+        return printable(url if plain else f"{url.partition(':')[0]}://…")
+    host = parts.netloc.rpartition("@")[2]
+    return printable(urlunsplit((parts.scheme, host, parts.path, "", "")))
+
+
+def printable(text: str) -> str:
+    r"""Return a text that does nothing to a terminal.
+
+    >>> printable("a\x1b[2Jb")
+    'a�[2Jb'
+    """
+    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
 
 
 def file_name(url: str) -> str:
@@ -97,14 +117,24 @@ def fetch(url: str, *, cache: Path = CACHE, again: bool = True, advice: str = ""
         with cached(url, file_name(url), cache) as target:
             return _WebDownload(quote(url, safe=_URL_MARKS), target).run(again=again)
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, URLError) else error
-        if isinstance(error, HTTPError):
-            reason = f"the server answered {error.code} {error.reason}"
         raise DataError(
-            f"{shown_url(url)} could not be fetched: {str(reason).rstrip('.')}. Expected was an "
+            f"{shown_url(url)} could not be fetched: {_reason(error)}. Expected was an "
             "answer with the whole file; what has arrived of it is kept. Check the address and "
             f"the connection and try again, {advice or 'or give a file instead'}."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Say why nothing came, without what a server or an address may hide in an error's text."""
+    if isinstance(error, HTTPError):
+        # Its own text holds the whole address that a redirect leads to, or what the server likes.
+        if error.code in _REDIRECTS:
+            return f"the server answered {error.code}, a redirect that cannot be followed"
+        return f"the server answered {error.code} {responses.get(error.code, '')}".rstrip()
+    if isinstance(error, ValueError | http.client.InvalidURL):
+        return "the address, or one that it redirects to, is malformed"
+    reason = error.reason if isinstance(error, URLError) else error
+    return printable(str(reason))[:_LONGEST_REASON].rstrip(".")
 
 
 class FileChangedError(OSError):
@@ -117,7 +147,11 @@ class FileChangedError(OSError):
 @contextmanager
 def cached(address: str, name: str, cache: Path) -> Iterator[Path]:
     """Give the file of the cache for an address, to nobody else until the block ends."""
-    target = cache / hashlib.sha256(address.encode()).hexdigest()[:12] / _safe(name)
+    target = (
+        cache
+        / hashlib.sha256(address.encode(errors="surrogatepass")).hexdigest()[:12]
+        / _safe(name)
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     # Two processes must not write the same part.
     with target.with_name(target.name + ".lock").open("ab") as file:

@@ -8,6 +8,7 @@ at the current folder. What comes from an address is kept in the cache.
 import codecs
 import gzip
 import io
+import os.path
 import re
 import zlib
 from collections.abc import Iterator
@@ -16,11 +17,13 @@ from pathlib import Path
 from typing import BinaryIO, Final
 from urllib.parse import unquote
 
-from aisle.catalogue.download import fetch, shown_url
-from aisle.catalogue.objects import fetch_object
+from aisle.catalogue.download import fetch, printable, shown_url
+from aisle.catalogue.objects import fetch_object, is_object, parts_of, shown_object
 from aisle.errors import DataError
+from aisle.store.files import can_be_path
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_HALF_ADDRESS: Final = re.compile(r"\s*(https?|s3|ftp|file):", re.IGNORECASE)
 _GZIP: Final = b"\x1f\x8b"
 _ZIP: Final = b"PK\x03\x04"
 _BUFFER: Final = 1 << 18
@@ -66,16 +69,13 @@ def local_file(source: str | Path) -> tuple[Path, str]:
 
     Raises DataError for an address of another kind, and where it cannot be fetched.
     """
-    if isinstance(source, Path):
-        return source, str(source)
     match scheme_of(source):
         case "http" | "https":
-            return fetch(source), shown(source)
+            return fetch(str(source)), shown(source)
         case "s3":
-            return fetch_object(source), shown(source)
+            return fetch_object(str(source)), shown(source)
         case "" | "file":
-            path = _path(source)
-            return path, str(path)
+            return local_path(source), shown(source)
     raise DataError(
         f"{shown(source)} cannot be read: there is no reading from {scheme_of(source)}://. "
         "Expected was a file, an http(s):// address or s3://bucket/key. Fetch the file by other "
@@ -89,32 +89,77 @@ def shown(source: str | Path) -> str:
     >>> shown("https://me:secret@shop.example/products.json?signature=abc"), shown("./shop.csv")
     ('https://shop.example/products.json', 'shop.csv')
     """
-    if isinstance(source, Path):
-        return str(source)
-    if scheme_of(source) == "s3":
-        return source
-    return str(_path(source)) if scheme_of(source) in {"", "file"} else shown_url(source)
+    match scheme_of(source):
+        case "" | "file":
+            return printable(str(local_path(source)))
+        case "s3":
+            return shown_object(str(source))
+    return shown_url(str(source))
 
 
-def scheme_of(source: str) -> str:
+def same_place(source: str | Path, target: str | Path) -> bool:
+    """Tell whether two of files and addresses name the same file or object, however written."""
+    if _place(source) == _place(target):
+        return True
+    if {scheme_of(source), scheme_of(target)} <= {"", "file"}:
+        try:
+            return local_path(source).samefile(local_path(target))  # a hard link
+        except OSError:
+            return False
+    return False
+
+
+def scheme_of(source: str | Path) -> str:
     """Return how an address begins, in small letters; nothing for a path.
 
     >>> scheme_of("S3://shop/products.csv"), scheme_of("products.csv")
     ('s3', '')
     """
-    found = _SCHEME.match(source)
-    return found[1].lower() if found else ""
+    begin = None if isinstance(source, Path) else _SCHEME.match(source)
+    return begin[1].lower() if begin else ""
 
 
-def _path(source: str) -> Path:
-    """Return the path that a source names; `~` is read as a shell reads it, unless there is one."""
-    path = Path(unquote(source[len("file://") :]) if scheme_of(source) else source)
-    if source.startswith("~") and not path.exists():
+def local_path(source: str | Path) -> Path:
+    """Return the path that a text names; `~` is read as a shell reads it, unless there is one.
+
+    Raises DataError for a text that names no file, and for an address that lacks a slash.
+    """
+    text = str(source)
+    text = unquote(text[len("file://") :]) if scheme_of(source) else text
+    if not text:
+        raise DataError(
+            f"{str(source)!r} names no file. Expected was a path, an http(s):// address or "
+            "s3://bucket/key. Give the path of a file."
+        )
+    if not can_be_path(text):
+        raise DataError(
+            f"{text!r} can be no file's name: it has a character that no file system takes. "
+            "Expected was a path. Correct it."
+        )
+    path = Path(text)
+    half = _HALF_ADDRESS.match(text)
+    if half and not path.exists():
+        # Without what follows, which may have a password.
+        raise DataError(
+            f"{half[1]}:… is neither a file nor a whole address. Expected was {half[1].lower()}:// "
+            "with two slashes, in a text, not in a Path, which leaves one of them out. Correct it."
+        )
+    if isinstance(source, str) and source.startswith("~") and not path.exists():
         try:
             return path.expanduser()
         except RuntimeError:  # there is no such user
             return path
     return path
+
+
+def _place(source: str | Path) -> tuple[str, str] | str:
+    """Return what two names of the same thing have in common."""
+    if isinstance(source, str) and is_object(source):
+        return parts_of(source)
+    # Unlike `resolve`, it takes links that lead in a circle, too.
+    return (
+        os.path.realpath(local_path(source)) if scheme_of(source) in {"", "file"} else str(source)
+    )
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """A bundle that answers: products in, predictions out."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, overload
+from numbers import Integral, Real
+from typing import Any, NoReturn, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,13 +141,20 @@ class Classifier:
         A product without a letter or a digit gets what the model knows without text, and no
         evidence; `aisle.checks.check` raises InvalidProductError for it, as the API does.
 
-        Raises TypeError for what is no product, and ValueError for a negative `top_k`.
+        Raises TypeError for what is no product, for a field of another type and for a `top_k` that
+        is no integer, and ValueError for a price that is not finite or negative, as `top_k`.
 
         >>> import aisle
         >>> prediction = aisle.load().predict("GoPro - Camera Mount Accessory Kit - Black")
         >>> prediction.answer.category.name
         'Action Camcorder Mounts'
         """
+        given: object = top_k
+        if not isinstance(given, Integral):
+            raise TypeError(
+                f"top_k is the number of alternatives, and {top_k!r} was given. Expected was an "
+                "integer of 0 or more. Give that."
+            )
         if top_k < 0:
             raise ValueError(
                 f"top_k is the number of alternatives, and {top_k} was given. Expected was 0 or "
@@ -252,7 +261,8 @@ def _products(given: object) -> list[Product]:
             f"{type(given).__name__} was given where several products were expected. Put it into a "
             "list."
         )
-    if isinstance(given, bytes | Mapping) or not isinstance(given, Iterable):
+    single = isinstance(given, np.ndarray) and not given.ndim
+    if isinstance(given, bytes | Mapping) or single or not isinstance(given, Iterable):
         hint = "Make it one: aisle.Product(**it)" if isinstance(given, Mapping) else "Give that"
         raise TypeError(
             f"{type(given).__name__} was given where a product was expected: a text, which counts "
@@ -263,12 +273,47 @@ def _products(given: object) -> list[Product]:
 
 def _product(number: int, given: object) -> Product:
     if isinstance(given, Product):
+        price = given.price
+        if not (price is None or (type(price) is float and 0 <= price < math.inf)):
+            _check_price(number, price)
+        for text in (given.name, given.description, given.manufacturer):
+            if not (text is None or isinstance(text, str)):
+                _refuse_texts(number, given)
         return given
     if isinstance(given, str):
         return Product(name=given)
     raise TypeError(
         f"Product {number} of those given (counted from 0) is of type {type(given).__name__}. "
         "Expected was an aisle.Product, or a text, which counts as its name. Make a Product of it."
+    )
+
+
+def _check_price(number: int, price: Any) -> None:  # noqa: ANN401  # whatever was given
+    """Raise TypeError for what is no number, ValueError for one that is no price."""
+    try:
+        if isinstance(price, Real) and 0 <= float(price) < math.inf:
+            return
+        given = repr(price)
+    except OverflowError:
+        given = "an integer beyond all floats"
+    raise (ValueError if isinstance(price, Real) else TypeError)(
+        f"The price of product {number} of those given (counted from 0) is {given}. Expected was a "
+        "finite number of 0 or more. Correct it, or give None where there is no price."
+    )
+
+
+def _refuse_texts(number: int, product: Product) -> NoReturn:
+    """Raise TypeError that names the first field which is no text."""
+    field, value = next(
+        (field, value)
+        for field in ("name", "description", "manufacturer")
+        for value in (getattr(product, field),)
+        if not (value is None or isinstance(value, str))
+    )
+    raise TypeError(
+        f"The {field} of product {number} of those given (counted from 0) is {value!r}, of type "
+        f"{type(value).__name__}. Expected was a text. Make one of it, or give None where there "
+        "is none."
     )
 
 

@@ -1,6 +1,7 @@
 """A classifier from wherever a model lies: the package, a store, a bundle in a folder."""
 
 import os
+import re
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,8 @@ from aisle.registry import bundles
 from aisle.registry.pointer import read_pointer
 from aisle.store import FolderStore, Store, layout, open_store
 
+# What pathlib leaves of an address, and a frequent slip of the pen.
+_HALF_ADDRESS: Final = re.compile(r"(s3|file):/?(?!/)", re.IGNORECASE)
 # What a store holds before a model serves from it: a catalogue, verdicts, feedback, API keys.
 _SIGNS_OF_A_STORE: Final = (
     layout.base_snapshots_prefix(),
@@ -43,6 +46,13 @@ def load(address: str | os.PathLike[str] | None = None) -> Classifier:
         raise TypeError(
             f"The address of a model was given as {type(given).__name__}. Expected was a text or a "
             "path. Decode it."
+        )
+    half = _HALF_ADDRESS.match(given)
+    if half and not Path(given).exists():
+        raise StoreNotFoundError(
+            f"No model can be loaded from {given!r}: that is neither a folder nor a whole address. "
+            f"Expected was a text that begins with {half[1].lower()}://, not a Path of it, which "
+            "leaves a slash out. Give the address as a text."
         )
     store = open_store(given)
     if isinstance(store, FolderStore):

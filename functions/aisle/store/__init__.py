@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from aisle.errors import StoreError
+from aisle.store.files import can_be_path
 from aisle.store.folder import FolderStore
 from aisle.store.interface import Store, StoredObject
 
@@ -27,10 +28,9 @@ def open_store(url: str, *, patient: bool = True) -> Store:
     for an address of another kind, and where S3 is asked for but boto3 is not installed.
     """
     scheme, separator, rest = url.partition("://")
-    if not separator and url:
-        return FolderStore(Path(url).expanduser())
-    if scheme.lower() == "file" and rest:
-        return FolderStore(Path(unquote(rest)))
+    folder = url if not separator else unquote(rest) if scheme.lower() == "file" else ""
+    if folder and can_be_path(folder):
+        return FolderStore(Path(folder) if separator else _expanded(Path(folder)))
     bucket, _, prefix = rest.partition("/")
     if scheme.lower() == "s3" and bucket:
         return _open_s3(bucket, prefix.removesuffix("/"), patient=patient)
@@ -38,6 +38,14 @@ def open_store(url: str, *, patient: bool = True) -> Store:
         f"Could not open an object store. The address given was {url!r}. Expected was file://, "
         "a plain path or s3://bucket/prefix. Correct the address."
     )
+
+
+def _expanded(path: Path) -> Path:
+    """Read `~` as a shell does, which leaves it where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def _open_s3(bucket: str, prefix: str, *, patient: bool) -> Store:

@@ -28,6 +28,18 @@ def os_errors(action: str, path: Path) -> Iterator[None]:
         ) from error
 
 
+def can_be_path(text: str) -> bool:
+    r"""Tell whether a file system could have a file of this name, whether there is one or not.
+
+    >>> can_be_path("a/b"), can_be_path("a\0b"), can_be_path("\ud800")
+    (True, False, False)
+    """
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
 def open_file(path: Path) -> BinaryIO:
     """Open a file to read its bytes."""
     with os_errors("open", path):

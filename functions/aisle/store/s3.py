@@ -121,8 +121,11 @@ class S3Store(Store):
 
     @contextmanager
     def stream_unless(self, key: str, etag: str | None) -> Iterator[ObjectStream | None]:
-        """Read an object in chunks, unless it still has `etag`: then give None."""
-        name = self._name(key)
+        """Read an object in chunks, unless it still has `etag`: then give None.
+
+        The key may be any that S3 knows, since others wrote the object.
+        """
+        name = self._prefix + key
         condition: _Condition = {"IfNoneMatch": etag} if etag else {}
         with self._calling("read", name):
             try:
@@ -143,9 +146,9 @@ class S3Store(Store):
     def stream_rest(self, key: str, etag: str, *, start: int) -> Iterator[ObjectStream]:
         """Read an object from a byte on, in chunks.
 
-        Raises PreconditionFailedError where it has another etag by now.
+        Raises PreconditionFailedError where it has another etag by now. The key may be any.
         """
-        name = self._name(key)
+        name = self._prefix + key
         with self._calling("read", name):
             try:
                 response = self._client.get_object(

@@ -59,10 +59,11 @@ def classify(
     from aisle.catalogue.columns import columns_from
     from aisle.catalogue.objects import is_object, write_object
 
-    _check_target(source, target)
+    _check_target(target)
+    out = _work_file(source, target)
+    _check_apart(source, target, out)
     options: Context = context.obj
     chosen = columns_from(columns, mapping=mapping, separator=separator)
-    out = _work_file(source, target)
     try:
         _run(options, source, out, chosen, workers or cpu_count() or 1)
     except KeyboardInterrupt:
@@ -74,16 +75,16 @@ def classify(
     typer.echo(target)
 
 
-def _check_target(source: str, target: str) -> None:
-    """Raise an error where the results would go over the input, or can be written nowhere."""
-    from aisle.catalogue.objects import object_of
-    from aisle.catalogue.source import scheme_of
+def _check_target(target: str) -> None:
+    """Raise an error where the results can be written nowhere."""
+    from aisle.catalogue.objects import check_writable
+    from aisle.catalogue.source import scheme_of, shown
 
     if scheme_of(target) == "s3":
-        object_of(target)
+        check_writable(target)
     elif scheme_of(target):
         raise typer.BadParameter(
-            f"{target} was given; expected a file, or s3://bucket/key.", param_hint="OUT"
+            f"{shown(target)} was given; expected a file, or s3://bucket/key.", param_hint="OUT"
         )
     if not target.lower().removesuffix(".gz").endswith(RESULT_ENDINGS):
         raise typer.BadParameter(
@@ -91,10 +92,18 @@ def _check_target(source: str, target: str) -> None:
             "perhaps followed by .gz.",
             param_hint="OUT",
         )
-    same_file = Path(target).exists() and Path(source).exists() and Path(target).samefile(source)
-    if source == target or same_file:
+
+
+def _check_apart(source: str, target: str, out: Path) -> None:
+    """Raise an error where the input is what the results, or those of half a run, go to."""
+    from aisle.catalogue.bulk import files_of
+    from aisle.catalogue.source import same_place
+
+    places: list[str | Path] = [target, *files_of(out)]
+    if any(same_place(source, place) for place in places):
         raise typer.BadParameter(
-            f"{target} is the catalogue itself, and would be lost. Choose another name.",
+            f"With {target}, the catalogue itself would be written over and lost. Choose another "
+            "name.",
             param_hint="OUT",
         )
 
@@ -140,8 +149,9 @@ def _run(options: Context, source: str, target: Path, columns: "Columns", worker
 def _work_file(source: str, target: str) -> Path:
     """Return where results are written: the target, or a file that goes to a store at the end."""
     from aisle.catalogue.objects import is_object
+    from aisle.catalogue.source import local_path
 
     if not is_object(target):
-        return Path(target)
+        return local_path(target)
     name = hashlib.sha256(f"{source} {target}".encode()).hexdigest()[:12]
     return Path(DEFAULT_STORE) / "classify" / name / target.rsplit("/", maxsplit=1)[-1]
