@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -75,27 +76,29 @@ VALUES = [
     10**400,
     float("nan"),
     float("inf"),
-    "x",
     "\ud800",
-    [],
-    {},
-    [{}],
-    [None],
     {"held": -1},
+    [{}],
     "0001-01-01T00:00:00+14:00",
-    "9999-12-31T23:59:59-12:00",
     "9999-12-31T23:59:59+00:00",
 ]
 """What may stand in place of one field."""
-COMMANDS = [
-    ("model", "list"),
-    ("model", "list", "--json"),
-    ("model", "rollback"),
-    ("retrain", "--dry-run"),
-    ("feedback", "review", "list"),
-    ("keys", "list"),
-]
-ROUTES = ["/v1/models", "/v1/models/v1/report", "/v1/training", "/v1/feedback/stats"]
+MODELS, ROLLBACK, DUE = "model list", "model rollback", "retrain --dry-run"
+REVIEWS, KEYS = "feedback review list", "keys list"
+READERS = {
+    layout.current_model(): [MODELS, ROLLBACK, DUE, "/v1/models"],
+    layout.training_lock(): [DUE, "/v1/training"],
+    layout.training_status(): [DUE, "/v1/training"],
+    layout.processed_feedback(): [DUE, REVIEWS],
+    layout.base_snapshot("s1", "feedback.json"): [REVIEWS],
+    layout.feedback_state(): ["/v1/feedback/stats"],
+    layout.feedback_event(NOON.date(), EVENT): [DUE, REVIEWS],
+    layout.review("b" * 64): [REVIEWS],
+    layout.report_file("v1", "report.json"): [MODELS, "/v1/models", "/v1/models/v1/report"],
+    layout.audit_record(NOON, "v1"): [MODELS, ROLLBACK, "/v1/models"],
+    layout.api_keys(): [KEYS],
+}
+"""The commands and the routes that read each object."""
 
 
 @pytest.fixture
@@ -109,25 +112,32 @@ def store(tmp_path):
 
 @pytest.fixture
 def ask(store, classifier, checked_client):
-    """Give the function that asks everything of the store and returns what is said of it."""
+    """Give the function that runs a command, or asks a route, and returns what is said."""
 
-    def everything():
-        for command in COMMANDS:
-            done = CliRunner().invoke(app, ["--store", store.url, *command])
-            told = isinstance(done.exception, AisleError)  # exit code 2, and its text
-            if not (told or done.exit_code == 0):
-                raise done.exception
-            yield str(done.exception) if told else done.output
-        client = checked_client(create_app(lambda: classifier, store=lambda: store))
-        for route in ROUTES:
-            answer = client.get(route)
-            assert answer.status_code in {200, 503}, answer.text
-            if answer.status_code == 503:
-                assert answer.headers["content-type"] == "application/problem+json"
-            json.loads(answer.content, parse_constant=pytest.fail)
-            yield answer.text
+    def run(command):
+        done = CliRunner().invoke(app, ["--store", store.url, *command.split()])
+        if isinstance(done.exception, AisleError):  # exit code 2, and its text
+            return str(done.exception)
+        if done.exit_code:
+            raise done.exception
+        return done.output
 
-    return lambda: list(everything())
+    def make():
+        return checked_client(create_app(lambda: classifier, store=lambda: store))
+
+    kept = make()
+
+    def get(route):
+        # It remembers of models what never changes where nobody damages it.
+        client = make() if "models" in route else kept
+        answer = client.get(route)
+        assert answer.status_code in {200, 503}, answer.text
+        if answer.status_code == 503:
+            assert answer.headers["content-type"] == "application/problem+json"
+        json.loads(answer.content, parse_constant=pytest.fail)
+        return answer.text
+
+    return lambda reader: get(reader) if reader.startswith("/") else run(reader)
 
 
 def damaged(content):
@@ -156,7 +166,7 @@ def parts(content):
 
 def test_nothing_is_told_of_a_whole_store(ask):
     """What is damaged below is good as it is here."""
-    told = "\n".join(ask())
+    told = "\n".join(ask(reader) for reader in {*chain(*READERS.values())})
     assert "cannot be used" not in told
     assert "malformed" not in told
 
@@ -167,7 +177,8 @@ def test_a_damaged_object_is_no_stack_trace(store, ask, key):
     for data in damaged(OBJECTS[key]):
         (Path(store.url.removeprefix("file://")) / key).write_bytes(data)
         try:
-            ask()
+            for reader in READERS[key]:
+                ask(reader)
         except BaseException as error:
             error.add_note(f"{key} was {data[:300]!r}")
             raise
