@@ -150,7 +150,13 @@ def test_the_future_is_unusable_and_hurts_no_other(store, caplog):
         ({"category": "x"}, "version 1"),
         ({"category": {"id": 5}}, "5 is no text"),
         ({"category": {"path": ["A", 5]}}, "5 is no text"),
-        ({"version": 2, "predicted": {"path": 5}}, "version 2"),
+        ({"category": {"path": "abc"}}, "'abc', which is no list"),
+        ({"version": True}, "its version is no number (version True)"),
+        ({"right": "false"}, "right is 'false'"),
+        ({"held_for_review": 1}, "held_for_review is 1"),
+        ({"product": {"name": "tv", "price": True}}, "price is True"),
+        ({"product": {"name": "\ud800"}}, "surrogates"),
+        ({"received": "9999-12-31T23:59:59-12:00"}, "between the years 1 and 9999"),
     ],
 )
 def test_what_is_no_event_is_told(store, content, why):
@@ -163,6 +169,16 @@ def test_what_is_no_event_is_told(store, content, why):
     assert name in unusable.why
     assert why in unusable.why
     assert Counter(store)().unusable == 1
+
+
+@pytest.mark.parametrize("predicted", ["x", {}, [], 5, {"path": 5}, {"path": "abc"}, {"id": 5}])
+def test_nonsense_that_was_predicted_is_unknown(store, predicted):
+    """What a client says is right counts without what was predicted, and is not lost by it."""
+    own = "e" * 64
+    put(store, own, VERSION_1 | {"version": 2, "predicted": predicted})
+    events, unusable = read_events(store)
+    assert unusable == []
+    assert [(each.id, each.predicted, each.disagrees) for each in events] == [(own, None, True)]
 
 
 def test_what_went_away_is_told(store, monkeypatch):

@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 from aisle.access.scopes import SCOPES, Scope, require
 from aisle.errors import ConfigurationError, NotAuthenticatedError
+from aisle.json_text import parse_json
 
 HEADER: Final = "X-Api-Key"
 """The header a key is sent in; compare it without case."""
@@ -146,7 +147,7 @@ def parse(data: bytes | str) -> ApiKeys:
     The message quotes nothing of what was read: a key may have been put there by mistake.
     """
     try:
-        found = json.loads(data)
+        found = parse_json(data)
         if not isinstance(found, list):
             raise _FieldError("they are no array")
         records = [ApiKey.from_json(each) for each in found]
@@ -188,11 +189,11 @@ def _scope(value: object) -> Scope:
 def _time(name: str, value: object) -> datetime:
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
-        raise _FieldError(f"its {name} should be a time with its zone, as 2026-11-22T12:00:00Z")
-    return time
+        if time is not None and time.tzinfo is not None:
+            return time.astimezone(UTC)
+    except (OverflowError, ValueError):  # Overflow: before the year 1 in UTC, or after 9999
+        pass
+    raise _FieldError(f"its {name} should be a time with its zone, as 2026-11-22T12:00:00Z")
 
 
 def _sha256(key: str) -> str:

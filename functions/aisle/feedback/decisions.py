@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final, Literal, get_args
 
 from aisle.errors import DataError, PreconditionFailedError
+from aisle.json_text import parse_json
 from aisle.registry import audit
 from aisle.store import Store, layout
 
@@ -43,12 +44,12 @@ def read_decisions(store: Store) -> dict[str, ReviewDecision]:
 
 def _parse(name: str, data: bytes) -> tuple[str, ReviewDecision]:
     try:
-        told = json.loads(data)
+        told = parse_json(data)
         event, decision = str(told["event"]), told["decision"]
         if decision in get_args(ReviewDecision):
             return event, decision
         why = f"its decision is {decision!r}"
-    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         why = repr(error)
     raise DataError(
         f"{name} cannot be used: {why}. Expected was a decision as aisle feedback review writes "

@@ -68,8 +68,10 @@ def decide(
         return DueDecision(count, due=False, why=why)
     if count.new >= policy.needed:
         return DueDecision(count, due=True, why=f"Due: {new}; {policy.needed} are needed.{agree}")
-    age = now - _since(counter.store, count, now)
-    days = f"{age / timedelta(days=1):.1f} days since the last training; {policy.days:g} are enough"
+    trained = _last_training(counter.store, count)
+    age = now - (trained or count.oldest or now)
+    since = "the last training" if trained else "the first of it"
+    days = f"{age / timedelta(days=1):.1f} days since {since}; {policy.days:g} are enough"
     due = age >= timedelta(days=policy.days)
     needed = f"{new} of {policy.needed} needed, {days}"
     return DueDecision(count, due=due, why=f"{'Due' if due else 'Not due'}: {needed}.{agree}")
@@ -136,14 +138,14 @@ def _busy(store: Store) -> str:
     return f"But run {held.run} is under way ({held.holder}); its lease lasts until {until}."
 
 
-def _since(store: Store, count: Count, now: datetime) -> datetime:
-    """Return when was trained last; where never, when the oldest of what is new came in."""
+def _last_training(store: Store, count: Count) -> datetime | None:
+    """Return when was trained last, None where that never was."""
     times = [count.processed.at] if count.processed.at else []
     # Whoever serves says what is wrong with a pointer.
     with suppress(BundleError):
         pointed = read_pointer(store)
         times += _times(pointed[0].published_at if pointed else None)
-    return max(times) if times else count.oldest or now
+    return max(times, default=None)
 
 
 def _ended_badly(store: Store, now: datetime, run: str | None) -> tuple[bool, str] | None:
@@ -160,7 +162,10 @@ def _ended_badly(store: Store, now: datetime, run: str | None) -> tuple[bool, st
     ended = _times(status.finished_at)
     if status.state != "failed" or not ended:
         return None
-    again = ended[0] + _AFTER_A_FAILURE
+    try:
+        again = ended[0] + _AFTER_A_FAILURE
+    except OverflowError:  # the end of the year 9999 is no time that a run wrote
+        return None
     when = again.isoformat(timespec="seconds")
     return now >= again, f"run {status.run} failed; it may be repeated from {when} on."
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 from aisle.access import scopes
 from aisle.errors import DataError, ObjectNotFoundError, PreconditionFailedError
 from aisle.feedback.decisions import ReviewDecision, read_decisions
+from aisle.json_text import parse_json
 from aisle.normalize import normalize
 from aisle.product import Product
 from aisle.store import Store, layout
@@ -199,7 +200,10 @@ def event_id(name: str) -> str:
 def read_time(text: str) -> datetime:
     """Return a time in ISO 8601; one that does not say where is in UTC. May raise ValueError."""
     time = datetime.fromisoformat(text)
-    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:
+        raise ValueError(f"{text} is no time between the years 1 and 9999 in UTC") from None
 
 
 def product_fields(product: Product) -> dict[str, Any]:
@@ -229,13 +233,11 @@ def _parse(own: str, data: bytes) -> FeedbackEvent:
     """Read what `record_feedback` wrote, now or before; raise DataError with version and why."""
     version: object = "unknown"
     try:
-        content = json.loads(data)
+        content = parse_json(data)
         version = content.get("version", 1)
         return _event(own, _migrated(content, version))
     except KeyError as error:
         why = f"{error} is missing"
-    except RecursionError:
-        why = "it is too deep"
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
         why = str(error)
     raise DataError(
@@ -246,6 +248,8 @@ def _parse(own: str, data: bytes) -> FeedbackEvent:
 
 def _migrated(content: Mapping[str, Any], version: object) -> Mapping[str, Any]:
     """Return an event of any version that is known as one of this version says it."""
+    if isinstance(version, bool):
+        raise TypeError("its version is no number")  # though True is equal to 1
     if version == EVENT_VERSION:
         return content
     if version == 1:  # did not keep what was predicted; what is called so there is something else
@@ -254,18 +258,18 @@ def _migrated(content: Mapping[str, Any], version: object) -> Mapping[str, Any]:
 
 
 def _event(own: str, content: Mapping[str, Any]) -> FeedbackEvent:
-    category, predicted = content.get("category"), content.get("predicted")
+    category = content.get("category")
     event = FeedbackEvent(
         id=own,
         client=_text(content["client"]),
         received=read_time(_text(content["received"])),
         product=_product(content["product"]),
-        right=bool(content.get("right")),
+        right=_flag("right", content),
         category=None if category is None else _category(category),
-        predicted=None if predicted is None else _category(predicted),
+        predicted=_predicted(content.get("predicted")),
         prediction_id=_text_or_none(content.get("prediction_id")),
         note=_text_or_none(content.get("note")),
-        held_for_review=bool(content.get("held_for_review")),
+        held_for_review=_flag("held_for_review", content),
     )
     if event.category is None and not event.right:
         raise ValueError("it says neither which category is right, nor that the prediction is")
@@ -274,7 +278,8 @@ def _event(own: str, content: Mapping[str, Any]) -> FeedbackEvent:
 
 def _product(fields: Mapping[str, Any]) -> Product:
     price = fields.get("price")
-    if price is not None and not (isinstance(price, int | float) and math.isfinite(price)):
+    number = isinstance(price, int | float) and not isinstance(price, bool)
+    if price is not None and not (number and math.isfinite(price)):
         raise TypeError(f"its price is {price!r}, which is no number")
     for name, value in fields.items():
         if name != "price":
@@ -286,12 +291,34 @@ def _category(given: Mapping[str, Any]) -> NamedCategory:
     own, path = _text_or_none(given.get("id")), given.get("path")
     if own is None and not path:
         raise ValueError("a category of it has neither an id nor a path")
+    if path and not isinstance(path, list):
+        raise TypeError(f"the path of a category is {path!r}, which is no list")
     return NamedCategory(own, tuple(map(_text, path)) if path else None)
+
+
+def _predicted(given: Any) -> NamedCategory | None:  # noqa: ANN401  # whatever is stored there
+    """Return what was predicted; unknown where it is nonsense, which takes nothing from the rest.
+
+    An event needs no prediction: what the client says is right counts without.
+    """
+    try:
+        return None if given is None else _category(given)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _flag(name: str, content: Mapping[str, Any]) -> bool:
+    """Return whether something is said; what an event leaves out, it does not say."""
+    value = content.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise TypeError(f"its {name} is {value!r}, which is neither true nor false")
+    return value is True
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    value.encode()  # half a character is no text either: nothing could print it
     return value
 
 

@@ -4,11 +4,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter
 
 from aisle.errors import ObjectNotFoundError
 from aisle.feedback.event import read_time
+from aisle.json_text import parse_json
 from aisle.store import Store, layout
+from aisle.store.typed import parse
 
 REPORT: Final = "feedback.json"
 """The file of a snapshot that tells what became of each event when it was made."""
@@ -27,7 +31,7 @@ class Processed:
     why: str = ""
     snapshot: str | None = None
     events: frozenset[str] = frozenset()
-    states: Mapping[str, int] = field(default_factory=dict)
+    states: Mapping[str, Annotated[int, Field(ge=0)]] = field(default_factory=dict)
 
     @property
     def held(self) -> int:
@@ -38,6 +42,31 @@ class Processed:
     def quarantined(self) -> int:
         """How many look wrong."""
         return self.states.get("quarantined", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What became of one event when a snapshot was made, why, and which category it names."""
+
+    id: str
+    state: str
+    why: str = ""
+    category: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What became of the events when a snapshot was made.
+
+    `agreeing` are the ids of those learnt from that agreed with the champion of that time.
+    """
+
+    events: tuple[Ingested, ...] = ()
+    agreeing: frozenset[str] = frozenset()
+
+
+_PROCESSED: Final = TypeAdapter(Processed)
+_REPORT: Final = TypeAdapter(IngestReport)
 
 
 def write_processed(store: Store, processed: Processed) -> None:
@@ -62,38 +91,32 @@ def read_processed(store: Store) -> Processed:
     Then every event is new, which at worst costs a training too many.
     """
     try:
-        found = json.loads(store.get(layout.processed_feedback()).data)
+        found = parse_json(store.get(layout.processed_feedback()).data)
         counts = {name: found[name] for name in ("held", "quarantined") if name in found}
-        states = counts | found.get("states", {})
-        return Processed(
-            run=found.get("run"),
-            at=read_time(found["at"]) if found.get("at") else None,
-            why=found.get("why", ""),
-            snapshot=found.get("snapshot"),
-            events=frozenset(map(str, found.get("events", ()))),
-            states={str(state): int(count) for state, count in states.items()},
-        )
-    except (AttributeError, ObjectNotFoundError, OverflowError, TypeError, ValueError):
+        at = read_time(found["at"]) if found.get("at") else None
+        facts = found | {"at": at, "states": counts | found.get("states", {})}
+        return _PROCESSED.validate_python(facts)
+    except (AttributeError, ObjectNotFoundError, TypeError, ValueError):
         return Processed()
 
 
-def last_report(store: Store) -> dict[str, dict[str, Any]]:
-    """Return what the last training made of each event, by id: state, why, and what it says.
+def last_report(store: Store) -> dict[str, Ingested]:
+    """Return what the last training made of each event, by id; empty where there was none.
 
-    Empty where there was none.
+    Raises MalformedObjectError as `read_report` does.
     """
     snapshot = read_processed(store).snapshot
-    try:
-        events = read_report(store, snapshot)["events"] if snapshot else []
-        return {each["id"]: each for each in events}
-    except (KeyError, TypeError):
-        return {}
+    events = read_report(store, snapshot).events if snapshot else ()
+    return {each.id: each for each in events}
 
 
-def read_report(store: Store, snapshot: str) -> dict[str, Any]:
-    """Return what became of the events when a snapshot was made; empty where nothing says it."""
+def read_report(store: Store, snapshot: str) -> IngestReport:
+    """Return what became of the events when a snapshot was made; empty where nothing says it.
+
+    Raises MalformedObjectError, which names the report, where it is nonsense.
+    """
+    key = layout.base_snapshot(snapshot, REPORT)
     try:
-        report = json.loads(store.get(layout.base_snapshot(snapshot, REPORT)).data)
-    except (ObjectNotFoundError, ValueError):
-        return {}
-    return report if isinstance(report, dict) else {}
+        return parse(key, store.get(key).data, _REPORT)
+    except ObjectNotFoundError:
+        return IngestReport()

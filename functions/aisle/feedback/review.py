@@ -7,7 +7,7 @@ from typing import Any, Final
 from aisle.errors import DataError
 from aisle.feedback.decisions import ReviewDecision, write_decision
 from aisle.feedback.event import FeedbackEvent, NamedCategory, product_fields, read_events
-from aisle.feedback.processed import last_report
+from aisle.feedback.processed import Ingested, last_report
 from aisle.product import PATH_SEPARATOR
 from aisle.store import Store
 
@@ -38,18 +38,17 @@ def waiting(store: Store) -> list[Waiting]:
     events, _ = read_events(store)
     found = []
     for event in events:
-        state, why = _state(event, report)
-        if event.review is None and state in _WAITING:
+        told = report.get(event.id) or _unseen(event)
+        if event.review is None and told.state in _WAITING:
             found.append(
                 Waiting(
                     event.id,
-                    state,
-                    why,
+                    told.state,
+                    told.why,
                     event.client,
                     event.received.isoformat(timespec="milliseconds"),
                     product_fields(event.product),
-                    report.get(event.id, {}).get("category")
-                    or _category(event.category or event.predicted),
+                    told.category or _category(event.category or event.predicted),
                     event.note,
                 )
             )
@@ -87,10 +86,11 @@ def _find(events: Iterable[FeedbackEvent], start: str) -> FeedbackEvent:
     return found[0]
 
 
-def _state(event: FeedbackEvent, report: dict[str, dict[str, Any]]) -> tuple[str, str]:
-    if event.id in report:
-        return report[event.id]["state"], report[event.id]["why"]
-    return ("held", "nobody knows who said it") if event.anonymous else ("new", "")
+def _unseen(event: FeedbackEvent) -> Ingested:
+    """Return what is to be said of an event that no training has seen."""
+    if event.anonymous:
+        return Ingested(event.id, "held", "nobody knows who said it")
+    return Ingested(event.id, "new")
 
 
 def _category(category: NamedCategory | None) -> str:

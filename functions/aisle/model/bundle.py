@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.errors import BundleError
+from aisle.json_text import parse_json
 from aisle.model.rerank.calibration import Outside
 from aisle.model.tfidf import FeatureSpec
 from aisle.normalize import NORMALIZER_VERSION
@@ -229,7 +230,7 @@ def read_manifest(content: bytes) -> Manifest:
         outside = Outside(**data["outside"]) if data["outside"] is not None else None
         checked = {"features": features, "answer_thresholds": thresholds, "files": files}
         return Manifest(**data | checked | {"outside": outside})
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise BundleError(
             f"The bundle's {MANIFEST} cannot be read: {error}. Export the model again."
         ) from error
@@ -237,7 +238,7 @@ def read_manifest(content: bytes) -> Manifest:
 
 def _parse(data: bytes, name: str) -> Any:  # noqa: ANN401  # whatever the JSON holds
     try:
-        return json.loads(data)
+        return parse_json(data)
     except ValueError as error:
         raise BundleError(
             f"The bundle's {name} is not JSON: {error}. Fetch or export the bundle again."

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from aisle.errors import BundleError
+from aisle.json_text import parse_json
 from aisle.model.bundle import GOLDEN, Bundle
 from aisle.model.classifier import Classifier
 from aisle.product import Product
@@ -33,7 +34,7 @@ def replay(bundle: Bundle, classifier: Classifier) -> int:
     Raises BundleError, naming the first that is decided otherwise.
     """
     try:
-        rows = [json.loads(line) for line in bundle.files[GOLDEN].splitlines()]
+        rows = [parse_json(line) for line in bundle.files[GOLDEN].splitlines()]
         examples = [Golden(**row | {"product": Product(**row["product"])}) for row in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"The bundle's {GOLDEN} cannot be read: {error}.") from error

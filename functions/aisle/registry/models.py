@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from aisle.errors import MalformedObjectError
 from aisle.model.bundle import MANIFEST
@@ -22,6 +22,9 @@ from aisle.registry.reports import packaged_report, packaged_version, read_repor
 from aisle.store import Store, layout
 
 _AT_ONCE: Final = 8
+
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Count = Annotated[int, Field(ge=0)]
 
 _log = logging.getLogger(__name__)
 
@@ -49,9 +52,9 @@ class ModelFigures:
     """
 
     created_at: str | None = None
-    accuracy: float | None = None
-    classes: int | None = None
-    products: int | None = None
+    accuracy: _Share | None = None
+    classes: _Count | None = None
+    products: _Count | None = None
 
 
 @dataclass(frozen=True, slots=True)

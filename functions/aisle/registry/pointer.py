@@ -2,9 +2,9 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from aisle.errors import BundleError, ObjectNotFoundError, StoreError
+from aisle.json_text import parse_json
 from aisle.store import Store, layout
 
 
@@ -35,8 +35,8 @@ def read_pointer(store: Store) -> tuple[Pointer, str] | None:
 def parse_pointer(data: bytes, url: str) -> Pointer:
     """Read a pointer's content; raise BundleError, which names its store, where it is malformed."""
     try:
-        facts: dict[str, Any] = json.loads(data)
-        pointer = Pointer(**facts)
+        pointer = Pointer(**parse_json(data))
+        _check_texts(pointer)
         layout.bundle_prefix(pointer.version)
     except (AttributeError, TypeError, ValueError, StoreError) as error:
         raise BundleError(
@@ -53,3 +53,9 @@ def write_pointer(store: Store, pointer: Pointer, *, replacing: str | None) -> N
     """
     data = json.dumps(asdict(pointer), indent=2, sort_keys=True).encode()
     store.put(layout.current_model(), data, if_absent=replacing is None, if_match=replacing)
+
+
+def _check_texts(pointer: Pointer) -> None:
+    for name, value in asdict(pointer).items():
+        if not isinstance(value, str):
+            raise TypeError(f"{name} is no text")

@@ -10,12 +10,20 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import Final
 
-from aisle.errors import ObjectNotFoundError, PreconditionFailedError, StoreError
+from pydantic import AwareDatetime, TypeAdapter
+
+from aisle.errors import (
+    MalformedObjectError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    StoreError,
+)
 from aisle.store import Store, layout
+from aisle.store.typed import REPLACED, parse
 
 START: Final = timedelta(hours=1)
 """How long whoever was asked to train has to begin: a machine may have to be found first."""
@@ -34,12 +42,15 @@ class Lease:
 
     holder: str
     run: str
-    taken_at: datetime
-    expires_at: datetime
+    taken_at: AwareDatetime
+    expires_at: AwareDatetime
 
     def holds(self, now: datetime) -> bool:
         """Tell whether nobody else may train now."""
         return now < self.expires_at
+
+
+_LEASE: Final = TypeAdapter(Lease)
 
 
 def read(store: Store) -> tuple[Lease | None, str | None]:
@@ -49,11 +60,9 @@ def read(store: Store) -> tuple[Lease | None, str | None]:
     except ObjectNotFoundError:
         return None, None
     try:
-        facts = json.loads(found.data)
-        times = [_time(facts[name]) for name in ("taken_at", "expires_at")]
-        return Lease(str(facts["holder"]), str(facts["run"]), *times), found.etag
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        _log.warning("%s is malformed, so nobody holds it: %r", layout.training_lock(), error)
+        return parse(layout.training_lock(), found.data, _LEASE, advice=REPLACED), found.etag
+    except MalformedObjectError as error:
+        _log.warning("Nobody holds the lease. %s", error)
         return None, found.etag
 
 
@@ -121,10 +130,3 @@ def _write(store: Store, lease: Lease, etag: str | None) -> bool:
         # Another was faster, or the answer to this very write was lost and its retry met it.
         return read(store)[0] == lease
     return True
-
-
-def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError("a time has no zone")
-    return time.astimezone(UTC)

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from aisle.errors import MalformedObjectError
+from aisle.json_text import parse_json
 
 REPLACED: Final = "Delete it: the next training run, or the next look at the feedback, writes it."
 """What to do about an object that is written anew all the time."""
@@ -31,9 +32,13 @@ def parse(key: str, data: bytes, kind: TypeAdapter[T], *, advice: str = _RESTORE
 
 
 def parse_facts(key: str, data: bytes) -> dict[str, Any]:
-    """Return an object's JSON object as it is; raise MalformedObjectError where it is none."""
+    """Return an object's JSON object as it is; raise MalformedObjectError where it is none.
+
+    So it does for what could not be sent on: a number that is not finite, half a character.
+    """
     try:
-        facts = json.loads(data)
+        facts = parse_json(data)
+        json.dumps(facts, allow_nan=False, ensure_ascii=False).encode()
     except ValueError as error:
         raise _malformed(key, str(error), _RESTORED) from error
     if not isinstance(facts, dict):

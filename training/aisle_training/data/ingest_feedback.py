@@ -155,7 +155,7 @@ def agreeing(store: Store, snapshot: Snapshot) -> set[str]:
 
     Where it is unknown what was predicted, an event is none of them.
     """
-    return set(read_report(store, snapshot.id).get("agreeing", ()))
+    return set(read_report(store, snapshot.id).agreeing)
 
 
 def _read_base(store: Store, base: Snapshot) -> _Base:
