@@ -20,9 +20,9 @@ def by_level(catalogue: Catalogue, results: Sequence[FoldResult]) -> list[dict[s
     """Return, for each level of the path, what thresholds leave and whether they hold.
 
     Of the products that are labelled so deep, a level covers those whose chosen path reaches it
-    with enough confidence. `bundle` uses the thresholds of each fold's bundle, which were set
-    on its own training folds, cross-fitted; the others come from the other folds. Both meet
-    products that they never saw.
+    with enough confidence. `bundle` uses the thresholds of each fold's bundle, which were set on
+    its own training folds, cross-fitted; the others come from the other folds. Both meet products
+    that they never saw.
     """
     depth = max(result.extras["level_confidence"].shape[1] for result in results)
     confidence = np.concatenate(
