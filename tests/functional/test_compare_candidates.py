@@ -33,6 +33,9 @@ EXAMPLES = {
     for code in re.findall(r"```python\n(# \w+\.py\n.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
 }
 BROKEN = """
+import os
+
+
 class Fails:
     def fit(self, products, labels):
         raise ValueError("no\\nidea")
@@ -44,6 +47,11 @@ class Fails:
 class Exits(Fails):
     def fit(self, products, labels):
         raise SystemExit(0)
+
+
+class Vanishes(Fails):
+    def fit(self, products, labels):
+        os._exit(0)
 
 
 class Shapeless(Fails):
@@ -173,7 +181,7 @@ def test_failing_classes_are_named(compare, here):
     """Whatever a class raises, even an exit, is reported with its place and no stack trace."""
     (here / "broken_models.py").write_text(BROKEN, encoding="utf-8")
     (here / "api_models.py").write_text(EXAMPLES["api_models.py"], encoding="utf-8")
-    specs = [f"broken_models:{name}" for name in ("Fails", "Exits", "Shapeless")]
+    specs = [f"broken_models:{name}" for name in ("Fails", "Exits", "Vanishes", "Shapeless")]
     specs.append("api_models:Embedded")  # without the key that it needs
     options = [option for spec in specs for option in ("--candidate", spec)]
     done = compare("--only", "naive-bayes", *options)
@@ -181,12 +189,13 @@ def test_failing_classes_are_named(compare, here):
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
     assert (
-        "broken_models:Fails failed: fit raised ValueError: no idea (broken_models.py, line 4)"
+        "broken_models:Fails failed: fit raised ValueError: no idea (broken_models.py, line 7)"
         in last
     )
     assert (
-        "broken_models:Exits failed: fit raised SystemExit: 0 (broken_models.py, line 12)" in last
+        "broken_models:Exits failed: fit raised SystemExit: 0 (broken_models.py, line 15)" in last
     )
+    assert re.search(r"broken_models:Vanishes, [^:]*: it ended without a result", last)
     assert "making it raised KeyError: 'EMBEDDINGS_API_KEY' (api_models.py, line 1" in last
     assert "broken_models:Shapeless cannot be scored" in last
     assert "an array of shape (0,)" in last

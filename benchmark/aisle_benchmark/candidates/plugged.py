@@ -139,7 +139,7 @@ def load(spec: str) -> type[Pluggable]:
         raise _refused(spec, "it is not of the form package.module:Class")
     module_name, _, class_name = spec.partition(":")
     module = _import(spec, module_name)
-    candidate = getattr(module, class_name, None)
+    candidate = vars(module).get(class_name)  # not getattr: a module's own __getattr__ may raise
     if not isinstance(candidate, type):
         classes = sorted(
             name

@@ -73,6 +73,12 @@ def run(plan: Plan, store: Store, *, workers: int) -> PlanOutcome:
                 except BaseException:
                     runner.stop()
                     raise
+    # A process that says it went well may have ended before it had anything to say.
+    for inputs, fold in {(table.inputs, fold) for table in plan.tables for fold in plan.folds}:
+        for task in _open_tasks(plan, store, inputs, fold):
+            if task.label not in outcome.failed:
+                outcome.failed[task.label] = "it ended without a result"
+                say(f"{task.label} failed: it ended without a result")
     return outcome
 
 
