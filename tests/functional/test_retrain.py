@@ -21,6 +21,7 @@ from aisle.product import Product
 from aisle.registry import audit, bundles
 from aisle.registry.pointer import read_pointer
 from aisle.store import FolderStore, layout, open_store
+from aisle_training.artefacts import Artefacts
 from aisle_training.data.prepare import split_of
 from aisle_training.parameters import DEFAULT, load
 from aisle_training.pipeline import Trainer
@@ -197,7 +198,8 @@ def test_corrected_label_goes_before_the_shops(store, quick):
         find_base(store),
         settings.feedback,
         settings.prepare,
-        lambda: Classifier(bundles.current_bundle(store)),
+        champion=lambda: Classifier(bundles.current_bundle(store)),
+        known_model=Artefacts(store).known,
         run="r",
         why="w",
     )
