@@ -156,7 +156,7 @@ function states(models) {
   if (!models?.history?.length) return null;
   return h("section", { class: "card stack" },
     h("div", { class: "tight" }, h("h2", null, "The models there are"),
-      h("p", { class: "soft" }, "Those that the last hundred records tell of, the newest first, as aisle model list shows them.")),
+      h("p", { class: "soft" }, "Those that the records tell of, the newest first, as aisle model list shows them.")),
     table([["Version", "version", as], ["State", "state", as], ["Accuracy", "accuracy"], ["Made", "created_at", (at) => (at ? moment(at) : "–")]],
       models.models, { caption: "Models and their states", mark: (row) => row.state === "current" }));
 }
