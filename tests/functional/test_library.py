@@ -166,8 +166,8 @@ def test_s3_that_says_no(s3_url, answer, kind, monkeypatch):
 def test_a_broken_bundle_is_named(places, tmp_path):
     """A bundle that is not whole is an error that names the file, not the packaged model."""
     shutil.copytree("bundle", "broken")
-    Path("broken", bundle.MODEL).write_bytes(b"x")
-    with pytest.raises(BundleError, match=re.escape(bundle.MODEL)):
+    Path("broken", bundle.LINEAR).write_bytes(b"x")
+    with pytest.raises(BundleError, match=re.escape(bundle.LINEAR)):
         aisle.load("broken")
 
 
@@ -240,7 +240,7 @@ def test_an_address_as_a_path(address):
 def test_a_field_that_cannot_be(model, field, value, kind):
     """The message names the field, the product, and how to say that there is none."""
     product = aisle.Product(**{"name": "lamp", field: value})
-    with pytest.raises(kind, match=rf"The {field} of product 1 of .* give None"):
+    with pytest.raises(kind, match=rf"The {field} of product 1 .* pass None"):
         model.predict(["lamp", product])
 
 

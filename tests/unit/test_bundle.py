@@ -1,7 +1,6 @@
 """A bundle is whole or refused; its version says what decides predictions."""
 
 import hashlib
-import io
 import json
 
 import numpy as np
@@ -14,31 +13,30 @@ from aisle.model.bundle import (
     DECISIVE_FILES,
     FILES,
     GOLDEN,
-    LIKELIHOODS,
+    KNN,
+    LINEAR,
     MANIFEST,
     METRICS,
-    MODEL,
     MODEL_CARD,
-    NEIGHBOURS,
+    NAIVE_BAYES,
     PIECES,
     RERANKER,
-    SCORERS,
-    VECTORS,
     VOCABULARY,
+    WORD_VECTORS,
 )
 from aisle.model.rerank.calibration import Outside
 from aisle.model.tfidf import FeatureSpec
+from aisle.model.word_vectors import PieceVectors
 
 CONTENT = {
-    MODEL: b"\x08\x09model",
-    SCORERS: b"\x93NUMPY",
+    LINEAR: b"\x08",
     VOCABULARY: b"w:pan\t3\n",
     CATEGORIES: b'{"classes": [], "categories": []}',
     PIECES: b"pan\n##s\n",
-    VECTORS: b"\x93NUMPY",
+    WORD_VECTORS: b"\x08",
     RERANKER: b"",
-    NEIGHBOURS: b"",
-    LIKELIHOODS: b"",
+    KNN: b"",
+    NAIVE_BAYES: b"",
     METRICS: b'{"accuracy": 0.5}',
     GOLDEN: b"",
     MODEL_CARD: "# Kärtchen\n".encode(),
@@ -135,19 +133,21 @@ def test_no_folder(tmp_path):
         bundle.read(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize(("field", "reads"), [("format_version", 5), ("normalizer_version", 1)])
-@pytest.mark.parametrize("found", [0, 4, "1", None])
-def test_other_versions(whole, field, reads, found):
-    """A bundle of another format or normaliser is refused; the message says which it is."""
-    with pytest.raises(BundleError, match=f"{field} is {found!r}.* reads {reads}"):
-        bundle.verify(with_manifest(whole, **{field: found}))
+@pytest.mark.parametrize(
+    ("field", "reads"), [("format_version", "5 and 6"), ("normalizer_version", "1")]
+)
+@pytest.mark.parametrize("version", [0, 4, "1", True, None])
+def test_other_versions(whole, field, reads, version):
+    """A bundle of another format or normalizer is refused; the message has both versions."""
+    with pytest.raises(BundleError, match=f"{field} is {version!r}.* reads {reads}"):
+        bundle.verify(with_manifest(whole, **{field: version}))
 
 
 def test_the_format_is_asked_before_the_files(whole, tmp_path):
     """Of a bundle of another format, which may have other files, the format is what is told."""
     bundle.write(tmp_path, whole)
     (tmp_path / MANIFEST).write_bytes(with_manifest(whole, format_version=4)[MANIFEST])
-    (tmp_path / LIKELIHOODS).unlink()
+    (tmp_path / NAIVE_BAYES).unlink()
     with pytest.raises(BundleError, match="format_version is 4"):
         bundle.read(tmp_path)
 
@@ -287,34 +287,30 @@ def test_describe_replaces_only_what_is_given(whole):
 
 
 def with_vectors(whole, vectors):
-    """Return a bundle with other vectors, as NumPy writes them or as bytes."""
-    if not isinstance(vectors, bytes):
-        buffer = io.BytesIO()
-        np.save(buffer, vectors)
-        vectors = buffer.getvalue()
-    return bundle.describe(whole, {VECTORS: vectors})
+    """Return a bundle with other vectors, given as an array or as bytes."""
+    data = vectors if isinstance(vectors, bytes) else PieceVectors(vectors).to_bytes()
+    return bundle.describe(whole, {WORD_VECTORS: data})
 
 
 def test_word_pieces(whole):
     """Pieces and their vectors are read together."""
     vectors = np.array([[1, -2], [3, 4]], np.int8)
-    pieces, found = with_vectors(whole, vectors).word_pieces()
+    pieces, read = with_vectors(whole, vectors).word_pieces()
     assert pieces == ["pan", "##s"]
-    assert found.tolist() == vectors.tolist()
+    assert read.tolist() == vectors.tolist()
 
 
 @pytest.mark.parametrize(
     ("vectors", "match"),
     [
         (b"", "cannot be read"),
-        (b"\x93NUMPY", "cannot be read"),
-        (np.zeros((3, 2), np.int8), r"holds int8 \(3, 2\).*int8 \(2, dimensions\)"),
-        (np.zeros((2, 2), np.float32), "holds float32"),
-        (np.array([{}, {}]), "cannot be read"),
+        (PieceVectors(np.zeros((2, 2), np.int8)).to_bytes()[:-1], "cannot be read"),
+        (np.zeros((3, 2), np.int8), r"are int8 \(3, 2\).*int8 \(2, dimensions\)"),
+        (np.zeros((2, 2), np.float32), "are float32"),
     ],
-    ids=["empty", "truncated", "too many", "floats", "pickled"],
+    ids=["empty", "truncated", "too many", "floats"],
 )
 def test_vectors_that_do_not_fit(whole, vectors, match):
-    """Vectors that are no numbers of the right shape are refused, and nothing is unpickled."""
+    """Vectors of another type or number are refused."""
     with pytest.raises(BundleError, match=match):
         with_vectors(whole, vectors).word_pieces()

@@ -1,6 +1,7 @@
 """A trained bundle answers: probabilities, the shape of a prediction, and what is refused."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -12,17 +13,15 @@ from aisle.errors import BundleError
 from aisle.model import bundle
 from aisle.model.bundle import (
     CATEGORIES,
-    LIKELIHOODS,
-    MODEL,
-    NEIGHBOURS,
-    SCORERS,
+    KNN,
+    LINEAR,
+    NAIVE_BAYES,
+    RERANKER,
     VOCABULARY,
+    WORD_VECTORS,
     Bundle,
 )
-from aisle.model.classifier import Classifier, _largest
-from aisle.model.linear import Scorers
-from aisle.model.rerank.knn import Neighbours
-from aisle.model.rerank.naive_bayes import Likelihoods
+from aisle.model.classifier import Classifier, largest
 from aisle.product import Product
 from aisle.taxonomy import Taxonomy
 from tests.made_up import products
@@ -255,58 +254,83 @@ def test_threads(made_up_bundle, made_up_classifier):
     assert found == expected * 3
 
 
-@pytest.mark.parametrize("model", [b"", b"no model", b"\x08\x09"])
-def test_broken_model(made_up_bundle, model):
-    """Bytes that are no model are refused by name."""
-    with pytest.raises(BundleError, match=r"model\.onnx cannot be loaded"):
-        Classifier(bundle.describe(made_up_bundle, {MODEL: model}))
+def truncated(whole, name):
+    """Return a bundle with half of a file."""
+    return bundle.describe(whole, {name: whole.files[name][: len(whole.files[name]) // 2]})
 
 
-def test_truncated_model(made_up_bundle):
-    """Half a model is refused by name."""
-    half = made_up_bundle.files[MODEL][: len(made_up_bundle.files[MODEL]) // 2]
-    with pytest.raises(BundleError, match=r"model\.onnx cannot be loaded"):
-        Classifier(bundle.describe(made_up_bundle, {MODEL: half}))
+@pytest.mark.parametrize("name", [LINEAR, WORD_VECTORS, KNN, NAIVE_BAYES, RERANKER])
+def test_truncated_file(made_up_bundle, name):
+    """Half a file is refused by name."""
+    with pytest.raises(BundleError, match=rf"{re.escape(name)} cannot be (read|loaded)"):
+        Classifier(truncated(made_up_bundle, name))
+
+
+@pytest.mark.parametrize("model", [b"no model", b"\x08\x09"])
+def test_trees_that_are_no_model(made_up_bundle, model):
+    """Bytes that are no ONNX model are refused by name."""
+    with pytest.raises(BundleError, match=r"reranker\.onnx cannot be loaded"):
+        Classifier(bundle.describe(made_up_bundle, {RERANKER: model}))
 
 
 def test_categories_of_another_model(made_up_bundle, made_up_classifier):
-    """Categories that are not those of the model are refused; the message has both numbers."""
+    """Categories of another model are refused; the message has both numbers."""
     taxonomy = made_up_classifier.taxonomy
     fewer = json.dumps(Taxonomy(taxonomy.classes[1:], taxonomy.entries).to_json()).encode()
     with pytest.raises(
-        BundleError, match=r"scorers\.npy is made for 40 classes, its categories\.json has 39"
+        BundleError, match=r"\(slots\) is made for 40 classes; its categories\.json has 39"
     ):
         Classifier(bundle.describe(made_up_bundle, {CATEGORIES: fewer}))
 
 
-def test_scorers_of_another_model(made_up_bundle):
-    """Scorers that are not those of the model, or none at all, are refused."""
-    scorers = Scorers.from_bytes(made_up_bundle.files[SCORERS])
-    slots = np.minimum(scorers.slots, scorers.slots.max() - 1)
-    for changed, message in (
-        (replace(scorers, slots=slots).to_bytes(), r"model\.onnx is made for .* scorers, its"),
+@pytest.mark.parametrize(
+    ("array", "change", "message"),
+    [
+        ("indptr", lambda array: array[1:], r"\(indptr\) is made for"),
+        ("scale", lambda array: array[1:], r"\(scale\) is made for"),
+        ("indices", lambda array: array[1:], r"\(indices\) is made for"),
+        ("data", lambda array: array[1:], r"\(data\) is made for"),
         (
-            replace(scorers, scale=scorers.scale[1:]).to_bytes(),
-            r"scorers\.npy is made for .* terms",
+            "vector_weights",
+            lambda array: array[:, 1:],
+            r"\(vector_weights\) is made for .* dimensions",
         ),
-        (b"no arrays", "scorers cannot be read"),
-    ):
-        with pytest.raises(BundleError, match=message):
-            Classifier(bundle.describe(made_up_bundle, {SCORERS: changed}))
+        ("vector_weights", lambda array: array[1:], r"\(vector_weights\) is made for .* SVMs"),
+        ("slots", lambda array: array[1:], r"\(slots\) is made for"),
+        ("slot_weights", lambda array: array[1:], r"\(slot_weights\) is made for"),
+        ("slots", lambda array: array + 1, "its slots name number"),
+        ("slots", lambda array: array - 1, "its slots name number"),
+        ("indices", lambda array: array + 1, "its indices name number"),
+    ],
+)
+def test_linear_stage_of_another_model(made_up_bundle, array, change, message):
+    """A linear stage that does not match itself or the other files is refused."""
+    stage = made_up_bundle.linear_stage()
+    other = replace(stage, **{array: np.ascontiguousarray(change(getattr(stage, array)))})
+    with pytest.raises(BundleError, match=message):
+        Classifier(bundle.describe(made_up_bundle, {LINEAR: other.to_bytes()}))
 
 
-def test_second_stage_of_another_model():
-    """Neighbours and likelihoods of other classes would be answers about other classes: refused."""
-    packaged = bundle.read(bundle.PACKAGED)
-    likelihoods = Likelihoods.from_bytes(packaged.files[LIKELIHOODS])
-    neighbours = Neighbours.from_bytes(packaged.files[NEIGHBOURS])
-    fewer = {
-        LIKELIHOODS: replace(likelihoods, absent=likelihoods.absent[:, 1:]).to_bytes(),
-        NEIGHBOURS: replace(neighbours, products=neighbours.products[1:]).to_bytes(),
-    }
-    for name, data in fewer.items():
-        with pytest.raises(BundleError, match=rf"{name} is made for \d+ classes, its categories"):
-            Classifier(bundle.describe(packaged, {name: data}))
+@pytest.mark.parametrize(
+    ("name", "read", "array", "change", "message"),
+    [
+        (
+            KNN,
+            "nearest_neighbours",
+            "products",
+            lambda array: array[1:],
+            "neighbours is .* classes",
+        ),
+        (KNN, "nearest_neighbours", "starts", lambda array: array[1:], "neighbours is .* terms"),
+        (NAIVE_BAYES, "naive_bayes", "absent", lambda array: array[:, 1:], "Bayes is .* classes"),
+    ],
+)
+def test_second_stage_of_another_model(made_up_bundle, name, read, array, change, message):
+    """A second stage for other classes or terms is refused."""
+    part = getattr(made_up_bundle, read)()
+    other = replace(part, **{array: np.ascontiguousarray(change(getattr(part, array)))})
+    with pytest.raises(BundleError, match=message):
+        Classifier(bundle.describe(made_up_bundle, {name: other.to_bytes()}))
 
 
 @pytest.mark.parametrize("categories", [b"", b"[]", b'{"classes": [], "categories": []}'])
@@ -335,8 +359,8 @@ def test_malformed_vocabulary(made_up_bundle, vocabulary):
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 7, 8, 20])
-def test_the_largest(count):
+def test_thelargest(count):
     """As a stable sort of all would have it: the largest first, of equals the first."""
     values = np.float32([0.2, 0.1, 0.2, 0.0, 0.3, 0.2, 0.1, 0.0])
     expected = np.argsort(-values, kind="stable")[:count]
-    assert _largest(values, count).tolist() == expected.tolist()
+    assert largest(values, count).tolist() == expected.tolist()

@@ -5,7 +5,8 @@ import pytest
 
 import aisle
 import aisle_training
-from aisle.model.bundle import PIECES, VECTORS
+from aisle.model.bundle import PIECES, WORD_VECTORS
+from aisle.model.word_vectors import PieceVectors
 from aisle_benchmark.candidates.shipped import Shipped, code_digest, digest_of
 from aisle_benchmark.research import word_pieces
 
@@ -54,7 +55,7 @@ def test_word_pieces_are_written_as_training_reads_them(tmp_path):
     assert word_pieces.write(tmp_path, vocabulary, vectors, 4) == 7
     pieces = (tmp_path / PIECES).read_text(encoding="utf-8").splitlines()
     assert pieces == ["pan", "##s", "wok", "lid", "mug", "cup", "jar"]
-    written = np.load(tmp_path / VECTORS, allow_pickle=False)
+    written = PieceVectors.from_bytes((tmp_path / WORD_VECTORS).read_bytes(), WORD_VECTORS).vectors
     assert (written.shape, written.dtype) == ((7, 4), np.int8)
     assert np.abs(written).max() == 127
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aisle_training.fit.fit import _quantize, right_nodes, smallest_as_good
+from aisle_training.fit.fit import quantize, right_nodes, smallest_as_good
 
 
 def test_right_nodes_on_paper():
@@ -36,7 +36,7 @@ def test_pruning_spares_what_has_to_stay_whole():
     """Small weights are dropped, but for the terms said; what is kept is right to half a step."""
     random = np.random.default_rng(0)
     coefficients = random.normal(size=(30, 8)).astype(np.float32) ** 3
-    weights, scale = _quantize(coefficients, 0.2, [5])
+    weights, scale = quantize(coefficients, 0.2, [5])
     kept = weights.toarray() * scale[:, None]
     assert weights.dtype == np.int8
     small = np.abs(coefficients) < 0.2 * np.abs(coefficients).max(axis=0)

@@ -37,7 +37,7 @@ def test_no_examples(made_up_bundle, made_up_classifier):
 def test_another_decision(made_up_bundle, made_up_classifier, change):
     """A category or a confidence that is another now is reported with the product's name."""
     name = examples(made_up_bundle)[2]["product"]["name"]
-    with pytest.raises(BundleError, match=f"decides otherwise .*'{name}'"):
+    with pytest.raises(BundleError, match=f"decides differently .*'{name}'"):
         replay(with_third(made_up_bundle, **change), made_up_classifier)
 
 
@@ -52,7 +52,7 @@ def test_another_processor(made_up_bundle, made_up_classifier, difference):
 def test_more_than_another_processor(made_up_bundle, made_up_classifier, difference):
     """A confidence that differs by more than a thousandth is not."""
     confidence = examples(made_up_bundle)[2]["confidence"] + difference
-    with pytest.raises(BundleError, match="decides otherwise"):
+    with pytest.raises(BundleError, match="decides differently"):
         replay(with_third(made_up_bundle, confidence=confidence), made_up_classifier)
 
 

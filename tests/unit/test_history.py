@@ -93,7 +93,7 @@ def test_nothing_skips_the_gate(store, keep, state):
 def test_model_that_is_not_whole_is_not_promoted(store, keep):
     """A model of which a file was lost is not pointed to."""
     one = keep("one")
-    store.delete(layout.bundle_file(one, bundle.MODEL))
+    store.delete(layout.bundle_file(one, bundle.LINEAR))
     with pytest.raises(BundleError, match="no whole model"):
         promote(store, one, ME)
     assert (serving(store), events(store)) == (None, [])

@@ -14,7 +14,7 @@ DIGEST = "0123456789abcdef" * 4
 
 IDS: list[Callable[[str], str]] = [
     layout.bundle_prefix,
-    lambda part: layout.bundle_file(part, "model.onnx"),
+    lambda part: layout.bundle_file(part, "linear.safetensors"),
     lambda part: layout.report_file(part, "report.json"),
     lambda part: layout.base_snapshot(part, "manifest.json"),
     lambda part: layout.prepared(part, "manifest.json"),
@@ -119,7 +119,9 @@ def test_datasets_have_fixed_files(build: Callable[[str, str], str], name: str) 
 
 def test_one_bundle_is_not_the_prefix_of_another() -> None:
     """Listing one version never shows the files of a version with a longer name."""
-    assert not layout.bundle_file("v10", "model.onnx").startswith(layout.bundle_prefix("v1"))
+    assert not layout.bundle_file("v10", "linear.safetensors").startswith(
+        layout.bundle_prefix("v1")
+    )
 
 
 def test_day_of_a_datetime() -> None:
@@ -132,8 +134,8 @@ def test_day_of_a_datetime() -> None:
 def test_ids_never_add_a_level(part: str) -> None:
     """Whatever text is given as a version, the key has three levels or there is none."""
     try:
-        key = layout.bundle_file(part, "model.onnx")
+        key = layout.bundle_file(part, "linear.safetensors")
     except StoreError:
         return
-    assert key.split("/") == ["models", part, "model.onnx"]
+    assert key.split("/") == ["models", part, "linear.safetensors"]
     assert part not in {".", "..", "current.json"}

@@ -257,7 +257,7 @@ def test_racing_publications(publish_answers, store, tmp_path, published):
 def test_lost_files_of_the_model_that_serves_come_back(publish_answers, store):
     """Publishing again mends a model of which a file was lost."""
     version = publish_answers(GOOD).version
-    store.delete(layout.bundle_file(version, "model.onnx"))
+    store.delete(layout.bundle_file(version, "linear.safetensors"))
     publish_answers(GOOD)
     assert serving(store) == 0.75
 
@@ -265,7 +265,7 @@ def test_lost_files_of_the_model_that_serves_come_back(publish_answers, store):
 def test_unreadable_champion_is_no_measure(publish_answers, store, capsys):
     """A champion that can no longer be read does not keep a new model out, and that is said."""
     champion = publish_answers(PERFECT).version
-    store.put(layout.bundle_file(champion, "model.onnx"), b"damaged")
+    store.put(layout.bundle_file(champion, "linear.safetensors"), b"damaged")
     assert publish_answers(GOOD).champion is None
     assert "There is no champion" in capsys.readouterr().err
     assert serving(store) == 0.75

@@ -8,15 +8,16 @@ from scipy.special import softmax
 
 from aisle.model.hierarchy import structure
 from aisle.model.rerank.calibration import Outside
-from aisle.model.rerank.candidates import FEATURES, Shortlist
-from aisle.model.rerank.knn import Neighbours
+from aisle.model.rerank.candidates import Shortlist
+from aisle.model.rerank.features import FEATURES
+from aisle.model.rerank.knn import NearestNeighbours
 from aisle.product import Product, path_from_names
 from aisle.taxonomy import Taxonomy
 from aisle_training import parameters
-from aisle_training.fit.naive_bayes import count_likelihoods
+from aisle_training.fit.naive_bayes import fit_naive_bayes
 from aisle_training.fit.rerank import Listwise, fit_outside, fit_trees, scores, to_text
 from aisle_training.release.trees_graph import build
-from tests.unit.test_neighbours import features
+from tests.unit.test_knn import features
 
 CLASSES = [
     path_from_names(names) for names in (["A"], ["A", "B"], ["A", "C"], ["D", "E"], ["D", "F"])
@@ -27,9 +28,9 @@ AS_IT_IS = Outside(1.0, 0.0)
 AT = {name: at for at, name in enumerate(FEATURES)}
 
 
-def no_likelihoods(classes):
-    """Return what is counted of no products."""
-    return count_likelihoods([], np.empty(0, np.int64), classes, most_pairs=1)
+def no_naive_bayes(classes):
+    """Return naive Bayes of no products."""
+    return fit_naive_bayes([], np.empty(0, np.int64), classes, most_pairs=1)
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +43,17 @@ def shortlist():
     ones = np.ones(SIZE, np.int64)
     rows = np.arange(SIZE, dtype=np.int32)
     starts = np.arange(SIZE + 1)
-    neighbours = Neighbours(products, ones, starts, rows, np.full(SIZE, 255, np.uint8))
+    neighbours = NearestNeighbours(products, ones, starts, rows, np.full(SIZE, 255, np.uint8))
     known = Product("pan", None, "Mott", 6.389)
-    likelihoods = count_likelihoods([known], np.array([1]), SIZE, most_pairs=10)
-    return Shortlist(TAXONOMY, neighbours, likelihoods)
+    naive_bayes = fit_naive_bayes([known], np.array([1]), SIZE, most_pairs=10)
+    return Shortlist(TAXONOMY, neighbours, naive_bayes)
 
 
 def described(shortlist, product, probabilities, terms):
     """Return the candidates of one product and what is said of them."""
     table = np.array([probabilities], np.float32)
-    scorers = len(structure(TAXONOMY).class_sets)
-    margins = np.arange(scorers, dtype=np.float32)[None]
+    svms = len(structure(TAXONOMY).class_sets)
+    margins = np.arange(svms, dtype=np.float32)[None]
     candidates = shortlist.candidates(table)
     found = shortlist.features(
         [product], features(terms), candidates, probabilities=table, margins=margins
@@ -73,8 +74,10 @@ def test_few_classes_are_all_candidates():
     """Of fewer classes than candidates, all are."""
     small = Taxonomy(CLASSES[:3], [])
     ones = np.ones(3, np.int64)
-    index = Neighbours(ones, ones, np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, "u1"))
-    found = Shortlist(small, index, no_likelihoods(3)).candidates(
+    index = NearestNeighbours(
+        ones, ones, np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, "u1")
+    )
+    found = Shortlist(small, index, no_naive_bayes(3)).candidates(
         np.array([[0.2, 0.5, 0.3]], np.float32)
     )
     assert found.tolist() == [[1, 2, 0]]
@@ -165,9 +168,11 @@ def test_where_nothing_is_outside_nothing_is_put_there():
     """With few classes, all are candidates, and share everything."""
     small = Taxonomy(CLASSES[:3], [])
     ones = np.ones(3, np.int64)
-    index = Neighbours(ones, ones, np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, "u1"))
+    index = NearestNeighbours(
+        ones, ones, np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, "u1")
+    )
     table = np.array([[0.2, 0.5, 0.3]], np.float32)
-    few = Shortlist(small, index, no_likelihoods(3))
+    few = Shortlist(small, index, no_naive_bayes(3))
     (found,) = few.share_out(table, few.candidates(table), np.ones((1, 3), "f4"), Outside(2, 1))
     assert found == pytest.approx([1 / 3] * 3)
 
@@ -211,20 +216,21 @@ def test_trees_believe_what_counts_more(trees):
         assert (agrees > 0.8) == (mine > 1)
 
 
-def test_what_the_trees_descend_is_the_log_loss_of_softmax():
-    """The gradient is the slope of the loss, product by product as much as each weighs."""
+def test_objective_is_the_log_loss_of_softmax():
+    """The gradient is the slope of the weighted loss; the Hessian twice its own diagonal."""
     random = np.random.default_rng(0)
-    given, weights = random.normal(size=(5, 3)), random.uniform(0.1, 2, 5)
+    logits, weights = random.normal(size=(5, 3)), random.uniform(0.1, 2, 5)
     wanted = np.eye(3)[random.integers(3, size=5)]
 
     def loss(of):
         return float((weights * -np.log((softmax(of, axis=1) * wanted).sum(axis=1))).sum())
 
-    gradient, hessian = Listwise(wanted, weights)(given.ravel(), None)
-    steps = np.eye(given.size).reshape(-1, *given.shape) * 1e-5
-    slopes = [(loss(given + step) - loss(given - step)) / 2e-5 for step in steps]
+    gradient, hessian = Listwise(wanted, weights)(logits.ravel(), None)
+    steps = np.eye(logits.size).reshape(-1, *logits.shape) * 1e-5
+    slopes = [(loss(logits + step) - loss(logits - step)) / 2e-5 for step in steps]
     assert gradient == pytest.approx(slopes, abs=1e-7)
-    assert np.all(hessian > 0)
+    shares = softmax(logits, axis=1)
+    assert hessian == pytest.approx((2 * shares * (1 - shares) * weights[:, None]).ravel())
 
 
 def test_trees_learn_what_tells_candidates_apart(trees):

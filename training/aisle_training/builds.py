@@ -22,8 +22,8 @@ from aisle.errors import DataError, ObjectNotFoundError
 from aisle.model import bundle
 from aisle.model.bundle import Bundle
 from aisle.model.rerank.calibration import Outside
-from aisle.model.rerank.knn import Neighbours
-from aisle.model.rerank.naive_bayes import Likelihoods
+from aisle.model.rerank.knn import NearestNeighbours
+from aisle.model.rerank.naive_bayes import NaiveBayes
 from aisle.model.tfidf import FeatureSpec
 from aisle.progress import say
 from aisle.store import Store, layout
@@ -84,8 +84,8 @@ def save_trained(store: Store, build: str, trained: TrainedModel, prepared_id: s
         "neighbours": np.frombuffer(
             trained.reranker.neighbours.to_bytes() if trained.reranker else b"", np.uint8
         ),
-        "likelihoods": np.frombuffer(
-            trained.reranker.likelihoods.to_bytes() if trained.reranker else b"", np.uint8
+        "naive_bayes": np.frombuffer(
+            trained.reranker.naive_bayes.to_bytes() if trained.reranker else b"", np.uint8
         ),
     }
     buffer = io.BytesIO()
@@ -102,7 +102,7 @@ def load_trained(store: Store, build: str) -> tuple[TrainedModel, str]:
             f"There is no build {build} in {store.url}. Expected the id that the fit stage printed."
         ) from error
     with np.load(io.BytesIO(data)) as arrays:
-        if "likelihoods" not in arrays:
+        if "naive_bayes" not in arrays:
             raise DataError(
                 f"Build {build} in {store.url} was fitted by an earlier version of Aisle. Run the "
                 "fit stage again."
@@ -132,8 +132,8 @@ def load_trained(store: Store, build: str) -> tuple[TrainedModel, str]:
                 TrainedReranker(
                     trees,
                     Outside(**about["outside"]),
-                    Neighbours.from_bytes(arrays["neighbours"].tobytes()),
-                    Likelihoods.from_bytes(arrays["likelihoods"].tobytes()),
+                    NearestNeighbours.from_bytes(arrays["neighbours"].tobytes(), "neighbours"),
+                    NaiveBayes.from_bytes(arrays["naive_bayes"].tobytes(), "naive_bayes"),
                 )
                 if trees
                 else None

@@ -35,7 +35,7 @@ class FeatureParameters:
 
 @dataclass(frozen=True, slots=True)
 class FitParameters:
-    """Candidates and constants of the linear scorers."""
+    """Candidates and constants of the linear stage."""
 
     min_products: list[int]
     inverse_regularization: list[float]
@@ -46,7 +46,7 @@ class FitParameters:
 
 @dataclass(frozen=True, slots=True)
 class RerankParameters:
-    """The second stage: LightGBM over the linear scorers' best candidates."""
+    """The second stage: LightGBM over the linear stage's best candidates."""
 
     folds: int
     trees: int

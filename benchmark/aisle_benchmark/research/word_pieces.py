@@ -6,7 +6,6 @@ principal components (Model2Vec: Tulkens & van Dongen 2024) and stored as 8-bit 
 bundle are written in place: train and package a model with them afterwards.
 """
 
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.model import bundle
-from aisle.model.bundle import PIECES, VECTORS
+from aisle.model.bundle import PIECES, WORD_VECTORS
+from aisle.model.word_vectors import PieceVectors
 from aisle.progress import say
 from aisle_benchmark.candidates.minilm import Encoder
 
@@ -45,9 +45,8 @@ def write(
     left out.
     """
     kept = [at for at, piece in enumerate(vocabulary) if not _PLACEHOLDER.fullmatch(piece)]
-    buffer = io.BytesIO()
-    np.save(buffer, reduce(vectors[kept], dimensions), allow_pickle=False)
-    (folder / VECTORS).write_bytes(buffer.getvalue())
+    reduced = PieceVectors(reduce(vectors[kept], dimensions))
+    (folder / WORD_VECTORS).write_bytes(reduced.to_bytes())
     pieces = "".join(f"{vocabulary[at]}\n" for at in kept)
     (folder / PIECES).write_text(pieces, encoding="utf-8")
     return len(kept)

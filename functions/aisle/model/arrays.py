@@ -1,38 +1,43 @@
-"""Dataclasses of arrays as one file: the arrays, one after another, as NumPy writes them."""
+"""Dataclasses of arrays as files in the safetensors format."""
 
-import io
 from dataclasses import fields
 from typing import Any, Self
 
-import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from aisle.errors import BundleError
 
 
 class Arrays:
-    """What a dataclass whose fields are all arrays is read and written by."""
+    """Mixin that writes and reads a dataclass whose fields are all NumPy arrays."""
 
     __slots__ = ()
 
     def to_bytes(self) -> bytes:
-        """Return the arrays in the order of the fields."""
-        buffer = io.BytesIO()
-        for field in _fields(type(self)):
-            np.save(buffer, getattr(self, field), allow_pickle=False)
-        return buffer.getvalue()
+        """Return the arrays as a safetensors file, each under its field's name."""
+        data: bytes = save({name: getattr(self, name) for name in _names(type(self))})
+        return data
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> Self:
-        """Read what `to_bytes` wrote; raise BundleError where it is something else."""
-        buffer = io.BytesIO(data)
+    def from_bytes(cls, data: bytes, file: str) -> Self:
+        """Read what `to_bytes` wrote.
+
+        `file` names the data in the BundleError that is raised where an array is missing or the
+        data is not a safetensors file.
+        """
         try:
-            return cls(**{name: np.load(buffer, allow_pickle=False) for name in _fields(cls)})
-        except (EOFError, ValueError) as error:
-            raise BundleError(
-                f"The bundle's {cls.__name__.lower()} cannot be read: {error}. Export the model "
-                "again."
-            ) from error
+            arrays = load(data)
+            return cls(**{name: arrays[name] for name in _names(cls)})
+        except (SafetensorError, ValueError) as error:
+            reason = str(error)
+        except KeyError as error:
+            reason = f"it has no array {error}"
+        raise BundleError(
+            f"The bundle's {file} cannot be read: {reason}. Expected a safetensors file that "
+            "`aisle train` exported. Export the model again."
+        )
 
 
-def _fields(kind: Any) -> list[str]:  # noqa: ANN401  # a dataclass, which has no type of its own
+def _names(kind: Any) -> list[str]:  # noqa: ANN401  # a dataclass, which has no type of its own
     return [field.name for field in fields(kind)]

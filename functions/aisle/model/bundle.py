@@ -1,14 +1,13 @@
-"""A model bundle: a folder of data, no code, that says what it is and proves it is whole.
+"""A model bundle: a folder of data without code, with a manifest that proves it complete.
 
-Layout: `manifest.json` names every other file with its SHA-256. The model's version is derived from
-its content, so the same model has the same version wherever and whenever it was made.
+`manifest.json` names every other file with its SHA-256. The model's version is derived from its
+content, so the same model has the same version wherever and whenever it is made.
 """
 
 import hashlib
-import io
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,55 +16,61 @@ from numpy.typing import NDArray
 
 from aisle.errors import BundleError
 from aisle.json_text import parse_json
+from aisle.model import format5
+from aisle.model.linear import LinearStage
 from aisle.model.rerank.calibration import Outside
+from aisle.model.rerank.knn import NearestNeighbours
+from aisle.model.rerank.naive_bayes import NaiveBayes
 from aisle.model.tfidf import FeatureSpec
+from aisle.model.word_vectors import PieceVectors
 from aisle.normalize import NORMALIZER_VERSION
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 MANIFEST = "manifest.json"
-MODEL = "model.onnx"
-SCORERS = "scorers.npy"
+LINEAR = "linear.safetensors"
 VOCABULARY = "vocabulary.tsv"
 CATEGORIES = "categories.json"
 PIECES = "pieces.txt"
-VECTORS = "vectors.npy"
+WORD_VECTORS = "word_vectors.safetensors"
 RERANKER = "reranker.onnx"
-NEIGHBOURS = "neighbours.npy"
-LIKELIHOODS = "likelihoods.npy"
+KNN = "knn.safetensors"
+NAIVE_BAYES = "naive_bayes.safetensors"
 METRICS = "metrics.json"
 GOLDEN = "golden.jsonl"
 MODEL_CARD = "MODEL_CARD.md"
 DECISIVE_FILES = (
-    MODEL,
-    SCORERS,
+    LINEAR,
     VOCABULARY,
     CATEGORIES,
     PIECES,
-    VECTORS,
+    WORD_VECTORS,
     RERANKER,
-    NEIGHBOURS,
-    LIKELIHOODS,
+    KNN,
+    NAIVE_BAYES,
 )
 """What predictions depend on; the other files describe the model.
 
-The reranker, its neighbours and likelihoods are empty where a model has no second stage.
+The reranker, nearest neighbours and naive Bayes are empty where a model has no second stage.
 """
-FILES = (*DECISIVE_FILES, METRICS, GOLDEN, MODEL_CARD)
+_DESCRIBING_FILES = (METRICS, GOLDEN, MODEL_CARD)
+FILES = (*DECISIVE_FILES, *_DESCRIBING_FILES)
+# Bundles of the last format can still be read: `aisle.model.format5` converts them.
+_DECISIVE_FILES_OF = {5: format5.DECISIVE_FILES, FORMAT_VERSION: DECISIVE_FILES}
 
 PACKAGED = Path(__file__).parents[1] / "packaged"
-"""The bundle that ships with the library: what an empty store serves."""
+"""The bundle that ships with the library; an empty store serves it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a bundle is, and the parameters that serving needs.
+    """Identity of a bundle, and the parameters that serving needs.
 
-    `documents` is the number of products the vocabulary was counted over; `answer_thresholds` the
-    confidence above which each level of the path, root first, is shown as the answer; `outside`
-    belongs to the second stage, None where a model has none; `dataset` the snapshot it was trained
-    on; `libraries` the versions it was trained with; `files` the SHA-256 of each file. When, where
-    and from which commit it was trained is in the run's report, not here: the same snapshot and
-    parameters must give the same bundle.
+    `documents` is the number of products that the vocabulary was counted over; `answer_thresholds`
+    the confidence from which each level of the path, root first, is given as the answer; `outside`
+    belongs to the second stage and is None where a model has none; `dataset` describes the
+    snapshot it was trained on; `libraries` are the versions it was trained with; `files` the
+    SHA-256 of each file. When, where and from which commit it was trained stands in the training
+    report, not here: the same snapshot and parameters must give the same bundle.
     """
 
     format_version: int
@@ -82,7 +87,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle whose every file was read and checked."""
+    """A bundle whose files are read and verified."""
 
     manifest: Manifest
     files: Mapping[str, bytes]
@@ -91,64 +96,84 @@ class Bundle:
         """Return a file's content, parsed; raise BundleError where it is not JSON."""
         return _parse(self.files[name], name)
 
-    def word_pieces(self) -> tuple[list[str], NDArray[np.int8]]:
-        """Return the pieces of words and their vectors, as `aisle.model.word_vectors` takes them.
+    def linear_stage(self) -> LinearStage:
+        """Return the linear stage; raise BundleError where its file cannot be read."""
+        if self._is_format_5:
+            return format5.linear_stage(self.files)
+        return LinearStage.from_bytes(self.files[LINEAR], LINEAR)
 
-        Raises BundleError where the two files do not fit together.
+    def word_pieces(self) -> tuple[list[str], NDArray[np.int8]]:
+        """Return word pieces and their vectors, as `aisle.model.word_vectors` takes them.
+
+        Raises BundleError where one of the two files cannot be read or they do not match.
         """
         pieces = self.files[PIECES].decode(errors="replace").splitlines()
-        try:
-            vectors = np.load(io.BytesIO(self.files[VECTORS]), allow_pickle=False)
-        except (EOFError, ValueError) as error:
-            raise BundleError(
-                f"The bundle's {VECTORS} cannot be read: {error}. Export the model again."
-            ) from error
+        if self._is_format_5:
+            vectors = format5.piece_vectors(self.files).vectors
+        else:
+            vectors = PieceVectors.from_bytes(self.files[WORD_VECTORS], WORD_VECTORS).vectors
         if vectors.dtype != np.int8 or vectors.shape[:1] != (len(pieces),):
             raise BundleError(
-                f"The bundle's {VECTORS} holds {vectors.dtype} {vectors.shape}; its {PIECES} asks "
-                f"for int8 ({len(pieces)}, dimensions). Export the model again."
+                f"The bundle's word vectors are {vectors.dtype} {vectors.shape}; its {PIECES} "
+                f"needs int8 ({len(pieces)}, dimensions). Export the model again."
             )
         return pieces, vectors
 
+    def nearest_neighbours(self) -> NearestNeighbours:
+        """Return the second stage's neighbours; raise BundleError where they cannot be read."""
+        if self._is_format_5:
+            return format5.nearest_neighbours(self.files)
+        return NearestNeighbours.from_bytes(self.files[KNN], KNN)
+
+    def naive_bayes(self) -> NaiveBayes:
+        """Return the second stage's naive Bayes; raise BundleError where it cannot be read."""
+        if self._is_format_5:
+            return format5.naive_bayes(self.files)
+        return NaiveBayes.from_bytes(self.files[NAIVE_BAYES], NAIVE_BAYES)
+
+    @property
+    def _is_format_5(self) -> bool:
+        return self.manifest.format_version == format5.FORMAT_VERSION
+
     def to_files(self) -> dict[str, bytes]:
-        """Return all files, by name, the manifest last: without it a bundle is not whole."""
+        """Return all files by name, the manifest last: without it a bundle is incomplete."""
         manifest = json.dumps(asdict(self.manifest), indent=2, sort_keys=True) + "\n"
         return {**self.files, MANIFEST: manifest.encode()}
 
 
 def assemble(files: Mapping[str, bytes], **facts: Any) -> Bundle:  # noqa: ANN401  # the manifest's own fields
-    """Make a bundle of its files; `facts` are the manifest's fields but versions and hashes.
+    """Make a bundle of its files; `facts` are the manifest's fields except versions and hashes.
 
-    The version depends on what decides predictions, not on what describes them: metrics and card
-    may be added later. Raises BundleError where a file of the layout is missing.
+    The version depends on the files that decide predictions, not on those that describe them, so
+    metrics and card may be added later. Raises BundleError where a file is missing.
     """
     missing = [name for name in FILES if name not in files]
     if missing:
         raise BundleError(f"A bundle cannot be made without {', '.join(missing)}.")
-    hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in FILES}
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         model_version="",
         normalizer_version=NORMALIZER_VERSION,
-        files=hashes,
+        files={},
         **facts,
     )
-    manifest = replace(manifest, model_version=_version(manifest))
-    return Bundle(manifest, {name: files[name] for name in FILES})
+    return _sealed(manifest, {name: files[name] for name in FILES})
 
 
 def describe(bundle: Bundle, files: Mapping[str, bytes]) -> Bundle:
-    """Return a bundle with other describing files; its version stays."""
-    facts = {
-        field.name: getattr(bundle.manifest, field.name)
-        for field in fields(Manifest)
-        if field.name not in {"format_version", "model_version", "normalizer_version", "files"}
-    }
-    return assemble({**bundle.files, **files}, **facts)
+    """Return a bundle with `files` replaced; other describing files do not change its version."""
+    return _sealed(bundle.manifest, {**bundle.files, **files})
+
+
+def _sealed(manifest: Manifest, files: Mapping[str, bytes]) -> Bundle:
+    """Return a bundle of files, with their hashes and the version in its manifest."""
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    manifest = replace(manifest, files=hashes)
+    return Bundle(replace(manifest, model_version=_version(manifest)), files)
 
 
 def write(folder: Path, bundle: Bundle) -> None:
-    """Write a bundle to a folder, the manifest last; raise BundleError where that cannot be."""
+    """Write a bundle to a folder, the manifest last; raise BundleError where that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in bundle.to_files().items():
@@ -156,41 +181,42 @@ def write(folder: Path, bundle: Bundle) -> None:
     except OSError as error:
         raise BundleError(
             f"The bundle cannot be written to {folder}: {error.strerror}. Expected a folder, or a "
-            "place where one can be made. Choose another."
+            "path where one can be created. Choose another."
         ) from error
 
 
 def read(folder: Path) -> Bundle:
-    """Read a bundle from a folder and check it.
+    """Read a bundle from a folder and verify it.
 
-    Raises BundleError, which names the file, where one is missing or changed, or where the bundle
-    is of a format or normaliser that this version does not read.
+    Raises BundleError, which names the file, where one is missing or changed, or where this version
+    of Aisle does not read the bundle's format or normalizer.
     """
     return read_by(lambda name: _bytes(folder / name))
 
 
 def read_by(get: Callable[[str], bytes]) -> Bundle:
-    """Read a bundle file by file, as `get` gives them by name, and check it as `read` does.
+    """Read a bundle file by file, `get` returning each by name, and verify it as `read` does.
 
-    The manifest comes first, since another format may have other files.
+    The manifest comes first, since the other files depend on its format.
     """
-    manifest = get(MANIFEST)
-    read_manifest(manifest)
-    return verify({MANIFEST: manifest, **{name: get(name) for name in FILES}})
+    content = get(MANIFEST)
+    names = _files_of(read_manifest(content))
+    return verify({MANIFEST: content, **{name: get(name) for name in names}})
 
 
 def verify(files: Mapping[str, bytes]) -> Bundle:
-    """Check the files of a bundle, by name; raise BundleError as `read` does."""
+    """Verify the files of a bundle, given by name; raise BundleError as `read` does."""
     if MANIFEST not in files:
         raise BundleError(f"The bundle has no {MANIFEST}. Was it copied whole? Export it again.")
     manifest = read_manifest(files[MANIFEST])
-    for name in FILES:
+    names = _files_of(manifest)
+    for name in names:
         if name not in files:
             raise BundleError(f"The bundle has no {name}. Was it copied whole? Export it again.")
-        found = hashlib.sha256(files[name]).hexdigest()
-        if found != manifest.files.get(name):
+        digest = hashlib.sha256(files[name]).hexdigest()
+        if digest != manifest.files.get(name):
             raise BundleError(
-                f"The bundle's {name} is not the file that was exported: its SHA-256 is {found}, "
+                f"The bundle's {name} is not the file that was exported: its SHA-256 is {digest}, "
                 f"the manifest expects {manifest.files.get(name)}. Fetch or export it again."
             )
     if _version(manifest) != manifest.model_version:
@@ -198,30 +224,40 @@ def verify(files: Mapping[str, bytes]) -> Bundle:
             f"The bundle's {MANIFEST} was changed: its model_version is {manifest.model_version}, "
             f"its content makes {_version(manifest)}. Fetch or export the bundle again."
         )
-    return Bundle(manifest, {name: files[name] for name in FILES})
+    return Bundle(manifest, {name: files[name] for name in names})
+
+
+def _files_of(manifest: Manifest) -> tuple[str, ...]:
+    """Return the names of a bundle's files, except the manifest, in its format."""
+    return (*_DECISIVE_FILES_OF[manifest.format_version], *_DESCRIBING_FILES)
 
 
 def _version(manifest: Manifest) -> str:
     """Derive a version from what decides predictions."""
     facts = asdict(replace(manifest, model_version=""))
-    facts["files"] = {name: manifest.files.get(name) for name in DECISIVE_FILES}
+    decisive = _DECISIVE_FILES_OF[manifest.format_version]
+    facts["files"] = {name: manifest.files.get(name) for name in decisive}
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def read_manifest(content: bytes) -> Manifest:
     """Read a manifest; raise BundleError where this version does not read its format."""
     data = _parse(content, MANIFEST)
-    versions = {"format_version": FORMAT_VERSION, "normalizer_version": NORMALIZER_VERSION}
     if not isinstance(data, dict):
         raise BundleError(
             f"The bundle's {MANIFEST} is not a JSON object. Fetch or export the bundle again."
         )
-    for name, expected in versions.items():
-        found = data.get(name)
-        if found != expected:
+    for name, readable in (
+        ("format_version", _DECISIVE_FILES_OF.keys()),
+        ("normalizer_version", {NORMALIZER_VERSION}),
+    ):
+        version = data.get(name)
+        # JSON's true and 6.0 equal integers in Python, but are no versions.
+        if type(version) is not int or version not in readable:
             raise BundleError(
-                f"The bundle's {name} is {found!r}; this version of Aisle reads {expected}. "
-                "Use the Aisle that exported it, or train again."
+                f"The bundle's {name} is {version!r}; this version of Aisle reads "
+                f"{' and '.join(map(str, sorted(readable)))}. Use the Aisle that exported it, or "
+                "train again."
             )
     try:
         features = FeatureSpec(**data["features"])
@@ -251,5 +287,5 @@ def _bytes(path: Path) -> bytes:
     except OSError as error:
         raise BundleError(
             f"The bundle's {path.name} cannot be read from {path.parent}: {error.strerror}. "
-            "Expected a folder that `aisle train` or a publication wrote whole."
+            "Expected a complete bundle, as `aisle train` or a publication writes it."
         ) from error

@@ -1,4 +1,4 @@
-"""A bundle that answers: products in, predictions out."""
+"""Classify products with a bundle: products in, predictions out."""
 
 import math
 import re
@@ -12,47 +12,37 @@ from numpy.typing import NDArray
 from aisle.errors import BundleError
 from aisle.model.bundle import (
     CATEGORIES,
-    LIKELIHOODS,
     METRICS,
-    MODEL,
-    NEIGHBOURS,
+    PIECES,
     RERANKER,
-    SCORERS,
-    VECTORS,
     VOCABULARY,
     Bundle,
 )
 from aisle.model.evidence import find_evidence
-from aisle.model.linear import Scorers
-from aisle.model.onnx import load_session
+from aisle.model.linear import LinearStage
 from aisle.model.rerank.calibration import Outside
 from aisle.model.rerank.candidates import Shortlist
-from aisle.model.rerank.knn import Neighbours
-from aisle.model.rerank.naive_bayes import Likelihoods
 from aisle.model.rerank.trees import Reranker
 from aisle.model.tfidf import Features, Featurizer
 from aisle.product import Evidence, Prediction, Product, Scored
 from aisle.taxonomy import Taxonomy
 
-# Products looked at together, but for the product of weights.
-_TOGETHER = 128
+# Products processed together.
+_CHUNK = 128
 _VOCABULARY_LINE = re.compile(r"(?P<term>(?P<block>\w):[^\t]*)\t(?P<count>\d+)")
-_NO_SCORERS = np.empty(0, np.int64)
-_OUTPUTS = ["sums", "offsets", "weights", "directions"]
 
 
 class Classifier:
     """Classify products with a model bundle.
 
-    Loading checks nothing that `aisle.model.bundle` has checked already; it raises BundleError
-    where the files do not fit together. An instance may be shared between threads.
+    Raises BundleError where the bundle's files do not match each other; `aisle.model.bundle` has
+    verified that they are the exported ones. An instance may be shared between threads.
     """
 
     def __init__(self, bundle: Bundle) -> None:
         self.manifest = bundle.manifest
         self.metrics = bundle.json(METRICS)
         self.taxonomy = Taxonomy.from_json(bundle.json(CATEGORIES))
-        self._session = load_session(bundle.files[MODEL], MODEL)
         terms, frequency = _vocabulary(bundle.files[VOCABULARY], self.manifest.features.weights)
         pieces, vectors = bundle.word_pieces()
         self.featurizer = Featurizer(
@@ -63,15 +53,16 @@ class Classifier:
             pieces=pieces,
             vectors=vectors,
         )
-        self._scorers = Scorers.from_bytes(bundle.files[SCORERS])
-        made_for = self._session.get_modelmeta().custom_metadata_map
-        _check_size(MODEL, made_for.get("terms"), "terms", VOCABULARY, len(terms))
-        _check_size(MODEL, made_for.get("dimensions"), "dimensions", VECTORS, vectors.shape[1])
-        scorers, classes = self._scorers, len(self.taxonomy.classes)
-        _check_size(MODEL, made_for.get("scorers"), "scorers", SCORERS, scorers.slots.max() + 1)
-        _check_size(SCORERS, len(scorers.scale), "terms", VOCABULARY, len(terms))
-        _check_size(SCORERS, len(scorers.slots), "classes", CATEGORIES, classes)
-        self.reranker = _reranker(bundle, self.taxonomy) if bundle.files[RERANKER] else None
+        self.linear_stage = bundle.linear_stage()
+        _check_linear_stage(
+            self.linear_stage,
+            terms=len(terms),
+            dimensions=vectors.shape[1],
+            classes=len(self.taxonomy.classes),
+        )
+        self.reranker = (
+            _reranker(bundle, self.taxonomy, terms=len(terms)) if bundle.files[RERANKER] else None
+        )
 
     @property
     def model_version(self) -> str:
@@ -89,30 +80,25 @@ class Classifier:
         Takes several products, in any iterable but a mapping; a text counts as a product's name.
         The columns are in the order of `classes_`. Raises TypeError for anything else.
         """
-        given = _products(products)
-        out = np.empty((len(given), len(self.taxonomy.classes)), np.float32)
-        for at in range(0, len(given), _TOGETHER):
-            part = given[at : at + _TOGETHER]
-            features = self.featurizer.transform(part)
-            probabilities, margins = self.score(features)
+        checked = _products(products)
+        result = np.empty((len(checked), len(self.taxonomy.classes)), np.float32)
+        starts = range(0, len(checked), _CHUNK)
+        for start, (_, _, probabilities) in zip(starts, self._chunks(checked), strict=True):
+            result[start : start + _CHUNK] = probabilities
+        return result
+
+    def _chunks(
+        self, products: Sequence[Product]
+    ) -> Iterator[tuple[Sequence[Product], Features, NDArray[np.float32]]]:
+        """Yield products in chunks, with their features and probabilities (products, classes)."""
+        for start in range(0, len(products), _CHUNK):
+            chunk = products[start : start + _CHUNK]
+            features = self.featurizer.transform(chunk)
+            margins = self.linear_stage.margins(features)
+            probabilities = self.linear_stage.probabilities(margins)
             if self.reranker is not None:
-                probabilities = self.reranker.rerank(part, features, probabilities, margins)
-            out[at : at + _TOGETHER] = probabilities
-        return out
-
-    def score(self, features: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Run the linear stage alone.
-
-        Returns probabilities (products, classes) and the scorers' margins (products, scorers).
-        """
-        digits, worth = self._scorers.digits(features)
-        # One by one: a product's vector is then multiplied in the same order whatever it is sent
-        # with. The last bits of margins matter, since trees decide by thresholds.
-        parts = [self._run(features, digits, row) for row in range(len(worth))]
-        sums = np.stack([one[0] for one in parts])
-        offsets = np.concatenate([one[1] for one in parts])
-        margins = self._scorers.margins(sums, worth, offsets)
-        return self._scorers.probabilities(margins), margins
+                probabilities = self.reranker.rerank(chunk, features, probabilities, margins)
+            yield chunk, features, probabilities
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # a text is a product, not several of one letter
@@ -134,44 +120,57 @@ class Classifier:
         """Return the prediction for a product, or a list of them for several, in their order.
 
         A text counts as a product's name. `top_k` is the number of alternatives, other than the
-        predicted category and its ancestors; `explain` asks for evidence, which costs about as much
-        again as the prediction itself. Several products at once are answered faster than one by
-        one; none give an empty list.
+        predicted category and its ancestors. `explain=False` omits the evidence, which takes time.
+        A list is faster than a call per product; an empty one gives an empty list.
 
-        A product without a letter or a digit gets what the model knows without text, and no
-        evidence; `aisle.checks.check` raises InvalidProductError for it, as the API does.
+        A product without any letter or digit gets the prediction of an empty text and no evidence;
+        `aisle.checks.check` raises InvalidProductError for it, as the API does.
 
-        Raises TypeError for what is no product, for a field of another type and for a `top_k` that
-        is no integer, and ValueError for a price that is not finite or negative, as `top_k`.
+        Raises TypeError for an argument that is not a product, a field of another type, or a
+        `top_k` that is not an integer; ValueError for a price that is not finite or is negative,
+        and for a negative `top_k`.
 
         >>> import aisle
         >>> prediction = aisle.load().predict("GoPro - Camera Mount Accessory Kit - Black")
         >>> prediction.answer.category.name
         'Action Camcorder Mounts'
         """
-        given: object = top_k
-        if not isinstance(given, Integral):
+        count: object = top_k
+        if not isinstance(count, Integral):
             raise TypeError(
-                f"top_k is the number of alternatives, and {top_k!r} was given. Expected was an "
-                "integer of 0 or more. Give that."
+                f"top_k is the number of alternatives; {top_k!r} was given. Expected an integer of "
+                "0 or more. Change it."
             )
         if top_k < 0:
             raise ValueError(
-                f"top_k is the number of alternatives, and {top_k} was given. Expected was 0 or "
-                "more. Give that."
+                f"top_k is the number of alternatives; {top_k} was given. Expected 0 or more. "
+                "Change it."
             )
         if isinstance(products, str | Product):
             return next(self._predictions(_products([products]), top_k=top_k, explain=explain))
         return list(self._predictions(_products(products), top_k=top_k, explain=explain))
 
     def choose(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Return the class that each row of probabilities decides for: int64 (products,)."""
+        """Return the predicted class of each row of probabilities: int64 (products,)."""
         return np.asarray(probabilities.argmax(axis=1), np.int64)
 
     def _predictions(
         self, products: Sequence[Product], *, top_k: int, explain: bool
     ) -> Iterator[Prediction]:
-        probabilities = self.predict_proba(products)
+        for chunk, features, probabilities in self._chunks(products):
+            yield from self._chunk_predictions(
+                chunk, features, probabilities, top_k=top_k, explain=explain
+            )
+
+    def _chunk_predictions(
+        self,
+        products: Sequence[Product],
+        features: Features,
+        probabilities: NDArray[np.float32],
+        *,
+        top_k: int,
+        explain: bool,
+    ) -> Iterator[Prediction]:
         rolled = self.taxonomy.roll_up(probabilities)
         chosen = self.choose(probabilities)
         others = rolled[:, self.taxonomy.ends]
@@ -197,113 +196,93 @@ class Classifier:
                 needs_review=not sure or sure[-1].path != path,
                 alternatives=tuple(
                     Scored(self.taxonomy.classes[other], float(others[row, other]))
-                    for other in _largest(others[row], top_k)
+                    for other in largest(others[row], top_k)
                     if others[row, other] > 0
                 ),
-                evidence=self._evidence(product, label) if explain else (),
+                evidence=(
+                    self._evidence(product, features.rows(row, row + 1), label) if explain else ()
+                ),
                 model_version=self.model_version,
             )
 
-    def _evidence(self, product: Product, label: int) -> tuple[Evidence, ...]:
+    def _evidence(self, product: Product, features: Features, label: int) -> tuple[Evidence, ...]:
         """Return the words that the linear stage's score of a class comes from."""
-        features = self.featurizer.transform([product])
         if not len(features.indices):
             return ()
-        scorers = self._scorers
-        digits, _ = scorers.digits(features)
-        *_, weights, directions = self._run(features, digits, 0, explain=scorers.slots[label])
-        shares = scorers.slot_weights[label]
-        length = np.float32(self.featurizer.vector_weight)
+        direction = self.linear_stage.direction(label) * np.float32(self.featurizer.vector_weight)
         return find_evidence(
             product,
             self.featurizer.counter,
             features.indices,
-            features.values * scorers.scale[features.indices] * (weights @ shares),
-            self.featurizer.word_vectors.contributions(product, directions @ shares * length),
+            self.linear_stage.contributions(features, label),
+            self.featurizer.word_vectors.contributions(product, direction),
         )
 
-    def _run(
-        self,
-        features: Features,
-        digits: NDArray[np.uint8],
-        row: int,
-        *,
-        explain: NDArray[np.int64] = _NO_SCORERS,
-    ) -> tuple[Any, ...]:
-        """Multiply a product's digits by its terms' weights.
 
-        The outputs are those of `aisle_training.release.onnx_graph`.
-        """
-        first, last = features.indptr[row], features.indptr[row + 1]
-        inputs = {
-            "terms": features.indices[first:last],
-            "digits": digits[:, first:last],
-            "vectors": features.vectors[row : row + 1],
-            "explain": explain,
-        }
-        return tuple(self._session.run(_OUTPUTS, inputs))
-
-
-def _largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-    """Return where the largest of some values are, the largest first, of equals the first."""
+def largest(values: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """Return the indices of the `count` largest values, largest first; ties keep their order."""
     if not 0 < count < len(values):
         return np.argsort(-values, kind="stable")[:count]
-    # Sorting them all would take several times as long.
+    # Sorting all of them would take several times as long.
     least = np.partition(values, -count)[-count]
-    able = np.flatnonzero(values >= least)
-    return able[np.argsort(-values[able], kind="stable")][:count]
+    candidates = np.flatnonzero(values >= least)
+    return candidates[np.argsort(-values[candidates], kind="stable")][:count]
 
 
-def _products(given: object) -> list[Product]:
-    """Return products, made of their names where texts were given; TypeError for anything else."""
-    if isinstance(given, str | Product):
+def _products(argument: object) -> list[Product]:
+    """Return an argument's products; a text becomes a product with that name.
+
+    Raises TypeError for anything that is not an iterable of products or texts.
+    """
+    if isinstance(argument, str | Product):
         raise TypeError(
-            f"{type(given).__name__} was given where several products were expected. Put it into a "
-            "list."
+            f"A single {type(argument).__name__} was given. Expected several products. Put it into "
+            "a list."
         )
-    single = isinstance(given, np.ndarray) and not given.ndim
-    if isinstance(given, bytes | Mapping) or single or not isinstance(given, Iterable):
-        hint = "Make it one: aisle.Product(**it)" if isinstance(given, Mapping) else "Give that"
+    scalar = isinstance(argument, np.ndarray) and not argument.ndim
+    if isinstance(argument, bytes | Mapping) or scalar or not isinstance(argument, Iterable):
+        mapping = isinstance(argument, Mapping)
+        hint = "Convert it: aisle.Product(**mapping)" if mapping else "Pass one of these"
         raise TypeError(
-            f"{type(given).__name__} was given where a product was expected: a text, which counts "
-            f"as its name, an aisle.Product, or several of them in a list. {hint}."
+            f"A {type(argument).__name__} was given. Expected a product: a text (its name), an "
+            f"aisle.Product, or several of them in a list. {hint}."
         )
-    return [_product(number, one) for number, one in enumerate(given)]
+    return [_product(index, item) for index, item in enumerate(argument)]
 
 
-def _product(number: int, given: object) -> Product:
-    if isinstance(given, Product):
-        price = given.price
+def _product(index: int, item: object) -> Product:
+    if isinstance(item, Product):
+        price = item.price
         if not (price is None or (type(price) is float and 0 <= price < math.inf)):
-            _check_price(number, price)
-        for text in (given.name, given.description, given.manufacturer):
+            _check_price(index, price)
+        for text in (item.name, item.description, item.manufacturer):
             if not (text is None or isinstance(text, str)):
-                _refuse_texts(number, given)
-        return given
-    if isinstance(given, str):
-        return Product(name=given)
+                _refuse_texts(index, item)
+        return item
+    if isinstance(item, str):
+        return Product(name=item)
     raise TypeError(
-        f"Product {number} of those given (counted from 0) is of type {type(given).__name__}. "
-        "Expected was an aisle.Product, or a text, which counts as its name. Make a Product of it."
+        f"Product {index} (counted from 0) is a {type(item).__name__}. Expected an aisle.Product "
+        "or a text (its name). Convert it to a Product."
     )
 
 
-def _check_price(number: int, price: Any) -> None:  # noqa: ANN401  # whatever was given
-    """Raise TypeError for what is no number, ValueError for one that is no price."""
+def _check_price(index: int, price: Any) -> None:  # noqa: ANN401  # any argument
+    """Raise TypeError for a price that is not a number, ValueError for one out of range."""
     try:
         if isinstance(price, Real) and 0 <= float(price) < math.inf:
             return
-        given = repr(price)
+        shown = repr(price)
     except OverflowError:
-        given = "an integer beyond all floats"
+        shown = "an integer too large for a float"
     raise (ValueError if isinstance(price, Real) else TypeError)(
-        f"The price of product {number} of those given (counted from 0) is {given}. Expected was a "
-        "finite number of 0 or more. Correct it, or give None where there is no price."
+        f"The price of product {index} (counted from 0) is {shown}. Expected a finite number of 0 "
+        "or more. Correct it, or pass None where the price is unknown."
     )
 
 
-def _refuse_texts(number: int, product: Product) -> NoReturn:
-    """Raise TypeError that names the first field which is no text."""
+def _refuse_texts(index: int, product: Product) -> NoReturn:
+    """Raise a TypeError that names the first field that is not a text."""
     field, value = next(
         (field, value)
         for field in ("name", "description", "manufacturer")
@@ -311,35 +290,57 @@ def _refuse_texts(number: int, product: Product) -> NoReturn:
         if not (value is None or isinstance(value, str))
     )
     raise TypeError(
-        f"The {field} of product {number} of those given (counted from 0) is {value!r}, of type "
-        f"{type(value).__name__}. Expected was a text. Make one of it, or give None where there "
-        "is none."
+        f"The {field} of product {index} (counted from 0) is {value!r}, a {type(value).__name__}. "
+        f"Expected a text. Convert it, or pass None where the {field} is unknown."
     )
 
 
-def _reranker(bundle: Bundle, taxonomy: Taxonomy) -> Reranker:
-    """Load a bundle's second stage."""
-    neighbours = Neighbours.from_bytes(bundle.files[NEIGHBOURS])
-    likelihoods = Likelihoods.from_bytes(bundle.files[LIKELIHOODS])
-    classes = len(taxonomy.classes)
-    for file, found in (
-        (NEIGHBOURS, len(neighbours.products)),
-        (LIKELIHOODS, likelihoods.absent.shape[-1]),
+def _check_linear_stage(stage: LinearStage, *, terms: int, dimensions: int, classes: int) -> None:
+    """Raise BundleError where the linear stage does not match itself or the other files."""
+    svms = len(stage.intercepts)
+    weights = int(stage.indptr[-1]) if len(stage.indptr) else 0
+    for array, size, what, source, expected in (
+        ("indptr", len(stage.indptr) - 1, "terms", VOCABULARY, terms),
+        ("scale", len(stage.scale), "terms", VOCABULARY, terms),
+        ("indices", len(stage.indices), "weights", "indptr", weights),
+        ("data", len(stage.data), "weights", "indptr", weights),
+        ("vector_weights", stage.vector_weights.shape[-1], "dimensions", PIECES, dimensions),
+        ("vector_weights", len(stage.vector_weights), "SVMs", "intercepts", svms),
+        ("slots", len(stage.slots), "classes", CATEGORIES, classes),
+        ("slot_weights", len(stage.slot_weights), "classes", CATEGORIES, classes),
     ):
-        _check_size(file, found, "classes", CATEGORIES, classes)
+        _check_size(f"linear stage ({array})", size, what, source, expected)
+    for array, largest in (("indices", stage.indices), ("slots", stage.slots)):
+        if largest.size and not 0 <= largest.min() <= largest.max() < svms:
+            raise BundleError(
+                f"The bundle's linear stage has {svms} SVMs; its {array} name number "
+                f"{largest.max()}. Export the model again."
+            )
+
+
+def _reranker(bundle: Bundle, taxonomy: Taxonomy, *, terms: int) -> Reranker:
+    """Load a bundle's second stage."""
+    neighbours, naive_bayes = bundle.nearest_neighbours(), bundle.naive_bayes()
+    classes = len(taxonomy.classes)
+    for part, size, what, source, expected in (
+        ("nearest neighbours", len(neighbours.starts) - 1, "terms", VOCABULARY, terms),
+        ("nearest neighbours", len(neighbours.products), "classes", CATEGORIES, classes),
+        ("naive Bayes", naive_bayes.absent.shape[-1], "classes", CATEGORIES, classes),
+    ):
+        _check_size(part, size, what, source, expected)
     return Reranker(
         bundle.files[RERANKER],
         RERANKER,
-        Shortlist(taxonomy, neighbours, likelihoods),
+        Shortlist(taxonomy, neighbours, naive_bayes),
         bundle.manifest.outside or Outside(1, 0),
     )
 
 
-def _check_size(file: str, made_for: object, what: str, other: str, found: int) -> None:
-    """Compare what a file of a bundle has with what another one was made for."""
-    if str(made_for) != str(found):
+def _check_size(part: str, size: int, what: str, source: str, expected: int) -> None:
+    """Compare the size of a part of a bundle with that of another part, its `source`."""
+    if size != expected:
         raise BundleError(
-            f"The bundle's {file} is made for {made_for} {what}, its {other} has {found}. Export "
+            f"The bundle's {part} is made for {size} {what}; its {source} has {expected}. Export "
             "the model again."
         )
 

@@ -1,4 +1,4 @@
-"""Examples that travel with a model: replayed, they prove that it decides here as it did there."""
+"""Golden examples: replayed after loading, they prove that a model decides as when exported."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _TOLERANCE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """A product, and what the model said of it when it was exported."""
+    """A product, and what the model predicted for it when it was exported."""
 
     product: Product
     category_id: str
@@ -25,13 +25,15 @@ class Golden:
 
 def to_lines(examples: Iterable[Golden]) -> bytes:
     """Return examples as JSON lines."""
-    return b"".join(json.dumps(asdict(one), sort_keys=True).encode() + b"\n" for one in examples)
+    return b"".join(
+        json.dumps(asdict(example), sort_keys=True).encode() + b"\n" for example in examples
+    )
 
 
 def replay(bundle: Bundle, classifier: Classifier) -> int:
-    """Predict a bundle's examples again and return their number.
+    """Predict a bundle's golden examples again and return their number.
 
-    Raises BundleError, naming the first that is decided otherwise.
+    Raises BundleError, which names the first example with another decision.
     """
     try:
         rows = [parse_json(line) for line in bundle.files[GOLDEN].splitlines()]
@@ -41,12 +43,14 @@ def replay(bundle: Bundle, classifier: Classifier) -> int:
     products = [example.product for example in examples]
     predictions = classifier.predict(products, explain=False)
     for example, prediction in zip(examples, predictions, strict=True):
-        found = prediction.category
-        same = found.category.id == example.category_id
-        if not same or abs(found.confidence - example.confidence) > _TOLERANCE:
+        predicted = prediction.category
+        same = predicted.category.id == example.category_id
+        if not same or abs(predicted.confidence - example.confidence) > _TOLERANCE:
             raise BundleError(
-                f"The model decides otherwise here than where it was exported: "
+                f"The model decides differently from when it was exported: "
                 f"{example.product.name!r} was {example.category_id} with {example.confidence}, "
-                f"and is {found.category.id} with {found.confidence:.4f}."
+                f"and is "
+                f"{predicted.category.id} with {predicted.confidence:.4f}. Use the libraries named "
+                "in its manifest, or train again."
             )
     return len(examples)

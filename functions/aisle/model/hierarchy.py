@@ -1,4 +1,4 @@
-"""Which linear scorers a taxonomy needs, and how a class's score is made of them."""
+"""Which linear SVMs a taxonomy needs, and how their margins make a class's score."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from aisle.taxonomy import Taxonomy
 
 ClassSet = tuple[int, ...]
-"""The classes below a node, ascending: what its scorer tells from the rest."""
+"""The classes below a node, ascending: what its SVM separates from the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """Which scorers a taxonomy needs, and how a class's score is made of them.
+    """The SVMs of a taxonomy, one per distinct class set, and the slots of each class.
 
-    A class has a slot for each level, root first, and a last one for its own scorer; its score is
-    the weighted sum of the margins of the scorers `slots` int64 (classes, slots), where `used`
-    bool (classes, slots).
+    A class has a slot for each level, root first, and a last one for its own SVM. Its score is the
+    weighted sum of the margins of the SVMs `slots` int64 (classes, slots), where `used` bool
+    (classes, slots).
     """
 
     class_sets: tuple[ClassSet, ...]
@@ -25,21 +25,21 @@ class Structure:
     used: NDArray[np.bool_]
 
     def margins(self, margins: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Spread scorers' margins (products, scorers) over (products, classes, slots)."""
+        """Spread the SVMs' margins (products, svms) over (products, classes, slots)."""
         return np.where(self.used, margins[:, self.slots], np.float32(0))
 
     def scores(
         self, margins: NDArray[np.float32], level_weights: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Return class scores (products, classes) from the scorers' margins."""
+        """Return class scores (products, classes) from the SVMs' margins (products, svms)."""
         return class_scores(margins, self.slots, self.used * level_weights)
 
 
 def structure(taxonomy: Taxonomy) -> Structure:
-    """Return the scorers of a taxonomy: one for each distinct set of classes below a node.
+    """Return the SVMs of a taxonomy: one for each distinct set of classes below a node.
 
-    Below its own level a class stands for its descendants, so that all classes use all slots. A
-    node with all classes below it tells nothing apart and has no scorer.
+    Below its own level a class repeats its own SVM, so that all classes use all slots. A node
+    above all classes separates nothing and has no SVM.
     """
     size = len(taxonomy.classes)
     below: dict[int, list[int]] = {}
@@ -62,7 +62,7 @@ def structure(taxonomy: Taxonomy) -> Structure:
 def class_scores(
     margins: NDArray[np.float32], slots: NDArray[np.int64], weights: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Return class scores (products, classes) from the scorers' margins (products, scorers)."""
+    """Return class scores (products, classes) from the SVMs' margins (products, svms)."""
     scores = np.zeros((len(margins), len(slots)), np.float32)
     for slot in range(slots.shape[1]):
         scores += margins[:, slots[:, slot]] * weights[:, slot]

@@ -1,8 +1,8 @@
-"""The linear stage around its integer product: values to digits before it, sums to scores after it.
+"""The linear stage: a product's features times sparse weights, summed to a score per class.
 
-The weights of terms are 8-bit, so a product's values are written as 7-bit digits, multiplied as
-integers, and put together again. That is exact, so it is the same however products are batched;
-7 bits, since two products of 8-bit factors would overflow the 16 bits that some processors add in.
+The weights are 8-bit integers in compressed sparse rows (one row per term), since all but a few per
+cent are zero. A product's sums are accumulated term by term in float64, whatever other products are
+in the batch: trees decide by thresholds, so the last bits must not depend on the batch.
 """
 
 from dataclasses import dataclass
@@ -14,52 +14,44 @@ from aisle.model.arrays import Arrays
 from aisle.model.hierarchy import class_scores
 from aisle.model.tfidf import Features
 
-DIGITS = 3
-_BITS = 7
-_LARGEST = 2 ** (DIGITS * _BITS) - 1
-_PLACES = 2.0 ** (_BITS * np.arange(DIGITS)[::-1])
-_SMALL = np.float32(1e-30)
+# Products multiplied together. More would be no faster, and need memory for each of their weights.
+_CHUNK = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Scorers(Arrays):
-    """What the linear stage needs beside its weights.
+class LinearStage(Arrays):
+    """One linear SVM per node of the taxonomy, and how their margins make a class's score.
 
-    `scale` float32 (terms,) is what a unit of each term's 8-bit weights is worth; a class's score
-    is the sum of the margins of the scorers `slots` int64 (classes, slots), each times its
-    `slot_weights` float32 (classes, slots).
+    The weights of term t are `data` int8 at indptr[t]:indptr[t + 1] (`indptr` int64 (terms + 1,)),
+    those of the SVMs `indices` uint16 or int32 there, each times `scale` float32 (terms,).
+    `vector_weights` float32 (svms, dimensions) are those of the product's vector, `intercepts`
+    float32 (svms,). A class's score is the sum of the margins of the SVMs `slots` int64
+    (classes, slots), each times its `slot_weights` float32 (classes, slots).
     """
 
+    indptr: NDArray[np.int64]
+    indices: NDArray[np.uint16] | NDArray[np.int32]
+    data: NDArray[np.int8]
     scale: NDArray[np.float32]
+    vector_weights: NDArray[np.float32]
+    intercepts: NDArray[np.float32]
     slots: NDArray[np.int64]
     slot_weights: NDArray[np.float32]
 
-    def digits(self, features: Features) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        """Return the digits of each scaled value, and what the last digit is worth.
-
-        They are uint8 (digits, values), the highest first, and float64 (products,): a product's
-        largest value sets the worth.
-        """
-        size = len(features.indptr) - 1
-        owners = np.repeat(np.arange(size), np.diff(features.indptr))
-        scaled = features.values * self.scale[features.indices]
-        largest = np.full(size, _SMALL, np.float32)
-        np.maximum.at(largest, owners, scaled)
-        whole = np.rint(scaled * (np.float32(_LARGEST) / largest)[owners]).astype(np.int64)
-        shifts = _BITS * np.arange(DIGITS)[::-1, None]
-        digits = np.minimum(whole, _LARGEST) >> shifts & (2**_BITS - 1)
-        return digits.astype(np.uint8), largest.astype(np.float64) / _LARGEST
-
-    def margins(
-        self, sums: NDArray[np.int32], worth: NDArray[np.float64], offsets: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Return the scorers' margins: float32 (products, scorers).
-
-        `sums` int32 (products, digits, scorers) are the digits times the weights, `worth` float64
-        (products,) comes from `digits`, `offsets` (products, scorers) are what terms do not decide.
-        """
-        whole = sum(place * sums[:, at] for at, place in enumerate(_PLACES))
-        return np.asarray(whole * worth[:, None], np.float32) + offsets
+    def margins(self, features: Features) -> NDArray[np.float32]:
+        """Return the margin of each SVM: float32 (products, svms)."""
+        products, svms = len(features.indptr) - 1, len(self.intercepts)
+        margins = np.empty((products, svms), np.float32)
+        for start in range(0, products, _CHUNK):
+            part = features.rows(start, min(start + _CHUNK, products))
+            owners, positions, values = self._weights_of(part)
+            columns = np.repeat(np.arange(len(part.vectors)) * svms, np.diff(part.indptr))[owners]
+            columns += self.indices[positions]
+            sums = np.bincount(columns, values, minlength=len(part.vectors) * svms)
+            # Not BLAS: its result for a product depends on the batch and on the number of threads.
+            of_vectors = np.einsum("nd,sd->ns", part.vectors, self.vector_weights)
+            margins[start : start + _CHUNK] = sums.reshape(-1, svms) + of_vectors + self.intercepts
+        return margins
 
     def probabilities(self, margins: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return softmax of the classes' scores: float32 (products, classes)."""
@@ -68,3 +60,31 @@ class Scorers(Arrays):
         np.exp(scores, out=scores)
         scores /= scores.sum(axis=1, keepdims=True)
         return scores
+
+    def contributions(self, features: Features, label: int) -> NDArray[np.float64]:
+        """Return what each term of the features adds to the score of a class: float64 (terms,)."""
+        weight_of = np.zeros(len(self.intercepts))
+        np.add.at(weight_of, self.slots[label], self.slot_weights[label])
+        owners, positions, values = self._weights_of(features)
+        added = values * weight_of[self.indices[positions]]
+        return np.asarray(np.bincount(owners, added, minlength=len(features.indices)), np.float64)
+
+    def direction(self, label: int) -> NDArray[np.float32]:
+        """Return what a unit of each dimension of the vector adds to the score of a class."""
+        return np.asarray(self.slot_weights[label] @ self.vector_weights[self.slots[label]])
+
+    def _weights_of(
+        self, features: Features
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Look up all weights of the features' terms.
+
+        Returns, for each weight, which of the features' terms it belongs to, its position in
+        `data`, and the term's value times the weight.
+        """
+        first = self.indptr[features.indices]
+        lengths = self.indptr[features.indices + 1] - first
+        owners = np.repeat(np.arange(len(lengths)), lengths)
+        ends = np.cumsum(lengths)
+        positions = np.arange(len(owners)) + (first - ends + lengths)[owners]
+        scaled = features.values * self.scale[features.indices]
+        return owners, positions, scaled[owners] * self.data[positions]

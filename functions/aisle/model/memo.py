@@ -1,4 +1,4 @@
-"""What was computed once for a word, kept for the next product that has it."""
+"""A cache of what was computed for a word, for the next product that has it."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -7,11 +7,11 @@ Value = TypeVar("Value")
 
 
 class Memo(dict[str, Value], Generic[Value]):
-    """A function of words that remembers its results: `memo[word]`.
+    """A function of words that caches its results: `memo[word]`.
 
-    A dictionary, since looking up a whole text's words in one is quicker than a call for each. It
-    keeps `most` results, and none of words longer than `longest`: part numbers and unspaced scripts
-    hardly come again. An instance may be shared between threads.
+    It is a dictionary because mapping a text's words over `__getitem__` is faster than a call per
+    word. It keeps `most` results, and none for words longer than `longest`: part numbers and
+    unspaced scripts rarely occur twice. An instance may be shared between threads.
     """
 
     def __init__(self, function: Callable[[str], Value], *, most: int, longest: int) -> None:
@@ -21,8 +21,8 @@ class Memo(dict[str, Value], Generic[Value]):
         self._longest = longest
 
     def __missing__(self, word: str) -> Value:
-        """Compute the result of a word that is not there."""
-        found = self._function(word)
+        """Compute the result of a word that is not cached."""
+        result = self._function(word)
         if len(word) <= self._longest and len(self) < self._most:
-            self[word] = found
-        return found
+            self[word] = result
+        return result

@@ -1,4 +1,4 @@
-"""ONNX models, loaded to run: the only module that imports onnxruntime."""
+"""Load ONNX models: the only module that imports onnxruntime."""
 
 import onnxruntime as ort
 
@@ -6,9 +6,9 @@ from aisle.errors import BundleError
 
 
 def load_session(data: bytes, file: str) -> ort.InferenceSession:
-    """Load a model for one thread: Lambda has one core's worth, and callers run in parallel.
+    """Load a model to run on one thread: a Lambda has one core, and callers run in parallel.
 
-    `file` names it in the BundleError that is raised where onnxruntime does not take it.
+    `file` names the model in the BundleError that is raised where onnxruntime cannot load it.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1

@@ -1,36 +1,45 @@
-"""Vectors of words that the training products may lack, so that a new word is not a blank.
+"""Vectors of products from the vectors of word pieces, so that words new to the model count too.
 
-A word is greedily cut into the longest known pieces (WordPiece: Schuster & Nakajima 2012), and its
-vector is put together from theirs. The pieces' vectors come from a sentence model, are data of the
-bundle, and are never trained here.
+A word is split greedily into the longest known pieces (WordPiece: Schuster & Nakajima 2012), and
+its vector is the weighted sum of theirs. The pieces' vectors come from a sentence model and are
+data of the bundle; training does not change them.
 """
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import starmap
 from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.model.arrays import Arrays
 from aisle.model.memo import Memo
 from aisle.normalize import words
 from aisle.product import Product
 
 _TEXTS = ("name", "description")
 _CONTINUED = "##"
-# A vector each: with 128 dimensions 12 MB in all. A catalogue's common words come early.
-_REMEMBERED_WORDS = 20_000
-# Longer words are no words (part numbers, unspaced scripts): only their beginning is looked at.
+# One vector each, 10 MB with 128 dimensions. A catalogue's common words come early.
+CACHED_WORDS = 20_000
+# Longer words are part numbers or unspaced scripts: only the first characters are used.
 _LONGEST = 32
 
 
-class WordVectors:
-    """Vectors of products, from those of word pieces.
+@dataclass(frozen=True, slots=True)
+class PieceVectors(Arrays):
+    """The vectors of word pieces: `vectors` int8 (pieces, dimensions), at any scale."""
 
-    `pieces` are texts, those that continue a word with "##" before them; `vectors` int8
-    (pieces, dimensions), to any scale. `weigh` gives a word's weight, its inverse document
+    vectors: NDArray[np.int8]
+
+
+class WordVectors:
+    """Computes vectors of products from those of word pieces.
+
+    `pieces` are texts; those that continue a word start with "##". `vectors` are int8
+    (pieces, dimensions), at any scale. `weigh` returns a word's weight, its inverse document
     frequency. An instance may be shared between threads.
     """
 
@@ -40,99 +49,98 @@ class WordVectors:
         self._numbers = {piece: number for number, piece in enumerate(pieces)}
         self._vectors = vectors
         self._weigh = weigh
-        self._vector = Memo(self._summed, most=_REMEMBERED_WORDS, longest=_LONGEST)
-        self._nothing = np.zeros(vectors.shape[1], np.float32)
+        self._vector = Memo(self._word_vector, most=CACHED_WORDS, longest=_LONGEST)
+        self._zeros = np.zeros(vectors.shape[1], np.float32)
 
     def transform(self, products: Sequence[Product]) -> NDArray[np.float32]:
         """Return a vector of unit length for each product: float32 (products, dimensions).
 
-        Every field counts the same, however long: a word adds (1 + ln tf) * idf times its vector,
-        the field's sum is scaled to unit length, and so is the sum of the fields. A product without
-        a known piece has zeros.
+        A word adds (1 + ln tf) * idf times its vector. The sum of each field is scaled to unit
+        length, so that short and long fields count the same, and so is the sum of the fields. A
+        product without a known piece gets zeros.
         """
         if not products:
-            return np.zeros((0, len(self._nothing)), np.float32)
-        parts: list[NDArray[np.float32]] = []
+            return np.zeros((0, len(self._zeros)), np.float32)
+        vectors: list[NDArray[np.float32]] = []
         starts: list[int] = []
         for product in products:
             for field in _TEXTS:
-                starts.append(len(parts))
-                parts.append(self._nothing)  # so that a field without words has something to add
-                parts += self._of(words(getattr(product, field)))
-        every = np.concatenate(parts).reshape(len(parts), -1)
-        sums = np.add.reduceat(every, starts, axis=0)
+                starts.append(len(vectors))
+                vectors.append(self._zeros)  # `reduceat` needs a row for a field without words
+                vectors += self._weighted(words(getattr(product, field)))
+        sums = np.add.reduceat(np.concatenate(vectors).reshape(len(vectors), -1), starts, axis=0)
         return _unit(_unit(sums).reshape(len(products), len(_TEXTS), -1).sum(axis=1))
 
     def contributions(
         self, product: Product, direction: NDArray[np.float32]
     ) -> dict[str, dict[str, float]]:
-        """Return what each distinct word adds to the product's vector along a direction, by field.
+        """Return what each distinct word of a field adds to the product's vector, by field.
 
-        `direction` is float32 (dimensions,).
+        A word's share is its projection on `direction`, float32 (dimensions,).
         """
-        counted = {field: Counter(words(getattr(product, field))) for field in _TEXTS}
-        lengths = {
-            field: float(np.linalg.norm(self._field(found))) or 1.0
-            for field, found in counted.items()
+        counts = {field: Counter(words(getattr(product, field))) for field in _TEXTS}
+        vectors = {
+            field: np.array([self._zeros, *self._weighted(words(getattr(product, field)))])
+            for field in _TEXTS
         }
-        whole = sum(self._field(found) / lengths[field] for field, found in counted.items())
-        length = float(np.linalg.norm(whole)) or 1.0
+        sums = np.stack([field_vectors.sum(axis=0) for field_vectors in vectors.values()])
+        lengths = dict(zip(_TEXTS, _lengths(sums)[:, 0], strict=True))
+        length = _lengths(_unit(sums).sum(axis=0))[0]
         return {
             field: {
-                word: float(self._field({word: count}) @ direction) / lengths[field] / length
-                for word, count in found.items()
+                word: float(share) / float(lengths[field] * length)
+                for word, share in zip(counts[field], vectors[field][1:] @ direction, strict=True)
             }
-            for field, found in counted.items()
+            for field in _TEXTS
         }
 
-    def _field(self, occurrences: Mapping[str, int]) -> NDArray[np.float32]:
-        """Add up the vectors of a field's words, by how often each occurs: (dimensions,)."""
-        found = (self._repeated(word, count) for word, count in occurrences.items())
-        return np.asarray(sum(found, self._nothing), np.float32)
-
-    def _of(self, field_words: Sequence[str]) -> Iterable[NDArray[np.float32]]:
-        """Return the vector of each distinct word."""
+    def _weighted(self, field_words: Sequence[str]) -> Iterable[NDArray[np.float32]]:
+        """Return the vector of each distinct word, times 1 + ln of how often it occurs."""
         if len(set(field_words)) == len(field_words):
             return map(self._vector.__getitem__, field_words)
         return starmap(self._repeated, Counter(field_words).items())
 
     def _repeated(self, word: str, count: int) -> NDArray[np.float32]:
-        """Return the vector of a word that occurs so often in a field."""
-        found = self._vector[word]
-        return found if count == 1 else found * np.float32(1 + log(count))
+        vector = self._vector[word]
+        return vector if count == 1 else vector * np.float32(1 + log(count))
 
-    def _summed(self, word: str) -> NDArray[np.float32]:
-        """Return the vector of one occurrence of a word: the sum of its pieces', weighted."""
-        pieces = self._cut(word)
+    def _word_vector(self, word: str) -> NDArray[np.float32]:
+        """Return idf / sqrt(pieces) times the sum of the vectors of a word's pieces."""
+        pieces = self._split(word)
         weight = np.float32(self._weigh(word) / sqrt(len(pieces) or 1))
         return np.asarray(self._vectors[pieces].sum(axis=0, dtype=np.float32) * weight)
 
-    def _cut(self, word: str) -> list[int]:
-        """Cut a word into the longest known pieces, up to the first part that is unknown."""
+    def _split(self, word: str) -> list[int]:
+        """Split a word into the longest known pieces, up to the first unknown part."""
         plain = word if word.isascii() else _without_accents(word)
         plain = plain[:_LONGEST]
-        found: list[int] = []
+        pieces: list[int] = []
         start = 0
         while start < len(plain):
             prefix = _CONTINUED if start else ""
             for end in range(len(plain), start, -1):
                 number = self._numbers.get(prefix + plain[start:end])
                 if number is not None:
-                    found.append(number)
+                    pieces.append(number)
                     start = end
                     break
             else:
                 break
-        return found
+        return pieces
 
 
 def _without_accents(word: str) -> str:
-    """Drop accents: the pieces have none."""
+    """Remove accents: the pieces have none."""
     decomposed = unicodedata.normalize("NFD", word)
-    return "".join(one for one in decomposed if unicodedata.category(one) != "Mn")
+    return "".join(char for char in decomposed if unicodedata.category(char) != "Mn")
 
 
 def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale vectors (the last axis) to unit length; zeros stay."""
+    """Scale vectors (the last axis) to unit length; zeros stay zeros."""
+    return np.asarray(vectors / _lengths(vectors), np.float32)
+
+
+def _lengths(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the lengths of vectors (the last axis, kept with size 1), 1 for zeros."""
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
+    return np.where(lengths > 0, lengths, np.float32(1))

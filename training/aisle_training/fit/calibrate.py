@@ -1,4 +1,4 @@
-"""Make confidences mean what they say, on products that the scorers have not seen."""
+"""Calibrate confidences and choose answer thresholds, on held-out products."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from scipy.special import log_softmax
 from aisle.product import Category, Path
 from aisle.taxonomy import Taxonomy
 
-# The weights of slots are held near where they start, by this times the squared distance of their
-# logarithms, which may move by no more than the range.
-_HOLD = 1e-3
+# The logarithms of the slots' weights are regularised towards their start by this times the squared
+# distance, and stay within the range of it.
+_PENALTY = 1e-3
 _RANGE = 4.0
-# Products x classes x slots looked at; more tell the same.
+# Products x classes x slots used; more would not change the result.
 _MOST_CELLS = 30_000_000
-# A threshold is not believed on fewer products than this.
+# Fewer products than this do not support a threshold.
 _LEAST_SUPPORT = 20
 NEVER = 2.0
-"""A threshold that no confidence reaches."""
+"""A threshold above all confidences."""
 
 
 def fit_level_weights(
@@ -30,10 +30,10 @@ def fit_level_weights(
 ) -> NDArray[np.float32]:
     """Return the weight of each slot's margin that minimises the log loss of the classes.
 
-    `slot_margins` gives, for rows of products, float32 (rows, classes, slots), 0 where a class has
-    no scorer in a slot; `labels` int64 (products,), -1 where the class is unknown: such products
-    are left out. Few numbers are learnt, so few products will do; they start at `prior` (slots,)
-    and are held near it. One weight for all slots would be temperature scaling (Guo et al. 2017).
+    `slot_margins` maps rows of products to float32 (rows, classes, slots), 0 where a class has no
+    SVM in a slot. `labels` int64 (products,) are the classes; products with -1 are left out. The
+    weights start at `prior` (slots,) and are regularised towards it, so few products are enough.
+    One weight for all slots would be temperature scaling (Guo et al. 2017).
     """
     rows = np.flatnonzero(labels >= 0)
     if not len(rows):
@@ -52,17 +52,17 @@ def fit_level_weights(
         errors[at] -= 1
         gradient = np.einsum("nc,ncs->s", errors, margins) * weights / len(labels)
         distance = logs - start
-        return loss + _HOLD * float(distance @ distance), gradient + 2 * _HOLD * distance
+        return loss + _PENALTY * float(distance @ distance), gradient + 2 * _PENALTY * distance
 
     bounds = [(low, low + 2 * _RANGE) for low in start - _RANGE]
-    found = minimize(log_loss, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    # Rounded, so that the last bits of the optimum make no other model.
-    return np.exp(found.x).round(4).astype(np.float32)
+    optimum = minimize(log_loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    # Rounded, so that the last bits of the optimum do not make another model.
+    return np.exp(optimum).round(4).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Confidences:
-    """How sure a model was at one level of the path, and whether it was right.
+    """Confidences at one level of the path, and whether the predictions are right.
 
     `confidences` float32 and `right` bool, both (products,).
     """
@@ -76,29 +76,29 @@ def confidences(
     probabilities: NDArray[np.float32],
     paths: Sequence[Path],
 ) -> list[Confidences]:
-    """Return, for each level, the confidence in the most probable class's node there.
+    """Return, for each level, the confidence in the predicted class's node at that level.
 
-    `probabilities` (products, classes), and the true `paths`; products whose class ends above a
-    level are not in it.
+    `probabilities` are (products, classes), `paths` the true ones. A level leaves out products
+    whose predicted class ends above it.
     """
     rolled = taxonomy.roll_up(probabilities)
     chosen = probabilities.argmax(axis=1)
-    found = []
+    levels = []
     for depth in range(taxonomy.depth):
         nodes = taxonomy.ancestors[chosen, depth]
         rows = np.flatnonzero(nodes >= 0)
         right = [_is_at(taxonomy.nodes[nodes[row]][-1], paths[int(row)], depth) for row in rows]
-        found.append(Confidences(rolled[rows, nodes[rows]], np.array(right, np.bool_)))
-    return found
+        levels.append(Confidences(rolled[rows, nodes[rows]], np.array(right, np.bool_)))
+    return levels
 
 
 def answer_thresholds(
     parts: Sequence[Sequence[Confidences]], *, precision: float
 ) -> tuple[float, ...]:
-    """Return for each level the least confidence at which answers reach a precision.
+    """Return, for each level, the smallest threshold at which answers reach a precision.
 
-    `parts` are what `confidences` returned for disjoint sets of products that the model had not
-    seen. A level where no threshold reaches the precision gets `NEVER`.
+    `parts` are results of `confidences` for disjoint sets of held-out products. A level gets
+    `NEVER` where no threshold reaches the precision.
     """
     thresholds = []
     for depth in range(max(map(len, parts), default=0)):
@@ -116,7 +116,7 @@ def _is_at(node: Category, path: Path, depth: int) -> bool:
 def threshold_for(
     confidences: NDArray[np.float32], right: NDArray[np.bool_], precision: float
 ) -> float:
-    """Return the least confidence from which on so many are right, `NEVER` where there is none.
+    """Return the smallest threshold at which answers reach a precision, `NEVER` if none does.
 
     `confidences` and `right` are both (products,).
     """
@@ -126,7 +126,7 @@ def threshold_for(
     ranked = confidences[order]
     reached = np.cumsum(right[order]) / np.arange(1, len(order) + 1) >= precision
     reached[: _LEAST_SUPPORT - 1] = False
-    # Products with the same confidence are answered together or not at all.
+    # Products with equal confidence are on the same side of a threshold.
     reached[:-1] &= ranked[1:] < ranked[:-1]
     if not reached.any():
         return NEVER

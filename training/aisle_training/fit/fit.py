@@ -1,4 +1,4 @@
-"""Stage 3, fit: prepared products -> a trained model, every choice made on the validation split."""
+"""Stage 3, fit: prepared products -> a trained model, with all choices made on validation data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,19 +21,19 @@ from aisle_training.fit.crossfit import (
     SecondStage,
     choose_second_stage,
     cross_fit,
-    likelihoods_of,
+    naive_bayes_of,
     neighbours_of,
 )
 from aisle_training.fit.linear import collect_terms, fit_linear, for_depth
 from aisle_training.fit.problem import LearningProblem, make_problem
 from aisle_training.fit.rerank import TrainedReranker
-from aisle_training.fit.svm import fit_scorers
+from aisle_training.fit.svm import fit_svms
 from aisle_training.fit.vocabulary import Vocabulary, feature_spec, matrix
 from aisle_training.parameters import FitParameters, LearningParameters
 
-# Standard errors within which two candidates count as equally good.
+# Two candidates within so many standard errors count as equally good.
 _NOISE = 2
-# A product has few manufacturers and one price: what little each says of many classes counts.
+# A product has one price and few words of a manufacturer, so their small weights matter too.
 _NEVER_PRUNED = ("m", "p")
 
 Number = TypeVar("Number", int, float)
@@ -41,7 +41,7 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A choice, and how often it named the right node at any level of the validation products."""
+    """A candidate, and the share of nodes on the validation products' paths that it gets right."""
 
     inverse_regularization: float
     min_products: int
@@ -50,9 +50,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What products decided that the model had not seen, with every candidate that was tried.
+    """The choices made on held-out products, with all candidates that were tried.
 
-    The log losses are those without and with the second stage, None where there was no telling.
+    The log losses are those without and with the second stage, None where nothing was cross-fitted.
     """
 
     inverse_regularization: float
@@ -66,13 +66,13 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A trained model, as it will be served.
+    """A trained model, with the numbers that will be served.
 
-    `weights` int8 (terms, scorers) times `scale` float32 (terms,) gives the scorers' coefficients,
-    `vector_weights` float32 (dimensions, scorers) those of the products' vectors, `intercepts` is
-    float32 (scorers,). `slots` and `slot_weights` (classes, slots) make a class's score of the
-    margins; softmax of the scores gives the linear stage's probabilities, which the second stage
-    shares out anew, where there is one.
+    `weights` int8 (terms, svms) times `scale` float32 (terms,) are the SVMs' coefficients,
+    `vector_weights` float32 (dimensions, svms) those of the products' vectors, `intercepts` is
+    float32 (svms,). `slots` and `slot_weights` (classes, slots) combine margins to the scores of
+    classes. Softmax of the scores is the linear stage's probabilities; the second stage, if there
+    is one, redistributes them among the candidates.
     """
 
     spec: FeatureSpec
@@ -88,7 +88,7 @@ class TrainedModel:
     choice: Choice
 
     def linear(self, features: Features) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return probabilities (products, classes) and margins (products, scorers), by scipy."""
+        """Return probabilities (products, classes) and margins (products, svms), with scipy."""
         table = matrix(features, len(self.vocabulary.terms))
         coefficients = diags_array(self.scale) @ self.weights.astype(np.float32)
         margins = (table[:, : len(self.scale)] @ coefficients).toarray().astype(np.float32)
@@ -97,7 +97,7 @@ class TrainedModel:
 
 
 def fit(prepared: Prepared, settings: LearningParameters) -> TrainedModel:
-    """Choose on train against validation, then fit the choice on both; never looks at the test.
+    """Choose on train against validation, then fit the choice on both, never on the test.
 
     Raises DataError where the products have fewer than two categories.
     """
@@ -124,13 +124,13 @@ def fit(prepared: Prepared, settings: LearningParameters) -> TrainedModel:
     reranker = None
     if second is not None and second.trees is not None:
         neighbours = neighbours_of(linear, features, settings.rerank)
-        likelihoods = likelihoods_of(problem, settings.rerank)
-        reranker = TrainedReranker(second.trees, second.outside, neighbours, likelihoods)
+        naive_bayes = naive_bayes_of(problem, settings.rerank)
+        reranker = TrainedReranker(second.trees, second.outside, neighbours, naive_bayes)
     terms = len(linear.vocabulary.terms)
     few = [
         number for number, term in enumerate(linear.vocabulary.terms) if term[0] in _NEVER_PRUNED
     ]
-    weights, scale = _quantize(linear.coefficients[:, :terms], settings.prune_below, few)
+    weights, scale = quantize(linear.coefficients[:, :terms], settings.prune_below, few)
     slot_weights = problem.structure.used * for_depth(choice.level_weights, problem.taxonomy.depth)
     return TrainedModel(
         spec=feature_spec(settings.features),
@@ -150,7 +150,7 @@ def fit(prepared: Prepared, settings: LearningParameters) -> TrainedModel:
 def _second_stage(
     examples: Sequence[Example], settings: LearningParameters, choice: Choice
 ) -> SecondStage | None:
-    """Cross-fit; None where there are no folds, or too few categories in one."""
+    """Cross-fit; return None without folds, or with too few categories in one."""
     if not settings.rerank.folds:
         return None
     try:
@@ -162,27 +162,29 @@ def _second_stage(
             level_weights=choice.level_weights,
         )
     except DataError as error:
-        say(f"There is no second stage, and no answer without review: {error}")
+        say(f"No second stage, and every answer needs review: {error}")
         return None
     return choose_second_stage(folds, settings.rerank, precision=settings.precision)
 
 
 def _warn_of_levels_never_sure(choice: Choice, precision: float) -> None:
-    levels = [at for at, found in enumerate(choice.thresholds, start=1) if found == NEVER]
+    levels = [
+        level for level, threshold in enumerate(choice.thresholds, start=1) if threshold == NEVER
+    ]
     if levels:
         say(
-            f"At level {', '.join(map(str, levels))}, too few products show that "
-            f"{precision:.0%} of the answers are right: all will ask for review."
+            f"At level {', '.join(map(str, levels))}, no threshold gives answers of which "
+            f"{precision:.0%} are right: all of them need review."
         )
 
 
 def right_nodes(
     chosen: Sequence[Sequence[str]], true: Sequence[Sequence[str]]
 ) -> NDArray[np.int64]:
-    """Return how many nodes of each true path (of ids) are right: int64 (products,)."""
+    """Return how many nodes of each true path (of ids) are predicted: int64 (products,)."""
     return np.array(
         [
-            sum(one == other for one, other in zip(predicted, path, strict=False))
+            sum(node == expected for node, expected in zip(predicted, path, strict=False))
             for predicted, path in zip(chosen, true, strict=True)
         ],
         np.int64,
@@ -190,18 +192,17 @@ def right_nodes(
 
 
 def smallest_as_good(right: Mapping[Number, NDArray[np.int64]]) -> Number:
-    """Return the smallest of the values that are as good as the best but for noise.
+    """Return the smallest value that is as good as the best one, within noise.
 
     `right` has each value's right nodes of the same products, int64 (products,). The noise is two
     standard errors of the paired difference (after the one-standard-error rule: Breiman et al.
-    1984). Where little tells two regularisations apart, the stronger one is the safer; where little
-    tells two foldings apart, the finer one can still answer with a category that the coarser one
-    has given up.
+    1984). Of two regularisations that are equally good, the stronger one is safer; of two foldings,
+    the finer one can still answer with categories that the coarser one folds away.
     """
     best = max(right, key=lambda value: int(right[value].sum()))
-    behind = {value: right[best] - found for value, found in right.items()}
-    noise = {value: _NOISE * found.std() * sqrt(len(found)) for value, found in behind.items()}
-    return min(value for value, found in behind.items() if found.sum() <= noise[value])
+    behind = {value: right[best] - counts for value, counts in right.items()}
+    noise = {value: _NOISE * gap.std() * sqrt(len(gap)) for value, gap in behind.items()}
+    return min(value for value, gap in behind.items() if gap.sum() <= noise[value])
 
 
 def _choose(prepared: Prepared, settings: LearningParameters) -> Choice:
@@ -211,7 +212,7 @@ def _choose(prepared: Prepared, settings: LearningParameters) -> Choice:
         regularizations[len(regularizations) // 2], minima[len(minima) // 2], node_accuracy=None
     )
     if not prepared.validation:
-        say("No product is left for validation: parameters stay at their middle candidates.")
+        say("No product is left for validation: parameters keep their middle candidates.")
         weights = (settings.fit.ancestor_weight, 1.0)
         return Choice(
             middle.inverse_regularization,
@@ -225,13 +226,15 @@ def _choose(prepared: Prepared, settings: LearningParameters) -> Choice:
 
     trial = _Trial(prepared, settings)
     tried = [trial.run(value, middle.min_products) for value in regularizations]
-    strengths = {one.inverse_regularization: trial.right[one] for one in tried}
+    strengths = {attempt.inverse_regularization: trial.right[attempt] for attempt in tried}
     regularization = smallest_as_good(strengths)
     tried += [trial.run(regularization, value) for value in minima if value != middle.min_products]
     foldings = {
-        one.min_products: one for one in tried if one.inverse_regularization == regularization
+        attempt.min_products: attempt
+        for attempt in tried
+        if attempt.inverse_regularization == regularization
     }
-    right = {value: trial.right[one] for value, one in foldings.items()}
+    right = {value: trial.right[attempt] for value, attempt in foldings.items()}
     best = foldings[smallest_as_good(right)]
     say(
         f"Chosen on {len(prepared.validation)} validation products: inverse regularisation "
@@ -258,9 +261,9 @@ def _choose(prepared: Prepared, settings: LearningParameters) -> Choice:
 
 
 class _Trial:
-    """Scorers fitted on train, and their margins on validation, each computed once.
+    """SVMs fitted on train, and their margins on validation, each computed once.
 
-    `right` has what `right_nodes` counts for every candidate that was run.
+    `right` holds the result of `right_nodes` for every candidate that was run.
     """
 
     def __init__(self, prepared: Prepared, settings: LearningParameters) -> None:
@@ -269,11 +272,11 @@ class _Trial:
         self._problems: dict[int, LearningProblem] = {}
         self._margins: dict[tuple[float, tuple[str, ...]], NDArray[np.float32]] = {}
         self.right: dict[Attempt, NDArray[np.int64]] = {}
-        # The finest problem has the most scorers; its vocabulary serves every candidate.
+        # The finest problem has the most SVMs; its vocabulary serves every candidate.
         problem = self.problem(min(settings.fit.min_products))
         vocabulary, self._features = collect_terms(problem, settings.features)
         featurizer = vocabulary.featurizer(feature_spec(settings.features))
-        validation = featurizer.transform([one.product for one in prepared.validation])
+        validation = featurizer.transform([example.product for example in prepared.validation])
         self._validation = matrix(validation, len(vocabulary.terms)).astype(np.float32)
 
     def problem(self, min_products: int) -> LearningProblem:
@@ -299,14 +302,17 @@ class _Trial:
     def margins(
         self, problem: LearningProblem, inverse_regularization: float
     ) -> NDArray[np.float32]:
-        """Return the scorers' margins on validation; fit the scorers that are not fitted yet."""
+        """Return the SVMs' margins on validation; fit the SVMs that are not fitted yet."""
         members: dict[int, list[str]] = {}
         for own, label in problem.class_of.items():
             members.setdefault(label, []).append(own)
-        # Scorers with the same positive products are the same, whatever the folding.
+        # SVMs with the same positive products are the same, whatever the folding.
         names = [
-            (inverse_regularization, tuple(sorted(own for label in one for own in members[label])))
-            for one in problem.structure.class_sets
+            (
+                inverse_regularization,
+                tuple(sorted(own for label in class_set for own in members[label])),
+            )
+            for class_set in problem.structure.class_sets
         ]
         missing = [
             class_set
@@ -316,7 +322,7 @@ class _Trial:
         if missing:
             what = f"trying regularisation {inverse_regularization:g}"
             with steps(what, len(missing)) as bar:
-                coefficients, intercepts = fit_scorers(
+                coefficients, intercepts = fit_svms(
                     self._features,
                     problem.labels,
                     missing,
@@ -332,17 +338,17 @@ class _Trial:
 
 
 def _start_weights(depth: int, settings: FitParameters) -> NDArray[np.float32]:
-    """Return the weights of the slots before any is learnt: the ancestors', and a class's own."""
+    """Return the initial weights of the slots: the ancestors', and a class's own."""
     return np.array([*[settings.ancestor_weight] * depth, 1.0], np.float32)
 
 
-def _quantize(
+def quantize(
     coefficients: NDArray[np.float32], prune_below: float, whole: Sequence[int]
 ) -> tuple[csr_matrix, NDArray[np.float32]]:
-    """Return int8 weights (terms, scorers) and the scale of each term.
+    """Return int8 weights (terms, svms) and the scale of each term.
 
-    Weights below a share of their term's largest are dropped, but for the terms in `whole`: most
-    are, and decisions hardly move.
+    Weights below a share of their term's largest are pruned, except for the terms in `whole`: most
+    weights are, and decisions hardly change.
     """
     least = np.full((coefficients.shape[1], 1), prune_below, np.float32)
     least[whole] = 0

@@ -1,4 +1,4 @@
-"""The linear stage as it was fitted: scorers over a problem's vocabulary."""
+"""The linear stage as fitted: SVMs over a problem's vocabulary, with dense weights."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,17 @@ from scipy.sparse import csr_matrix
 from aisle.model.tfidf import Features
 from aisle.progress import steps
 from aisle_training.fit.problem import LearningProblem
-from aisle_training.fit.svm import fit_scorers
+from aisle_training.fit.svm import fit_svms
 from aisle_training.fit.vocabulary import Vocabulary, collect, matrix
 from aisle_training.parameters import FeatureParameters
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """Scorers of a problem: `coefficients` float32 (scorers, terms + dimensions), `intercepts`."""
+    """The SVMs of a problem.
+
+    `coefficients` are float32 (svms, terms + dimensions), `intercepts` float32 (svms,).
+    """
 
     problem: LearningProblem
     vocabulary: Vocabulary
@@ -24,7 +27,7 @@ class Linear:
     intercepts: NDArray[np.float32]
 
     def margins(self, features: Features) -> NDArray[np.float32]:
-        """Return the scorers' margins: float32 (products, scorers)."""
+        """Return the SVMs' margins: float32 (products, svms)."""
         table = matrix(features, len(self.vocabulary.terms)).astype(np.float32)
         return np.asarray(table @ self.coefficients.T + self.intercepts, np.float32)
 
@@ -36,13 +39,13 @@ def fit_linear(
     inverse_regularization: float,
     what: str,
 ) -> tuple[Linear, csr_matrix]:
-    """Collect a problem's vocabulary and fit its scorers; `what` names it to whoever watches.
+    """Collect a problem's vocabulary and fit its SVMs; `what` labels the progress bar.
 
-    Returns the features too: float64 (products, terms + dimensions).
+    Also returns the features: float64 (products, terms + dimensions).
     """
     vocabulary, features = collect_terms(problem, settings)
     with steps(what, len(problem.structure.class_sets)) as bar:
-        coefficients, intercepts = fit_scorers(
+        coefficients, intercepts = fit_svms(
             features,
             problem.labels,
             problem.structure.class_sets,
@@ -56,14 +59,14 @@ def fit_linear(
 def collect_terms(
     problem: LearningProblem, settings: FeatureParameters
 ) -> tuple[Vocabulary, csr_matrix]:
-    """Collect a problem's vocabulary, as large as its scorers leave room for, and its features."""
-    scorers = max(1, len(problem.structure.class_sets))
-    most = settings.max_weights // scorers
+    """Collect a problem's vocabulary and features; the more SVMs, the fewer terms are kept."""
+    svms = max(1, len(problem.structure.class_sets))
+    most = settings.max_weights // svms
     return collect(problem.products, settings, distinct=problem.distinct, max_terms=most)
 
 
 def for_depth(level_weights: tuple[float, ...], depth: int) -> NDArray[np.float32]:
-    """Fit the weights of slots to a taxonomy that may be deeper or shallower than the trial's."""
+    """Adapt the weights of slots to a taxonomy that is deeper or shallower than the trial's."""
     *ancestors, own = level_weights
     stretched = [*ancestors, *[ancestors[-1]] * depth][:depth]
     return np.array([*stretched, own], np.float32)

@@ -1,4 +1,4 @@
-"""Training products -> how much likelier a class has a word, a manufacturer or a price."""
+"""Training products -> naive Bayes log-likelihood ratios of words, manufacturers and prices."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -6,24 +6,24 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.model.rerank.naive_bayes import COUNTED, Likelihoods, values
+from aisle.model.rerank.naive_bayes import COUNTED, NaiveBayes, values
 from aisle.product import Product
 
 
-def count_likelihoods(
+def fit_naive_bayes(
     products: Sequence[Product], labels: NDArray[np.int64], classes: int, *, most_pairs: int
-) -> Likelihoods:
-    """Count which classes have which values, `labels` int64 (products,) being the classes.
+) -> NaiveBayes:
+    """Count which classes have which values; `labels` int64 (products,) are the classes.
 
-    Of a field in which a class has n values, d of them distinct, a value that it has k times is
-    (k / q + d) / (n + d) times as likely there as among all products, q being the value's share of
-    the field's values (Witten & Bell 1991). Beyond `most_pairs` of a value and a class, the rarest
-    values are left out.
+    If a class has n values of a field, d of them distinct, a value that occurs k times in it has
+    the likelihood ratio (k / q + d) / (n + d), where q is the value's share of all values of the
+    field (Witten & Bell 1991). If there are more than `most_pairs` pairs of a value and a class,
+    those of the rarest values are left out.
     """
     counts: Counter[tuple[int, str, int]] = Counter()
     for product, label in zip(products, labels.tolist(), strict=True):
-        for field, found in enumerate(values(product)):
-            counts.update((field, value, label) for value in found)
+        for field, field_values in enumerate(values(product)):
+            counts.update((field, value, label) for value in field_values)
     pairs = sorted(counts)
     names = list(dict.fromkeys(value for _, value, _ in pairs))
     number_of = {name: number for number, name in enumerate(names)}
@@ -36,16 +36,16 @@ def count_likelihoods(
     slots = len(COUNTED) * classes
     seen = np.bincount(slot, times, minlength=slots)
     distinct = np.bincount(slot, minlength=slots)
-    # A class without any value of a field, as where no manufacturer is known, is as likely as any.
+    # A class without any value of a field, say no known manufacturer, gets the ratio 1.
     absent = np.log(np.where(seen > 0, distinct, 1) / np.where(seen > 0, seen + distinct, 1))
     frequency = np.bincount(number, times, minlength=len(names)).astype(np.int64)
     shares = frequency[number] / np.bincount(field_of, times, minlength=len(COUNTED))[field_of]
     gains = np.log1p(times / (shares * distinct[slot]))
 
     kept = _most_frequent(frequency[number], most_pairs)
-    left, renumbered = np.unique(number[kept], return_inverse=True)
-    return Likelihoods(
-        lines=np.frombuffer("\n".join(names[at] for at in left).encode(), np.uint8),
+    remaining, renumbered = np.unique(number[kept], return_inverse=True)
+    return NaiveBayes(
+        lines=np.frombuffer("\n".join(names[at] for at in remaining).encode(), np.uint8),
         absent=absent.reshape(len(COUNTED), classes).astype(np.float32),
         pairs=np.append(renumbered * classes + label_of[kept], np.iinfo(np.int64).max),
         gains=np.append(gains[kept], 0).astype(np.float32),
@@ -53,7 +53,7 @@ def count_likelihoods(
 
 
 def _most_frequent(frequency: NDArray[np.int64], most: int) -> NDArray[np.bool_]:
-    """Return which pairs are kept: all, or those of values above the first frequency too many."""
+    """Return which pairs to keep: all, or those above the frequency of the first pair too many."""
     if len(frequency) <= most:
         return np.ones(len(frequency), np.bool_)
     return np.asarray(frequency > np.sort(frequency)[::-1][most])

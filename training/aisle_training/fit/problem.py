@@ -1,4 +1,4 @@
-"""Examples -> the learning problem: which class each product is trained as."""
+"""Examples -> the learning problem: products, their classes and sample weights."""
 
 import hashlib
 from collections import Counter
@@ -20,9 +20,9 @@ from aisle_training.data.prepare import Example, canonical_paths, fold_rare
 class LearningProblem:
     """Products with their classes: `labels` int64 (products,), numbers in `taxonomy.classes`.
 
-    `weights` float64 (products,) are what each counts in learning, an example 1.
-    The first `distinct` products are the examples, the rest copies of them with fields dropped;
-    `class_of` maps a category's id to the number of the class that it is trained as.
+    `weights` float64 (products,) are the sample weights, 1 for an example. The first `distinct`
+    products are the examples, the rest are copies of them with fields dropped. `class_of` maps a
+    category's id to its class, which may be an ancestor that it is folded into.
     """
 
     products: tuple[Product, ...]
@@ -47,8 +47,8 @@ def make_problem(
 ) -> LearningProblem:
     """Fold rare classes, add copies with fields dropped, and number the classes.
 
-    `others` are products that are not learnt from but whose categories people may search. Raises
-    DataError where fewer than two classes are left.
+    `others` are products that are not learnt from; their categories can be searched. Raises
+    DataError where fewer than two classes remain.
     """
     canonical = canonical_paths([example.path for example in examples])
     counts = Counter(canonical[example.path[-1].id] for example in examples)
@@ -63,7 +63,7 @@ def make_problem(
     class_of = {own: number[folded[path]] for own, path in canonical.items()}
 
     everything = [*examples, *others]
-    # Where an id is found under two parents, the products learnt from decide.
+    # Where an id occurs under two parents, the products to learn from decide.
     known = canonical_paths([example.path for example in everything]) | canonical
     products = Counter(example.path[-1].id for example in everything)
     # Ancestors are categories too, whether or not a product is labelled so.
@@ -76,11 +76,11 @@ def make_problem(
     ]
     taxonomy = Taxonomy(classes, entries)
 
-    rows = [(one.product, class_of[one.path[-1].id], 1.0) for one in examples]
+    rows = [(example.product, class_of[example.path[-1].id], 1.0) for example in examples]
     rows += [
         (copy, label, weight)
-        for one, label, _ in rows
-        for copy, weight in with_fields_dropped(one, settings)
+        for product, label, _ in rows
+        for copy, weight in with_fields_dropped(product, settings)
     ]
     return LearningProblem(
         products=tuple(product for product, _, _ in rows),
@@ -96,10 +96,10 @@ def make_problem(
 def with_fields_dropped(
     product: Product, settings: parameters.FitParameters
 ) -> Iterator[tuple[Product, float]]:
-    """Yield a copy that lacks some fields, for a share of the products and where one can be spared.
+    """Yield, for a share of the products, a copy without some of its fields, and its sample weight.
 
-    With it what it counts: `copy_weight`, or 1 where it lacks a text and so is another one to read.
-    Each choice is a bit of the product's own hash: it does not change as other products come.
+    The weight is `copy_weight`, or 1 where a text is dropped and the copy reads differently. The
+    choices are bits of the product's hash, so they do not depend on the other products.
     """
     digest = hashlib.sha256(repr(product).encode()).digest()
     if digest[0] >= 256 * settings.field_dropout:

@@ -1,4 +1,4 @@
-"""The second stage: LightGBM, fitted on candidates of products that their scorers had not seen."""
+"""The second stage: LightGBM, fitted on candidates of held-out products."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,36 +11,36 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from aisle.model.rerank.calibration import Outside, log_odds
-from aisle.model.rerank.candidates import FEATURES
-from aisle.model.rerank.knn import Neighbours
-from aisle.model.rerank.naive_bayes import Likelihoods
+from aisle.model.rerank.features import FEATURES
+from aisle.model.rerank.knn import NearestNeighbours
+from aisle.model.rerank.naive_bayes import NaiveBayes
 from aisle_training import parameters
 
 _LEAST_HESSIAN = 1e-4
 _QUIET = {"verbosity": -1}
-# The blocks of words, of the name's words and of the manufacturer: what neighbours have in common.
+# The blocks by which neighbours are compared: words, the name's words and the manufacturer.
 _COMPARED = ("w", "n", "m")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedReranker:
-    """A second stage: LightGBM's own text form of the trees, what lies outside, what is counted."""
+    """A fitted second stage; `trees` are in LightGBM's own text format."""
 
     trees: str
     outside: Outside
-    neighbours: Neighbours
-    likelihoods: Likelihoods
+    neighbours: NearestNeighbours
+    naive_bayes: NaiveBayes
 
     def scores(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the score of each candidate (products, size, features), by LightGBM itself."""
+        """Return LightGBM's own score of each candidate (products, size, features)."""
         return scores(lgb.Booster(model_str=self.trees), described)
 
 
 def scores(booster: lgb.Booster, described: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the score of each candidate (…, features): float32 of the same shape."""
     flat = described.reshape(-1, described.shape[-1])
-    found = np.asarray(booster.predict(flat, num_threads=1, raw_score=True), np.float32)
-    return found.reshape(described.shape[:-1])
+    scores_of = np.asarray(booster.predict(flat, num_threads=1, raw_score=True), np.float32)
+    return scores_of.reshape(described.shape[:-1])
 
 
 def fit_trees(
@@ -48,18 +48,19 @@ def fit_trees(
     right: NDArray[np.bool_],
     weights: NDArray[np.float64],
     settings: parameters.RerankParameters,
+    features: Sequence[str] = FEATURES,
 ) -> lgb.Booster:
-    """Learn from candidates (products, size, features) which are `right` (products, size).
+    """Fit trees to candidates (products, size, features), of which `right` (products, size) are.
 
-    What is minimised is the log loss of softmax over a product's candidates, of which one is right
-    (conditional logit: McFadden 1974; as a listwise loss: Cao et al. 2007).
-    `weights` (products,) are what each counts. Products without a right candidate teach nothing
-    about telling candidates apart: left out.
+    They minimise the log loss of softmax over each product's candidates (conditional logit:
+    McFadden 1974; as a listwise loss: Cao et al. 2007). `weights` (products,) are sample weights,
+    `features` the features' names. Products without a right candidate are left out: they do not
+    say which candidate is better.
     """
     known = right.any(axis=1)
     rows = described[known].reshape(-1, described.shape[2])
     wanted = right[known].astype(np.float64)
-    data = lgb.Dataset(rows, wanted.ravel(), feature_name=list(FEATURES), params=_QUIET)
+    data = lgb.Dataset(rows, wanted.ravel(), feature_name=list(features), params=_QUIET)
     options = {
         "objective": Listwise(wanted, weights[known]),
         "num_leaves": settings.leaves,
@@ -88,33 +89,34 @@ class Listwise:
         self, scores: NDArray[np.float64], _data: lgb.Dataset
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return both at the scores, as LightGBM asks: float64 (products * size,) each."""
-        found = softmax(scores.reshape(self._wanted.shape), axis=1)
-        gradient = (found - self._wanted) * self._weights
-        # The diagonal alone would be too steep, as one score's rise is the others' fall: doubled,
-        # as LightGBM does in its own softmax.
-        hessian = 2 * np.maximum(found * (1 - found), _LEAST_HESSIAN) * self._weights
+        shares = softmax(scores.reshape(self._wanted.shape), axis=1)
+        gradient = (shares - self._wanted) * self._weights
+        # The Hessian's diagonal alone is too small a bound, since raising one score lowers the
+        # others' shares: doubled, as in LightGBM's own softmax objective.
+        hessian = 2 * np.maximum(shares * (1 - shares), _LEAST_HESSIAN) * self._weights
         return gradient.ravel(), hessian.ravel()
 
 
 def fit_outside(rest: NDArray[np.float32], outside: NDArray[np.bool_]) -> Outside:
-    """Learn how likely a class is outside the candidates from the probability that is left there.
+    """Fit the probability that a class is outside the candidates (Platt scaling).
 
-    Both are (products,), of products that their scorers had not seen. A few products
-    are not believed: the penalty keeps the slope from running away.
+    `rest` is the linear stage's probability outside the candidates, `outside` whether the class is
+    there, both (products,), of held-out products. With few products the penalty of the logistic
+    regression keeps the slope from diverging.
     """
     if outside.all() or not outside.any():
         return Outside(1.0, 0.0)
     model = LogisticRegression().fit(log_odds(rest)[:, None], outside)
-    # Rounded, so that the last bits of the optimum make no other model.
+    # Rounded, so that the last bits of the optimum do not make another model.
     return Outside(round(float(model.coef_[0, 0]), 4), round(float(model.intercept_[0]), 4))
 
 
 def to_text(booster: lgb.Booster) -> str:
-    """Return a model in LightGBM's own text form, with thresholds that ONNX can hold.
+    """Return a model in LightGBM's text format, with thresholds that ONNX can represent.
 
-    Each threshold is rounded down to float32: it decides the same for every float32, while the
-    nearest float32 might be the next value up. To whoever reads it, it is a regression: a score is
-    the sum of the leaves, whatever they were learnt for.
+    Each threshold is rounded down to float32, which decides the same for every float32 value; the
+    nearest float32 could be the next value up. The objective becomes regression, since the reader
+    only has to sum the leaves.
     """
     lines = []
     for line in booster.model_to_string().splitlines():
@@ -125,7 +127,7 @@ def to_text(booster: lgb.Booster) -> str:
             above = rounded > exact
             rounded[above] = np.nextafter(rounded[above], np.float32(-np.inf))
             lines.append(f"{key}={' '.join(repr(float(value)) for value in rounded)}")
-        elif key != "tree_sizes":  # lengths of the texts of the trees, which have changed
+        elif key != "tree_sizes":  # lengths of the trees' texts, which have changed
             lines.append(line.replace("[objective: custom]", "[objective: regression]"))
         if key == "max_feature_idx":
             lines.append("objective=regression")
@@ -138,11 +140,11 @@ def index_neighbours(
     terms: Sequence[str],
     classes: int,
     settings: parameters.RerankParameters,
-) -> Neighbours:
+) -> NearestNeighbours:
     """Index training products by their rarer words.
 
-    `features` (products, terms or more) are TF-IDF weights, `labels` int64 (products,) the classes,
-    each of which has a product.
+    `features` (products, terms or more) are TF-IDF values, `labels` int64 (products,) the classes,
+    each with at least one product.
     """
     products = np.bincount(labels, minlength=classes)
     rows = _spread(labels, products, settings.most_neighbours)
@@ -156,7 +158,7 @@ def index_neighbours(
     values = np.rint(255 * part.data / norms[part.indices]).astype(np.uint8)
     lengths = np.zeros(len(terms), np.int64)
     lengths[used] = np.diff(part.indptr)
-    return Neighbours(
+    return NearestNeighbours(
         products=products,
         kept=np.bincount(labels[rows], minlength=classes),
         starts=np.concatenate([[0], np.cumsum(lengths)]),
@@ -166,9 +168,9 @@ def index_neighbours(
 
 
 def _spread(labels: NDArray[np.int64], products: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """Return the rows kept, by class: all of them, or as many of each large class as there is room.
+    """Return the rows to keep, ordered by class: all, or at most `most`.
 
-    The larger classes are cut to one size, and keep the products that come first.
+    Classes above a limit keep their first products up to that limit.
     """
     order = np.argsort(labels, kind="stable")
     limit = int(products.max())

@@ -16,13 +16,13 @@ from aisle_training import parameters
 from aisle_training.fit import word_pieces
 
 _PART = 512
-# In so few products, a fragment is not common, however few products there are.
+# A character n-gram in at most so many products is not common, however small the catalogue is.
 _ALWAYS_KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Terms in order, and how many of the `documents` products each is in; word pieces.
+    """Terms in order, how many of the `documents` products have each, and word pieces.
 
     `pieces` and `vectors` int8 (pieces, dimensions) are those of
     `aisle.model.word_vectors.WordVectors`.
@@ -67,10 +67,10 @@ def collect(
 ) -> tuple[Vocabulary, csr_matrix]:
     """Collect the vocabulary of products and return it with their feature matrix.
 
-    Terms in fewer than `min_document_frequency` of the first `distinct` products (those that are
-    no copies) are left out, so are character n-grams in too many, and of the rest the rarest beyond
-    `max_terms`. The matrix is float64 (products, terms + dimensions), as liblinear wants it. Raises
-    DataError where no term is left.
+    Left out are terms in fewer than `min_document_frequency` of the first `distinct` products (the
+    others are copies), character n-grams in too many products, and the rarest terms beyond
+    `max_terms`. The matrix is float64 (products, terms + dimensions), as liblinear needs it. Raises
+    DataError where no term remains.
     """
     spec = feature_spec(settings)
     vocabulary = _vocabulary(products[:distinct], settings, max_terms=max_terms)
@@ -93,21 +93,21 @@ def _vocabulary(
     frequency = np.zeros(0, np.int64)
     for start in track(range(0, len(products), _PART), "collecting terms"):
         _, terms, _ = counter.count(products[start : start + _PART])
-        found = np.bincount(terms, minlength=len(numbers))
-        found[: len(frequency)] += frequency
-        frequency = found
+        counts = np.bincount(terms, minlength=len(numbers))
+        counts[: len(frequency)] += frequency
+        frequency = counts
 
     names = list(numbers)
     common = max(_ALWAYS_KEPT, settings.char_ngram_max_share * len(products))
-    fragments = np.array([name.startswith("c:") for name in names], np.bool_)
+    ngrams = np.array([name.startswith("c:") for name in names], np.bool_)
     kept = np.flatnonzero(
-        (frequency >= settings.min_document_frequency) & ~(fragments & (frequency > common))
+        (frequency >= settings.min_document_frequency) & ~(ngrams & (frequency > common))
     )
     if not len(kept):
         raise DataError(
-            f"The {len(products)} products to learn from have no word or part of a word in "
-            f"common: none is in {settings.min_document_frequency} of them. Give more products, or "
-            "better texts."
+            f"The {len(products)} products to learn from share no word and no part of a word: none "
+            f"occurs in {settings.min_document_frequency} of them. Expected texts with words in "
+            "common. Give more products, or better texts."
         )
     if len(kept) > max_terms:
         kept = _most_frequent(kept, names, frequency, share=max_terms / len(kept))
@@ -120,7 +120,7 @@ def _vocabulary(
 def _most_frequent(
     kept: NDArray[np.int64], names: Sequence[str], frequency: NDArray[np.int64], *, share: float
 ) -> NDArray[np.int64]:
-    """Keep the same share of each block: by frequency alone, fragments would displace words."""
+    """Keep the same share of each block: by frequency alone, n-grams would displace words."""
     blocks: dict[str, list[int]] = {}
     for at in sorted(kept, key=lambda at: (-frequency[at], names[at])):
         blocks.setdefault(names[at][0], []).append(int(at))

@@ -72,6 +72,6 @@ def _second_stage(choice: Choice) -> str:
         return f"""A second stage did not help (log loss on products not seen {after:.3f} with it,
 {before:.3f} without) and was left out."""
     return f"""LightGBM then shares out the probability of the best few anew, by how common
-they are, how far their scorers can be trusted, which products resemble this one, and how likely
+they are, how reliable their SVMs are, which products resemble this one, and how likely
 their products are to have its words, manufacturer and price. On products that neither stage had
 seen, that took the log loss from {before:.3f} to {after:.3f}."""

@@ -1,5 +1,5 @@
-"""The second stage in service: the best few classes, described, scored by trees, and calibrated.
+"""The second stage in service: candidates, their features, LightGBM's trees, and calibration.
 
-It only shares out anew what the linear stage gave its candidates. What fits the trees and counts
-the neighbours and likelihoods is `aisle_training.fit`.
+It redistributes the linear stage's probability among the best few classes. What fits the trees,
+the nearest neighbours and naive Bayes is `aisle_training.fit`.
 """

@@ -1,8 +1,8 @@
-"""Training products that resemble a product: how near each class's nearest is, and their votes.
+"""Nearest neighbours: how similar each class's nearest training product is, and all their votes.
 
-An inverted index of the rarer words: what a product shares with a training product is looked up by
-term, and the cosine of their TF-IDF vectors adds up (k nearest neighbours: Cover & Hart 1967; here
-every neighbour votes, by a power of its similarity, so that no k has to be chosen).
+An inverted index maps each rarer word to the training products that have it, and the cosines of
+TF-IDF vectors are summed over shared words (k nearest neighbours: Cover & Hart 1967). Every
+neighbour votes, weighted by a power of its similarity, so there is no k to choose.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _SMALL = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours(Arrays):
-    """An inverted index of training products, ordered by class.
+class NearestNeighbours(Arrays):
+    """An inverted index of training products, which are ordered by class.
 
-    `products` int64 (classes,) counts all training products of each class; of these the index holds
-    `kept` int64 (classes,), at least one. The postings of term t are at starts[t]:starts[t + 1]
-    (`starts` int64 (terms + 1,)): `rows` int32 the products that have it, `values` uint8 its
-    TF-IDF there, where a product's whole vector has length 255.
+    `products` int64 (classes,) counts all training products of each class; the index holds `kept`
+    int64 (classes,) of them, at least one. The postings of term t are at starts[t]:starts[t + 1]
+    (`starts` int64 (terms + 1,)): `rows` int32 are the products that have it, `values` uint8 its
+    TF-IDF there, scaled so that a product's vector has length 255.
     """
 
     products: NDArray[np.int64]
@@ -36,14 +36,14 @@ class Neighbours(Arrays):
     def similarities(self, features: Features) -> NDArray[np.float32]:
         """Return the cosine of each product with each neighbour: float32 (products, neighbours).
 
-        Of a product with itself it may be more than 1 by what was rounded.
+        Rounding may put the cosine of a product with itself slightly above 1.
         """
-        size, many = len(features.indptr) - 1, int(self.kept.sum())
-        return self._in_a_row(features)[:-1].reshape(size, many)
+        size, neighbours = len(features.indptr) - 1, int(self.kept.sum())
+        return self._flat_similarities(features)[:-1].reshape(size, neighbours)
 
-    def _in_a_row(self, features: Features) -> NDArray[np.float32]:
-        """Return the similarities, product by product, and a zero after the last."""
-        size, many = len(features.indptr) - 1, int(self.kept.sum())
+    def _flat_similarities(self, features: Features) -> NDArray[np.float32]:
+        """Return the similarities, product after product, and a zero after the last."""
+        size, neighbours = len(features.indptr) - 1, int(self.kept.sum())
         firsts = self.starts[features.indices]
         lengths = self.starts[features.indices + 1] - firsts
         known = np.flatnonzero(lengths)
@@ -51,36 +51,38 @@ class Neighbours(Arrays):
         owners = np.repeat(np.arange(size), np.diff(features.indptr))[known]
         norms = np.sqrt(np.bincount(owners, weights * weights, minlength=size))
         weights /= (255 * np.maximum(norms, _SMALL)).astype(np.float32)[owners]
-        # One position in the postings for each (term of a product, product that shares it).
+        # One posting for each pair of a product's term and a neighbour that shares it.
         ends = np.cumsum(lengths)
-        at = np.arange(ends[-1] if len(ends) else 0) + np.repeat(firsts - ends + lengths, lengths)
-        shares = self.values[at] * np.repeat(weights, lengths)
-        places = np.repeat(owners * many, lengths) + self.rows[at]
-        found = np.zeros(size * many + 1, np.float32)
-        np.add.at(found, places, shares)
-        return found
+        postings = np.arange(ends[-1] if len(ends) else 0)
+        postings += np.repeat(firsts - ends + lengths, lengths)
+        shares = self.values[postings] * np.repeat(weights, lengths)
+        pairs = np.repeat(owners * neighbours, lengths) + self.rows[postings]
+        similarities = np.zeros(size * neighbours + 1, np.float32)
+        np.add.at(similarities, pairs, shares)
+        return similarities
 
     def nearest_and_votes(
         self, features: Features, first: NDArray[np.int64], last: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Return what each product's neighbours say of some runs of classes.
+        """Return, for ranges of classes, the nearest neighbour's similarity and the share of votes.
 
-        `first` and `last` int64 (products, runs) are the first class of each run and the one after
-        its last. Returns the similarity of the nearest neighbour in each run, the runs' shares of
-        the votes, both float32 (products, runs), and the similarity of the nearest of all, float32
-        (products,).
+        `first` and `last` int64 (products, ranges) are the first class of each range and the class
+        after its last. Returns the similarity of the nearest neighbour in each range and the
+        range's share of the votes, both float32 (products, ranges), and the similarity of the
+        nearest neighbour in any class, float32 (products,).
         """
-        size, many = len(first), int(self.kept.sum())
-        found = self._in_a_row(features)
+        size, neighbours = len(first), int(self.kept.sum())
+        similarities = self._flat_similarities(features)
         edges = np.concatenate([[0], np.cumsum(self.kept)])
-        runs = np.stack([edges[first], edges[last]], axis=2) + many * np.arange(size)[:, None, None]
-        # Between a run's end and the next one's beginning something is added up, too: every other.
-        bounds = runs.ravel()
-        nearest = np.maximum.reduceat(found, bounds)[::2].reshape(first.shape)
-        by_product = found[:-1].reshape(size, many)
+        row_starts = neighbours * np.arange(size)[:, None, None]
+        # `reduceat` also reduces the gaps between one range's end and the next one's start: [::2]
+        # leaves them out.
+        bounds = (np.stack([edges[first], edges[last]], axis=2) + row_starts).ravel()
+        nearest = np.maximum.reduceat(similarities, bounds)[::2].reshape(first.shape)
+        by_product = similarities[:-1].reshape(size, neighbours)
         nearest_of_all = by_product.max(axis=1)
         for _ in range(_SQUARINGS):
-            found *= found
-        votes = np.add.reduceat(found, bounds)[::2].reshape(first.shape)
+            similarities *= similarities
+        votes = np.add.reduceat(similarities, bounds)[::2].reshape(first.shape)
         votes /= by_product.sum(axis=1, keepdims=True) + np.float32(_SMALL)
         return np.minimum(nearest, 1), votes, np.minimum(nearest_of_all, 1)

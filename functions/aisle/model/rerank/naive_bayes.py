@@ -1,10 +1,11 @@
-"""How much likelier a class's products have a product's words, manufacturer and price than all do.
+"""Naive Bayes: log-likelihood ratios of a product's words, manufacturer and price per class.
 
-The linear stage judges what tells a class from the others; this counts what its products are like,
-which says more where a value is rare, or never found in a class (Naive Bayes: Maron 1961). What a
-class has not shown yet gets the probability that its next value is a new one (Witten & Bell 1991),
-so that no parameter has to be chosen: of a class with a price for every product any price is
-believed, of one with two prices for all of them only those.
+The ratio compares how often a class's products have a value with how often all products have it
+(Naive Bayes: Maron 1961). The linear stage learns what separates classes; this counts what a
+class's products have in common, which says more about rare values and about values that a class
+never has. An unseen value gets the probability that the class's next value is new (Witten & Bell
+1991), so there is no smoothing parameter to choose: a class in which every product has a price of
+its own accepts any price, a class with two prices only those two.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,13 +21,13 @@ from aisle.normalize import words
 from aisle.product import Product
 
 COUNTED = ("text", "manufacturer", "price")
-"""What is counted, each by itself: the words of the name (of the description where there is no
+"""The fields, each counted separately: the words of the name (of the description where there is no
 name), the manufacturer's name, and the price to the cent."""
 _UNKNOWN = -1
 
 
 def values(product: Product) -> tuple[Iterable[str], Iterable[str], Iterable[str]]:
-    """Return a product's distinct values of each of `COUNTED`, the field's first letter before."""
+    """Return a product's distinct values of each of `COUNTED`, with the field's letter in front."""
     text = dict.fromkeys(words(product.name) or words(product.description))
     manufacturer = words(product.manufacturer)
     return (
@@ -38,14 +39,13 @@ def values(product: Product) -> tuple[Iterable[str], Iterable[str], Iterable[str
 
 
 @dataclass(frozen=True)
-class Likelihoods(Arrays):
-    """What training products say of values and classes.
+class NaiveBayes(Arrays):
+    """Log-likelihood ratios of values and classes, counted over training products.
 
-    `lines` uint8 are the values, a line each, in UTF-8; `absent` float32 (fields, classes) the
-    logarithm of how much likelier (below zero: unlikelier) a class has a value that it never had;
-    `gains` float32 (pairs,) what a value that it had adds to that, and `pairs` int64 (pairs,) say
-    which: the number of the value times the number of classes plus the class, ascending. A last
-    pair that nothing can be ends them.
+    `lines` uint8 are the values in UTF-8, one per line; `absent` float32 (fields, classes) is the
+    log ratio of a value that the class never had. A value that it had adds `gains` float32
+    (pairs,) to that. `pairs` int64 (pairs,), ascending, say which value and class: the value's
+    number times the number of classes, plus the class. A sentinel above all pairs ends them.
     """
 
     lines: NDArray[np.uint8]
@@ -63,24 +63,24 @@ class Likelihoods(Arrays):
     ) -> NDArray[np.float32]:
         """Return the log likelihood ratio of each candidate by each field, 0 without a value.
 
-        `candidates` int64 (products, size) are classes; the ratios, of a class's products to all
-        products, are float32 (products, size, fields), summed over a field's values.
+        `candidates` int64 (products, size) are classes. The ratios, float32 (products, size,
+        fields), are summed over a field's values.
         """
-        found: list[str] = []
+        field_values: list[str] = []
         ends = [0]
         for product in products:
-            for field in values(product):
-                found += field
-                ends.append(len(found))
+            for of_field in values(product):
+                field_values += of_field
+                ends.append(len(field_values))
         lengths = np.diff(ends)
         slots = np.repeat(np.arange(len(lengths)), lengths)
-        numbers = np.fromiter(map(self._numbers.get, found, repeat(_UNKNOWN)), np.int64)
-        asked = candidates[slots // len(COUNTED)]
+        numbers = np.fromiter(map(self._numbers.get, field_values, repeat(_UNKNOWN)), np.int64)
+        classes = candidates[slots // len(COUNTED)]
 
-        wanted = numbers[:, None] * self.absent.shape[1] + asked
-        at = np.searchsorted(self.pairs, wanted)
-        gains = np.where(self.pairs[at] == wanted, self.gains[at], np.float32(0))
-        ratios = gains + self.absent[(slots % len(COUNTED))[:, None], asked]
+        pairs = numbers[:, None] * self.absent.shape[1] + classes
+        positions = np.searchsorted(self.pairs, pairs)
+        gains = np.where(self.pairs[positions] == pairs, self.gains[positions], np.float32(0))
+        ratios = gains + self.absent[(slots % len(COUNTED))[:, None], classes]
 
         sums = np.zeros((len(lengths), candidates.shape[1]), np.float32)
         filled = np.flatnonzero(lengths)

@@ -15,7 +15,7 @@ from aisle.product import Product
 class Reranker:
     """The second stage of a model that has one.
 
-    `trees` is the serialised graph that the bundle has as `file`.
+    `trees` is the serialised ONNX graph; `file` is its name in the bundle, for error messages.
     """
 
     def __init__(self, trees: bytes, file: str, shortlist: Shortlist, outside: Outside) -> None:
@@ -30,7 +30,10 @@ class Reranker:
         probabilities: NDArray[np.float32],
         margins: NDArray[np.float32],
     ) -> NDArray[np.float32]:
-        """Return the probabilities (products, classes) with the best few shared out anew."""
+        """Return the probabilities (products, classes) after reranking the candidates.
+
+        `margins` are those of the linear stage: float32 (products, svms).
+        """
         candidates = self.shortlist.candidates(probabilities)
         described = self.shortlist.features(
             products, features, candidates, probabilities=probabilities, margins=margins
@@ -41,5 +44,5 @@ class Reranker:
     def scores(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the trees' score of each candidate (products, size, features)."""
         flat = described.reshape(-1, described.shape[2])
-        (found,) = self._session.run(["scores"], {"features": flat})
-        return np.asarray(found, np.float32).reshape(described.shape[:2])
+        (scores,) = self._session.run(["scores"], {"features": flat})
+        return np.asarray(scores, np.float32).reshape(described.shape[:2])

@@ -1,4 +1,4 @@
-"""The scorers: which a taxonomy needs, and that solving them is the same however it is done."""
+"""One-vs-rest SVMs: which ones a taxonomy needs, and that solving them is deterministic."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from aisle.model.hierarchy import structure
 from aisle.product import path_from_names
 from aisle.progress import steps
 from aisle.taxonomy import Taxonomy
-from aisle_training.fit.svm import fit_scorers
+from aisle_training.fit.svm import fit_svms
 
 CLASSES = 6
 CLASS_SETS = [(0, 1), (2, 3, 4, 5), (2, 3), *[(label,) for label in range(CLASSES)]]
@@ -32,11 +32,11 @@ def clouds():
 
 @pytest.fixture
 def fit(clouds):
-    """Give the function that fits scorers on the clouds."""
+    """Give the function that fits SVMs on the clouds."""
 
     def run(class_sets, labels=clouds[1], features=clouds[0], weights=None):
         with steps("fitting", len(class_sets)) as bar:
-            return fit_scorers(
+            return fit_svms(
                 features,
                 labels,
                 class_sets,
@@ -49,43 +49,43 @@ def fit(clouds):
 
 
 def test_structure_of_an_uneven_taxonomy():
-    """Each node has one scorer, and a shallow class stands for its descendants."""
-    found = structure(taxonomy("A/1", "A/2", "B", "C/3/x"))
-    assert found.class_sets == ((0, 1), (0,), (1,), (2,), (3,))
-    assert found.slots.tolist() == [[0, 1, 1, 1], [0, 2, 2, 2], [3, 3, 3, 3], [4, 4, 4, 4]]
-    assert found.used.all()
+    """Each node has one SVM, and a shallow class repeats its own below its level."""
+    nodes = structure(taxonomy("A/1", "A/2", "B", "C/3/x"))
+    assert nodes.class_sets == ((0, 1), (0,), (1,), (2,), (3,))
+    assert nodes.slots.tolist() == [[0, 1, 1, 1], [0, 2, 2, 2], [3, 3, 3, 3], [4, 4, 4, 4]]
+    assert nodes.used.all()
 
 
 def test_structure_of_a_class_with_classes_below():
-    """A class that others lie below has a scorer of its own beside the one of them all."""
-    found = structure(taxonomy("A", "A/1", "B"))
-    assert found.class_sets == ((0, 1), (0,), (1,), (2,))
-    assert found.slots.tolist() == [[0, 1, 1], [0, 2, 2], [3, 3, 3]]
+    """A class with classes below it has an SVM of its own beside that of its node."""
+    nodes = structure(taxonomy("A", "A/1", "B"))
+    assert nodes.class_sets == ((0, 1), (0,), (1,), (2,))
+    assert nodes.slots.tolist() == [[0, 1, 1], [0, 2, 2], [3, 3, 3]]
 
 
 def test_structure_below_one_root():
-    """A root above all classes tells nothing apart: its slot is not used and has no scorer."""
-    found = structure(taxonomy("Shop/A", "Shop/B"))
-    assert found.class_sets == ((0,), (1,))
-    assert found.used.tolist() == [[False, True, True], [False, True, True]]
+    """A root above all classes separates nothing: its slot is unused and has no SVM."""
+    nodes = structure(taxonomy("Shop/A", "Shop/B"))
+    assert nodes.class_sets == ((0,), (1,))
+    assert nodes.used.tolist() == [[False, True, True], [False, True, True]]
 
 
 def test_scores_add_up_the_margins_of_the_slots():
     """A class's score is the weighted sum of its slots' margins, unused ones adding nothing."""
-    found = structure(taxonomy("Shop/A/1", "Shop/A/2", "Shop/B"))
-    assert found.class_sets == ((0, 1), (0,), (1,), (2,))
+    nodes = structure(taxonomy("Shop/A/1", "Shop/A/2", "Shop/B"))
+    assert nodes.class_sets == ((0, 1), (0,), (1,), (2,))
     margins = np.array([[1, 10, 100, 1000]], np.float32)
     weights = np.array([7, 0.5, 2, 1], np.float32)
     expected = [[0.5 + 20 + 10, 0.5 + 200 + 100, 500 + 2000 + 1000]]
-    assert found.scores(margins, weights).tolist() == expected
-    spread = found.margins(margins)
+    assert nodes.scores(margins, weights).tolist() == expected
+    spread = nodes.margins(margins)
     assert spread[0].tolist() == [[0, 1, 10, 10], [0, 1, 100, 100], [0, 1000, 1000, 1000]]
     assert (spread @ weights).tolist() == expected
 
 
 @pytest.mark.parametrize("number", range(len(CLASS_SETS)))
-def test_scorers_are_one_against_the_rest(fit, clouds, number):
-    """Each scorer decides as a machine by itself that tells its classes from all others."""
+def test_svms_are_one_vs_rest(fit, clouds, number):
+    """Each SVM decides like one fitted alone on its classes against all others."""
     features, labels = clouds
     coefficients, intercepts = fit(CLASS_SETS)
     inside = np.isin(labels, CLASS_SETS[number])
@@ -95,7 +95,7 @@ def test_scorers_are_one_against_the_rest(fit, clouds, number):
     assert np.mean((margins > 0) == (alone.decision_function(features) > 0)) > 0.99
 
 
-def test_scorers_do_not_depend_on_the_processors(fit, monkeypatch):
+def test_svms_do_not_depend_on_the_processors(fit, monkeypatch):
     """One worker and two give the same bits."""
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")
     alone = fit(CLASS_SETS)
@@ -105,8 +105,8 @@ def test_scorers_do_not_depend_on_the_processors(fit, monkeypatch):
     assert alone[1].tobytes() == together[1].tobytes()
 
 
-def test_scorers_do_not_depend_on_the_order_asked(fit):
-    """Asking in another order gives each scorer the same bits, at its own place."""
+def test_svms_do_not_depend_on_their_order(fit):
+    """In another order, each SVM has the same bits, at its own position."""
     coefficients, intercepts = fit(CLASS_SETS)
     backwards = fit(CLASS_SETS[::-1])
     assert backwards[0][::-1].tobytes() == coefficients.tobytes()
@@ -114,8 +114,8 @@ def test_scorers_do_not_depend_on_the_order_asked(fit):
 
 
 @pytest.mark.parametrize("number", range(len(CLASS_SETS)))
-def test_scorers_asked_for_alone(fit, clouds, number):
-    """A scorer asked for alone is the same up to the tolerance it is solved with."""
+def test_svms_fitted_alone(fit, clouds, number):
+    """An SVM fitted alone is the same up to the solver's tolerance."""
     coefficients, intercepts = fit(CLASS_SETS)
     alone = fit([CLASS_SETS[number]])
     margins = clouds[0] @ (coefficients[number] - alone[0][0]) + intercepts[number] - alone[1][0]
@@ -124,7 +124,7 @@ def test_scorers_asked_for_alone(fit, clouds, number):
 
 @pytest.mark.parametrize("class_sets", [[(0,), (1,)], [(1,), (0,)], [(0,)], [(1,)]])
 def test_two_classes(fit, clouds, class_sets):
-    """Of two classes, each scorer is positive for its own and negative for the other."""
+    """With two classes, each SVM is positive for its own class and negative for the other."""
     labels = clouds[1] % 2
     coefficients, intercepts = fit(class_sets, labels)
     margins = clouds[0] @ coefficients.T + intercepts
@@ -132,8 +132,8 @@ def test_two_classes(fit, clouds, class_sets):
     assert np.mean((margins > 0) == expected) > 0.98
 
 
-def test_what_counts_more_is_believed(clouds, fit):
-    """Where products contradict each other, the scorers follow those that weigh more."""
+def test_sample_weights(clouds, fit):
+    """Where products contradict each other, the SVMs follow those with larger weights."""
     features, labels = clouds
     others = (labels + 1) % CLASSES
     class_sets = [(label,) for label in range(CLASSES)]
@@ -149,7 +149,7 @@ def test_what_counts_more_is_believed(clouds, fit):
 
 
 def test_more_products_than_terms(clouds, fit):
-    """Where products outnumber the terms, the same problem is solved as well."""
+    """More products than terms are solved as well."""
     features, labels = clouds[0][:, :CLASSES], clouds[1]
     class_sets = [(label,) for label in range(CLASSES)]
     coefficients, intercepts = fit(class_sets, labels, features)

@@ -1,4 +1,4 @@
-"""Products -> terms -> weights: the terms one by one, then the numbers that a scorer reads."""
+"""Products -> terms -> features: the terms, then their TF-IDF values."""
 
 from dataclasses import replace
 
@@ -66,16 +66,21 @@ def rows(found):
     ]
 
 
-@pytest.fixture(scope="module")
-def whole():
-    """Give a featurizer that knows every third term of 200 made-up products."""
+def known_terms():
+    """Return every third term of 200 made-up products, and how many of them have each."""
     numbers = {}
     counter = TermCounter(
         SPEC, lambda terms: [numbers.setdefault(term, len(numbers)) for term in terms]
     )
     _, terms, _ = counter.count(made_up_products(200))
-    frequency = np.bincount(terms)
-    return small(list(numbers)[::3], document_frequency=frequency[::3], documents=200)
+    return list(numbers)[::3], np.bincount(terms)[::3]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """Give a featurizer of these terms."""
+    terms, frequency = known_terms()
+    return small(terms, document_frequency=frequency, documents=200)
 
 
 @pytest.mark.parametrize("field", ["name", "description"])
@@ -175,7 +180,7 @@ def test_weights_on_paper():
 def test_blocks_have_their_length(whole):
     """Every block of a product that has known terms is as long as its weight."""
     found = whole.transform(made_up_products(100, seed=1))
-    letters = np.array([term[0] for term in whole._numbers])[found.indices]
+    letters = np.array([term[0] for term in known_terms()[0]])[found.indices]
     product = np.repeat(np.arange(100), np.diff(found.indptr))
     lengths = {
         (row, letter): np.linalg.norm(found.values[(product == row) & (letters == letter)])
@@ -188,7 +193,7 @@ def test_blocks_have_their_length(whole):
 def test_every_block_is_met(whole):
     """Made-up products have terms of all five blocks, so the test above is about all of them."""
     found = whole.transform(made_up_products(100, seed=1))
-    terms = list(whole._numbers)
+    terms = known_terms()[0]
     assert {terms[at][0] for at in found.indices} == set("wcnmp")
 
 
@@ -223,7 +228,7 @@ def test_order_of_products():
 
 
 def test_batch_equals_one_by_one(whole):
-    """A product's features do not depend on the products beside it."""
+    """A product's features do not depend on the others in the batch."""
     batch = made_up_products(60, seed=2)
     one_by_one = [rows(whole.transform([product]))[0] for product in batch]
     assert rows(whole.transform(batch)) == one_by_one
@@ -239,7 +244,7 @@ def test_long_description_leaves_the_name_alone():
 
 
 def test_types(whole):
-    """The scorer gets int64 and float32, as its graph is written."""
+    """Indices are int64, values float32."""
     found = whole.transform(made_up_products(5))
     types = (found.indptr.dtype, found.indices.dtype, found.values.dtype)
     assert types == (np.int64, np.int64, np.float32)
@@ -254,19 +259,12 @@ def test_terms_ascend(whole):
 
 
 def test_word_cache(whole, monkeypatch):
-    """Features are the same with words remembered, with a full memory, and without any."""
+    """Features are the same with cached words, with an empty cache, and without any."""
     batch = [*made_up_products(40, seed=4), Product("x" * 40 + " pan")]
     whole.transform(batch)
     cached = rows(whole.transform(batch))
-    monkeypatch.setattr(tfidf, "_REMEMBERED_WORDS", 0)
-    frequency = np.rint(201 / np.exp(whole._idf - 1) - 1).astype(np.int64)
-    fresh = small(list(whole._numbers), document_frequency=frequency, documents=200)
-    assert rows(fresh.transform(batch)) == cached
-
-
-def test_word_cache_is_bounded(monkeypatch):
-    """The memory takes no more words than it may, and none that are too long."""
-    monkeypatch.setattr(tfidf, "_REMEMBERED_WORDS", 2)
-    featurizer = small(["w:pan"])
-    featurizer.transform([Product("x" * 33 + " pan lid wok")])
-    assert set(featurizer.counter.word) == {"pan", "lid"}
+    monkeypatch.setattr(tfidf, "CACHED_WORDS", 0)
+    terms, frequency = known_terms()
+    uncached = small(terms, document_frequency=frequency, documents=200)
+    assert rows(uncached.transform(batch)) == cached
+    assert not uncached.counter.word
