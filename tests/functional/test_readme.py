@@ -304,14 +304,27 @@ def test_the_python_of_the_readme(capsys):
     assert capsys.readouterr().out.strip() == example.rpartition("# ")[2].strip()
 
 
+DOCUMENTATION = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+
+
 def mentioned(pattern):
     """Return what the documentation mentions between backticks, by page."""
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
     return [
-        pytest.param(found, id=f"{page.name}: {found}")
-        for page in pages
-        for found in dict.fromkeys(re.findall(pattern, page.read_text(encoding="utf-8")))
+        pytest.param(text, id=f"{page.name}: {text}")
+        for page in DOCUMENTATION
+        for text in dict.fromkeys(re.findall(pattern, page.read_text(encoding="utf-8")))
     ]
+
+
+@pytest.mark.parametrize("page", DOCUMENTATION, ids=lambda page: page.name)
+def test_links_lead_to_files(page):
+    """Each link of a page to a file of the project leads to one that exists."""
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 @pytest.mark.parametrize("target", mentioned(r"`make ([a-z-]+)[^`]*`"))
