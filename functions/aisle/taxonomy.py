@@ -105,12 +105,6 @@ class Taxonomy:
         rolled = running[:, self._last] - running[:, self._first]
         return np.clip(rolled, 0, 1).astype(np.float32)
 
-    def classes_below(
-        self, nodes: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the first class below each node, and the one after the last; same shape."""
-        return self._first[nodes], self._last[nodes]
-
     def search(self, query: str) -> list[Entry]:
         """Return the entries whose path has every word of the query (the last one may be begun).
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
 WANTED = [
-    "aisle/packaged/model.onnx",
+    "aisle/packaged/linear.safetensors",
     "aisle/py.typed",
     "aisle/serving/http/swagger/index.html",
     "aisle/serving/static_site/comparison.json",

@@ -46,27 +46,36 @@ def test_similarity_is_the_cosine():
 
 
 def test_nearest_and_votes():
-    """Each range of classes gets its nearest neighbour's similarity and its share of the votes.
+    """Each class gets its nearest neighbour's similarity and its share of the votes.
 
-    The ranges are class 1, class 0, and both: they may come in any order, and overlap.
+    Votes are similarities to the power of 8. The classes may come in any order.
     """
-    first, last = np.array([[1, 0, 0]] * 3), np.array([[2, 1, 2]] * 3)
     batch = features({3: 1.0}, {0: 1.0}, {4: 1.0})
-    nearest, votes, nearest_of_all = index().nearest_and_votes(batch, first, last)
+    nearest, votes, nearest_of_all = index().nearest_and_votes(batch, np.array([[1, 0]] * 3))
     similar = 4 / np.sqrt(26)  # to the red pan; to something red it is 1
     vote = 1 / (1 + similar**8)
-    assert nearest == pytest.approx(np.array([[0, 1, 1], [0, 0, 0], [1, similar, 1]]), abs=5e-3)
-    expected = np.array([[0, 1, 1], [0, 0, 0], [vote, 1 - vote, 1]])
-    assert votes == pytest.approx(expected, abs=5e-3)
+    assert nearest == pytest.approx(np.array([[0, 1], [0, 0], [1, similar]]), abs=5e-3)
+    assert votes == pytest.approx(np.array([[0, 1], [0, 0], [vote, 1 - vote]]), abs=5e-3)
     assert nearest_of_all == pytest.approx(np.array([1, 0, 1]), abs=5e-3)
+
+
+def test_every_product_votes():
+    """The nearest of a class's products counts once, but all of them vote."""
+    labels = np.array([1, 0, 0])
+    batch = features({3: 1.0, 4: 1.0})
+    nearest, votes, _ = index(labels=labels).nearest_and_votes(batch, np.array([[0, 1]]))
+    similarities = np.array([7 / np.sqrt(26 * 2), np.sqrt(0.5), np.sqrt(0.5)])
+    expected = (similarities[:2] ** 8).sum() / (similarities**8).sum()
+    assert nearest == pytest.approx(similarities[None, [0, 2]], abs=5e-3)
+    assert votes == pytest.approx(np.array([[expected, 1 - expected]]), abs=5e-3)
 
 
 def test_alone_or_together():
     """A product's neighbours do not depend on the others in the batch."""
     rows = [{3: 1.0, 4: 2.0}, {}, {1: 1.0}]
-    first, last = np.tile([0, 1, 0], (3, 1)), np.tile([1, 2, 2], (3, 1))
-    together = index().nearest_and_votes(features(*rows), first, last)
-    alone = [index().nearest_and_votes(features(row), first[:1], last[:1]) for row in rows]
+    classes = np.array([[0, 1]])
+    together = index().nearest_and_votes(features(*rows), np.repeat(classes, 3, axis=0))
+    alone = [index().nearest_and_votes(features(row), classes) for row in rows]
     for result, *parts in zip(together, *alone, strict=True):
         assert np.array_equal(result, np.concatenate(parts))
 

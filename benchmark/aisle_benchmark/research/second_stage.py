@@ -1,7 +1,8 @@
 """What each feature of the second stage brings: `python -m aisle_benchmark.research.second_stage`.
 
-An ablation: the trees are fitted again without a feature, on the cross-fitted folds of train and
-validation, and judged on the fold that they have not seen. `docs/FEATURES.md` has the results.
+An ablation: trees are fitted without a feature on the cross-fitted folds of train and validation,
+and judged on the fold that they have not seen. Fits differ by chance as much as by most features,
+so each is repeated with several seeds. `docs/FEATURES.md` has the results.
 """
 
 import argparse
@@ -22,6 +23,9 @@ from aisle_training.data.ingest import ingest, read_snapshot
 from aisle_training.data.prepare import Example, prepare
 from aisle_training.fit.crossfit import Fold, cross_fit, fit_second_stage
 from aisle_training.parameters import Parameters, RerankParameters
+
+_SEEDS = 4
+_LEAST_PROBABILITY = 1e-9
 
 GROUPS = {
     "all of the linear stage's margins": tuple(
@@ -66,8 +70,8 @@ def ablate(folds: Sequence[Fold], settings: RerankParameters) -> Iterator[Ablati
 
 def _judge(
     folds: Sequence[Fold], settings: RerankParameters, features: Sequence[str]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return the log loss of each held-out example, and whether its class is predicted.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the log loss of each held-out example, and the share of seeds that predict its class.
 
     The trees of each fold are fitted on the others, with some of the features.
     """
@@ -76,12 +80,16 @@ def _judge(
     losses, right = [], []
     for part in parts:
         others = [other for other in parts if other is not part]
-        probabilities = part.reranked(*fit_second_stage(others, settings, features))
         rows = np.flatnonzero(part.labels[: len(part.paths)] >= 0)
-        of_labels = probabilities[rows, part.labels[rows]].astype(np.float64)
-        losses.append(-np.log(np.maximum(of_labels, 1e-9)))
-        right.append(probabilities[rows].argmax(axis=1) == part.labels[rows])
-    return np.concatenate(losses), np.concatenate(right)
+        for seed in range(_SEEDS):
+            second_stage = fit_second_stage(others, settings, features, seed=seed)
+            probabilities = part.reranked(*second_stage)[rows]
+            of_labels = probabilities[np.arange(len(rows)), part.labels[rows]]
+            losses.append(-np.log(np.maximum(of_labels.astype(np.float64), _LEAST_PROBABILITY)))
+            right.append(probabilities.argmax(axis=1) == part.labels[rows])
+    by_seed = [np.concatenate(losses[seed::_SEEDS]) for seed in range(_SEEDS)]
+    right_by_seed = [np.concatenate(right[seed::_SEEDS]) for seed in range(_SEEDS)]
+    return np.mean(by_seed, axis=0), np.mean(right_by_seed, axis=0)
 
 
 def folds_of(examples: Sequence[Example], settings: Parameters) -> list[Fold]:

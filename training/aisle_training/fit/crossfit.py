@@ -197,7 +197,11 @@ def choose_second_stage(
 
 
 def fit_second_stage(
-    folds: Sequence[Fold], settings: RerankParameters, features: Sequence[str] = FEATURES
+    folds: Sequence[Fold],
+    settings: RerankParameters,
+    features: Sequence[str] = FEATURES,
+    *,
+    seed: int = 0,
 ) -> tuple[lgb.Booster, Outside]:
     """Fit trees, and the calibration of what is outside the candidates, to held-out products.
 
@@ -206,7 +210,7 @@ def fit_second_stage(
     right = np.concatenate([fold.right for fold in folds])
     described = np.concatenate([fold.described for fold in folds])
     weights = np.concatenate([fold.weights for fold in folds])
-    trees = fit_trees(described, right, weights, settings, features)
+    trees = fit_trees(described, right, weights, settings, features, seed=seed)
     rest = np.concatenate([fold.rest for fold in folds])
     return trees, fit_outside(rest, np.asarray(~right.any(axis=1)))
 

@@ -43,12 +43,14 @@ def scores(booster: lgb.Booster, described: NDArray[np.float32]) -> NDArray[np.f
     return scores_of.reshape(described.shape[:-1])
 
 
-def fit_trees(
+def fit_trees(  # noqa: PLR0913  # a problem, and how to solve it
     described: NDArray[np.float32],
     right: NDArray[np.bool_],
     weights: NDArray[np.float64],
     settings: parameters.RerankParameters,
     features: Sequence[str] = FEATURES,
+    *,
+    seed: int = 0,
 ) -> lgb.Booster:
     """Fit trees to candidates (products, size, features), of which `right` (products, size) are.
 
@@ -68,7 +70,7 @@ def fit_trees(
         "min_data_in_leaf": settings.least_in_leaf,
         "lambda_l2": settings.l2,
         "feature_fraction": 0.7,
-        "seed": 0,
+        "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
     }

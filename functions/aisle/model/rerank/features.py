@@ -6,7 +6,6 @@ Bayes, counts of the training products, and the product itself.
 """
 
 from collections.abc import Sequence
-from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,24 +21,17 @@ from aisle.taxonomy import Taxonomy
 FEATURES = (
     "log_probability",
     "behind_best",
-    "ahead_of_next",
-    "rank",
     "probability_level_1",
     "probability_level_2",
     "probability_level_3",
-    "probability_here_or_below",
     "margin_level_1",
     "margin_level_2",
     "margin_level_3",
     "margin_own",
     "log_products",
     "share_of_parent",
-    "path_length",
-    "entropy",
     "words",
-    "log_price",
     "vote",
-    "vote_level_3",
     "nearest",
     "nearest_of_all",
     "text_likelihood",
@@ -74,7 +66,6 @@ class CandidateFeatures:
             [
                 np.log1p(neighbours.products),
                 _share_of_parent(taxonomy, neighbours.products),
-                lengths,
             ],
             axis=1,
         ).astype(np.float32)
@@ -96,33 +87,21 @@ class CandidateFeatures:
         """
         rows = np.arange(len(products))[:, None]
         logs = np.log(probabilities[rows, candidates] + np.float32(_SMALL))
-        entropy = -(probabilities * np.log(probabilities + np.float32(_SMALL))).sum(axis=1)
         rolled = self._taxonomy.roll_up(probabilities)
         nodes = self._nodes[candidates]
-        first, last = self._taxonomy.classes_below(nodes[:, :, -1])
-        nearest, votes, nearest_of_all = self._neighbours.nearest_and_votes(
-            features,
-            np.concatenate([candidates, first], axis=1),
-            np.concatenate([candidates + 1, last], axis=1),
-        )
-        size = candidates.shape[1]
+        nearest, votes, nearest_of_all = self._neighbours.nearest_and_votes(features, candidates)
         deep_rows = rows[:, :, None]
         ones = np.ones(candidates.shape, np.float32)
         svms = self._svms[candidates]
         columns = [
             logs,
             logs - logs[:, :1],
-            logs - np.concatenate([logs[:, 1:], logs[:, -1:]], axis=1),
-            np.arange(size, dtype=np.float32) * ones,
             rolled[deep_rows, nodes],
-            rolled[rows, self._taxonomy.ends[candidates]],
             np.where(self._used[candidates], margins[deep_rows, svms], np.float32(0)),
             self._of_classes[candidates],
-            entropy[:, None] * ones,
-            _of_products(products)[:, None, :] * ones[:, :, None],
-            votes[:, :size],
-            votes[:, size:],
-            nearest[:, :size],
+            _word_counts(products)[:, None] * ones,
+            votes,
+            nearest,
             nearest_of_all[:, None] * ones,
             self._naive_bayes.log_ratios(products, candidates),
         ]
@@ -141,13 +120,11 @@ def _share_of_parent(taxonomy: Taxonomy, products: NDArray[np.int64]) -> NDArray
     return np.asarray(products / np.maximum(whole, 1))
 
 
-def _of_products(products: Sequence[Product]) -> NDArray[np.float32]:
-    """Return the number of words and the log price of products: float32 (products, 2).
+def _word_counts(products: Sequence[Product]) -> NDArray[np.float32]:
+    """Return the number of words of name and description together: float32 (products,).
 
-    Not which fields a product has: in a catalogue merged from several systems, that shows who
+    Not which of the two has them: in a catalogue merged from several systems, that shows who
     labelled a product, not what it is.
     """
-    lengths = [len(words(product.name)) + len(words(product.description)) for product in products]
-    prices = [nan if product.price is None else product.price for product in products]
-    logs = np.log1p(np.array(prices, np.float64))
-    return np.stack([lengths, np.where(np.isnan(logs), -1, logs)], axis=1).astype(np.float32)
+    counts = [len(words(product.name)) + len(words(product.description)) for product in products]
+    return np.array(counts, np.float32)

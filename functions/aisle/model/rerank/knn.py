@@ -62,27 +62,26 @@ class NearestNeighbours(Arrays):
         return similarities
 
     def nearest_and_votes(
-        self, features: Features, first: NDArray[np.int64], last: NDArray[np.int64]
+        self, features: Features, classes: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Return, for ranges of classes, the nearest neighbour's similarity and the share of votes.
+        """Return, for some classes, the nearest neighbour's similarity and the share of votes.
 
-        `first` and `last` int64 (products, ranges) are the first class of each range and the class
-        after its last. Returns the similarity of the nearest neighbour in each range and the
-        range's share of the votes, both float32 (products, ranges), and the similarity of the
-        nearest neighbour in any class, float32 (products,).
+        `classes` are int64 (products, size). Returns the similarity of the nearest neighbour in
+        each class and the class's share of the votes, both float32 (products, size), and the
+        similarity of the nearest neighbour in any class, float32 (products,).
         """
-        size, neighbours = len(first), int(self.kept.sum())
+        size, neighbours = len(classes), int(self.kept.sum())
         similarities = self._flat_similarities(features)
         edges = np.concatenate([[0], np.cumsum(self.kept)])
         row_starts = neighbours * np.arange(size)[:, None, None]
-        # `reduceat` also reduces the gaps between one range's end and the next one's start: [::2]
+        # `reduceat` also reduces the gaps between one class's end and the next one's start: [::2]
         # leaves them out.
-        bounds = (np.stack([edges[first], edges[last]], axis=2) + row_starts).ravel()
-        nearest = np.maximum.reduceat(similarities, bounds)[::2].reshape(first.shape)
+        bounds = (np.stack([edges[classes], edges[classes + 1]], axis=2) + row_starts).ravel()
+        nearest = np.maximum.reduceat(similarities, bounds)[::2].reshape(classes.shape)
         by_product = similarities[:-1].reshape(size, neighbours)
         nearest_of_all = by_product.max(axis=1)
         for _ in range(_SQUARINGS):
             similarities *= similarities
-        votes = np.add.reduceat(similarities, bounds)[::2].reshape(first.shape)
+        votes = np.add.reduceat(similarities, bounds)[::2].reshape(classes.shape)
         votes /= by_product.sum(axis=1, keepdims=True) + np.float32(_SMALL)
         return np.minimum(nearest, 1), votes, np.minimum(nearest_of_all, 1)
