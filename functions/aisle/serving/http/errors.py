@@ -57,7 +57,7 @@ TABLE: Mapping[type[Exception], Kind] = {
 _FIXED = {
     NOT_FOUND: "There is nothing at this address; /v1/docs lists the addresses that exist.",
     UNAVAILABLE: "The service is temporarily unavailable; try again in a minute.",
-    INTERNAL: "The server failed; the request is not at fault. Try again in a minute.",
+    INTERNAL: "The server failed; the request is not at fault; try again in a minute.",
 }
 _HEADERS = {UNAVAILABLE: {"Retry-After": "60"}, UNAUTHENTICATED: {"WWW-Authenticate": "ApiKey"}}
 _SERVER_ERROR = 500
