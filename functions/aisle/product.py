@@ -105,7 +105,7 @@ class Prediction:
 
     `category` is the most probable class, however unsure; `levels` is its path, with the rolled-up
     confidence of every node; `answer` is the deepest level confident enough to show, or None;
-    `needs_review` tells whether `answer` is higher up than `category`, or None.
+    `needs_review` tells whether `answer` is None or higher up than `category`.
     """
 
     category: Scored

@@ -70,7 +70,7 @@ def post_feedback(
 ) -> FeedbackResponse:
     """Record a person's feedback on a prediction; later models learn from it.
 
-    The request is idempotent: if the response was lost, send it again, and it is recorded once.
+    The request is idempotent within a day (UTC): if the response was lost, send it again.
     """
     feedback.checked_product()  # raises for an unusable product, before the model sees it
     (predicted,) = _predicted(request, [feedback])
@@ -95,8 +95,8 @@ def post_feedback_batch(
     """Record a person's feedback on many predictions; return one result for each, in order.
 
     A result's `status` is `recorded`, `known` if the same feedback was recorded earlier that day,
-    or `failed`, with the problem. A failure does not affect the others. The request is idempotent:
-    if the response was lost, send the whole batch again.
+    or `failed`, with the problem. A failure does not affect the others. The request is idempotent
+    within a day (UTC): if the response was lost, send the whole batch again.
     """
     store, now = request.app.state.store(), datetime.now(UTC)
     checked = [_check(item) for item in batch.feedback]

@@ -142,7 +142,7 @@ class ModelsResponse(_Stored):
     """The models, and their audit records."""
 
     current: str = Field(
-        description="The published version; a server may take a minute to switch to it."
+        description="The version in use; a server may take a minute to switch to a new one."
     )
     models: list[ModelSummary] = Field(description="The models, newest first.")
     history: list[AuditRecord] = Field(

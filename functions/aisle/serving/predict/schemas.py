@@ -139,7 +139,7 @@ class PredictResponse(_Output):
     levels: list[Level] = Field(
         description=(
             "Every level of the category's path, root first. A level's confidence is the sum over "
-            "all categories below it."
+            "that category and all categories below it."
         )
     )
     answer: ScoredCategory | None = Field(
@@ -148,7 +148,9 @@ class PredictResponse(_Output):
         )
     )
     needs_review: bool = Field(
-        description="Whether a person should review it: `answer` is not `category`."
+        description=(
+            "Whether a person should review it: `answer` is null or higher up than `category`."
+        )
     )
     alternatives: list[ScoredCategory] = Field(
         description="The next most probable categories, best first, without `category`'s ancestors."
