@@ -29,8 +29,8 @@ class Try {
       manufacturer: h("input", { type: "text", maxlength: LONGEST.manufacturer, autocomplete: "off" }),
       price: h("input", { type: "text", inputmode: "decimal", autocomplete: "off" }),
     };
-    const given = NAMES.some((name) => parameters.get(name));
-    const start = given ? Object.fromEntries(NAMES.map((name) => [name, parameters.get(name) ?? ""])) : EXAMPLES[0];
+    const linked = NAMES.some((name) => parameters.get(name));
+    const start = linked ? Object.fromEntries(NAMES.map((name) => [name, parameters.get(name) ?? ""])) : EXAMPLES[0];
     this.priceHint = h("p", { class: "small", role: "status", hidden: true }, "This is not a price, so it is ignored.");
     this.more = h("details", null, h("summary", null, "Manufacturer and price"),
       h("div", { class: "pair" }, field("Manufacturer", this.inputs.manufacturer), h("div", null, field("Price", this.inputs.price), this.priceHint)));
