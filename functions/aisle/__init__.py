@@ -1,8 +1,8 @@
 """Aisle: which category of a shop's taxonomy does a product belong in?
 
-What people import is here: `load`, `Classifier`, `Product`, `Prediction`, and `aisle.errors`.
-Nothing is computed here, and nothing is loaded before it is asked for: `import aisle` is quick, and
-works where there is no numpy, as in the image that keeps feedback. docs/LIBRARY.md shows the use.
+The public names are `load`, `Classifier`, `Product`, `Prediction` and `aisle.errors`. Each is
+imported on first use, so `import aisle` is quick and works without numpy, as in the image of the
+feedback function. docs/LIBRARY.md shows how to use them.
 """
 
 from importlib import import_module
@@ -25,19 +25,19 @@ _MODULE_OF: Final = {
 }
 
 
-if not TYPE_CHECKING:  # or a misspelt name would be an `object` to a type checker, and no error
+if not TYPE_CHECKING:  # a type checker would accept a misspelt name as an `object`
 
     def __getattr__(name: str) -> object:
-        """Import a public name when it is first asked for (PEP 562)."""
+        """Import a public name on first use (PEP 562)."""
         if name == "errors":
             return import_module("aisle.errors")
         if name not in _MODULE_OF:
             raise AttributeError(f"module 'aisle' has no attribute {name!r}")
         value = getattr(import_module(_MODULE_OF[name]), name)
-        globals()[name] = value  # the next time, Python finds it by itself
+        globals()[name] = value  # from now on, Python finds it without this function
         return value
 
 
 def __dir__() -> list[str]:
-    """List the public names, those that are not imported yet too."""
+    """List the public names, including those not imported yet."""
     return sorted({*globals(), *__all__})

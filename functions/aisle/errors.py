@@ -1,7 +1,8 @@
-"""Everything that can go wrong on purpose, under one base class.
+"""The errors that Aisle raises itself, under one base class.
 
 A message has four parts, in whole sentences: what failed, what was given, what was expected,
-what to do. The edges (the API's error table, the command line's exit codes) map these types once.
+what to do. Each edge maps these types once: the API in its error table, the command line to its
+exit codes.
 """
 
 
@@ -10,11 +11,11 @@ class AisleError(Exception):
 
 
 class DataError(AisleError):
-    """A catalogue, a row or a file that cannot be used as given."""
+    """A catalogue, a row or a file cannot be used as given."""
 
 
 class InvalidProductError(DataError):
-    """A product that cannot be classified; `field` names the culprit."""
+    """A product cannot be classified; `field` names the field at fault."""
 
     def __init__(self, message: str, *, field: str) -> None:
         super().__init__(message)
@@ -22,31 +23,31 @@ class InvalidProductError(DataError):
 
 
 class ConfigurationError(AisleError):
-    """A setting, a variable or a file of settings that cannot be used as given."""
+    """A setting, an environment variable or a settings file cannot be used as given."""
 
 
 class NotAuthenticatedError(AisleError):
-    """No API key was presented, or one that opens nothing."""
+    """The API key is missing or not valid."""
 
 
 class NotPermittedError(AisleError):
-    """The API key is good, but not for this."""
+    """The API key is valid, but lacks the scope that the request needs."""
 
 
 class BundleError(AisleError):
-    """A model bundle that is incomplete, changed, or of a format this version cannot read."""
+    """A model bundle is incomplete, was changed, or has a format that this version cannot read."""
 
 
 class StoreError(AisleError):
-    """The object store could not be reached, or refused."""
+    """The object store could not be reached, or refused the request."""
 
 
 class StoreNotFoundError(StoreError):
-    """There is no store at the address: no such bucket, no such folder, or nothing in it."""
+    """There is no store at the address: the bucket or folder does not exist, or is empty."""
 
 
 class StoreDeniedError(StoreError):
-    """The store is there, but the caller may not do this, or has no credentials."""
+    """The store exists, but the caller lacks the permission or has no credentials."""
 
 
 class StoreUnreachableError(StoreError):
@@ -54,20 +55,20 @@ class StoreUnreachableError(StoreError):
 
 
 class ObjectNotFoundError(StoreError):
-    """The key holds no object, or the caller may not know whether it does."""
+    """There is no object at the key, or the caller may not know whether there is one."""
 
 
 class PreconditionFailedError(StoreError):
-    """A conditional write lost: the object exists already, or is not the version expected."""
+    """A conditional write failed: the object exists already, or has another version."""
 
 
 class MalformedObjectError(StoreError):
-    """An object of the store that is not what Aisle writes there."""
+    """An object in the store does not have the content that Aisle writes there."""
 
 
 class PublicationRefusedError(AisleError):
-    """The gate refused a model; the store is as it was."""
+    """The gate refused a model; the store is unchanged."""
 
 
 class CloudError(AisleError):
-    """AWS could not be reached, or refused."""
+    """AWS could not be reached, or refused the request."""

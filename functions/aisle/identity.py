@@ -1,4 +1,4 @@
-"""Which product is the same as another, and the name of a prediction."""
+"""The identity of a product, and the id of a prediction."""
 
 import hashlib
 import json
@@ -10,11 +10,11 @@ from aisle.product import Product
 _DIGITS = 24
 
 Identity = tuple[str, str]
-"""What makes a product the same as another: its name and description, normalised."""
+"""A product's normalised name and description; products that share both count as the same."""
 
 
 def product_identity(product: Product) -> Identity:
-    """Return what a product is known by, for the trigger and for learning alike.
+    """Return the identity of a product; the retraining trigger and training both use it.
 
     >>> product_identity(Product("RED Sock", price=3.0))
     ('red sock', '')
@@ -23,11 +23,11 @@ def product_identity(product: Product) -> Identity:
 
 
 def prediction_id(product: Product, model_version: str) -> str:
-    """Return the id of what a model says of a product: 24 hexadecimal digits.
+    """Return the id of a model's prediction for a product: 24 hexadecimal digits.
 
-    The first digits of the SHA-256 of the model's version, a line feed, and the product as JSON:
-    the fields that it has, by name, without spaces, the price as a float. So the same product asked
-    of the same model has the same id, wherever and whenever it is asked.
+    They are the first digits of the SHA-256 of the model version, a line feed, and the product as
+    JSON: the fields it has, sorted by name, without spaces, the price as a float. So the same
+    product and model always give the same id.
     """
     fields = {name: value for name, value in asdict(product).items() if value is not None}
     if product.price is not None:

@@ -1,11 +1,11 @@
-"""JSON of unknown origin: whoever may write to a store may write anything."""
+"""JSON of unknown origin: anyone with write access to a store can write anything."""
 
 import json
 from typing import Any
 
 
 def parse_json(data: bytes | str) -> Any:  # noqa: ANN401  # JSON has no narrower type
-    """Return what JSON text says; raise ValueError for whatever cannot be read.
+    """Parse JSON text; raise ValueError for any text that cannot be parsed.
 
     >>> parse_json("[" * 100_000)
     Traceback (most recent call last):

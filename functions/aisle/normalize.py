@@ -1,7 +1,7 @@
 """Text as typed -> words: the one normalisation that training and serving share.
 
-A change here changes what every trained model sees, so `NORMALIZER_VERSION` goes into each
-bundle's manifest, and a bundle of another version is refused.
+A change here changes the input of every trained model, so each bundle's manifest records
+`NORMALIZER_VERSION`, and a bundle of another version is refused.
 """
 
 import html
@@ -13,7 +13,7 @@ from functools import lru_cache
 
 NORMALIZER_VERSION = 1
 
-# Markup that catalogues carry in their descriptions: a tag, a comment, or a character reference.
+# Markup in the descriptions of catalogues: a tag, a comment, or a character reference.
 _MARKUP = re.compile(
     r"<!--[^<]*?-->|</?[A-Za-z][^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w{2,31});"
 )
@@ -22,7 +22,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A normalised word and where it stands in the text as typed (code points)."""
+    """A normalised word and its span in the text as typed, in code points."""
 
     text: str
     start: int
@@ -49,7 +49,7 @@ def words(text: str | None) -> list[str]:
 
 
 def tokenize(text: str | None) -> list[Token]:
-    """Return the same words as `words`, each with its place in the text as typed.
+    """Return the same words as `words`, each with its span in the text as typed.
 
     >>> [(token.text, token.start, token.end) for token in tokenize("R&amp;D kit")]
     [('r', 0, 1), ('d', 6, 7), ('kit', 8, 11)]
@@ -65,11 +65,11 @@ def tokenize(text: str | None) -> list[Token]:
     ]
 
 
-# Terms, vectors and the second stage ask for the words of the same few texts, one after the other.
+# TF-IDF, word vectors and the second stage each need the words of the same few texts in turn.
 @lru_cache(maxsize=512)
 def _words(text: str) -> tuple[str, ...]:
     if "<" in text or "&" in text:
-        # Twice: markup is often escaped, and then escapes are escaped.
+        # Twice: markup is often escaped, and sometimes the escapes are escaped again.
         text = _MARKUP.sub(_plain, _MARKUP.sub(_plain, text))
     if text.isascii():
         return tuple(_WORD.findall(text.casefold()))
@@ -78,13 +78,13 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _plain(markup: re.Match[str]) -> str:
-    """Resolve a character reference; a tag separates words."""
-    found = markup.group()
-    return html.unescape(found) if found[0] == "&" else " "
+    """Resolve a character reference; replace a tag by a space, because tags separate words."""
+    text = markup.group()
+    return html.unescape(text) if text[0] == "&" else " "
 
 
 def _with_origins(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Normalise a text, and say for each resulting character which span it came from."""
+    """Normalise a text; return it with the source span of each resulting character."""
     characters, spans = list(text), [(at, at + 1) for at in range(len(text))]
     for _ in range(2):
         characters, spans = _without_markup(characters, spans)
@@ -113,9 +113,9 @@ def _without_markup(
 
 
 def _folded(text: str) -> str:
-    """Return a text in one form: compatible characters unified, case folded (NFKC_Casefold).
+    """Return a text with compatible characters unified and case folded (NFKC_Casefold).
 
-    A folded İ is an i with a dot above; the dot would make another letter of it.
+    İ folds to an i with a combining dot above; the dot is dropped, so that it equals a plain i.
     """
     return _nfkc(_nfkc(text).casefold().replace("i\u0307", "i"))
 
@@ -123,7 +123,7 @@ def _folded(text: str) -> str:
 def _word(text: str) -> re.Pattern[str]:
     """Return the pattern of a word in a folded text.
 
-    Many scripts write vowels as marks, which are no letters to the pattern language.
+    Many scripts write vowels as combining marks, which are not letters to `re`.
     """
     marks = {character for character in set(text) if unicodedata.category(character)[0] == "M"}
     return _word_with("".join(sorted(marks))) if marks else _WORD
@@ -135,7 +135,7 @@ def _word_with(marks: str) -> re.Pattern[str]:
 
 
 def _clusters(characters: list[str]) -> Iterator[tuple[int, int]]:
-    """Cut a text into the shortest spans that normalise independently of each other."""
+    """Split a text into the shortest spans that normalise independently of each other."""
     start = 0
     for i in range(1, len(characters) + 1):
         if i < len(characters) and not characters[i].isascii():

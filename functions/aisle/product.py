@@ -1,4 +1,4 @@
-"""The nouns: what goes in (a product) and what comes out (a prediction)."""
+"""The input and output types of the classifier: products and predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
@@ -8,7 +8,7 @@ PATH_SEPARATOR = " > "
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A product as a shop typed it; every field may be missing."""
+    """A product as a shop typed it; any field may be missing."""
 
     name: str | None = None
     description: str | None = None
@@ -20,7 +20,7 @@ FIELDS = tuple(field.name for field in fields(Product))
 
 
 def only(product: Product, kept: Sequence[str]) -> Product:
-    """Return a product with some of its fields, the others missing.
+    """Return a product with only the fields in `kept`; the others are None.
 
     >>> only(Product("Pan", price=30.0), ["name"])
     Product(name='Pan', description=None, manufacturer=None, price=None)
@@ -32,7 +32,7 @@ def only(product: Product, kept: Sequence[str]) -> Product:
 class Category:
     """One node of a shop's taxonomy.
 
-    `id` is the shop's own where it has one; otherwise the path of names down to this node, because
+    `id` is the shop's own id if it has one, otherwise the path of names down to this node, because
     names alone are not unique in real taxonomies.
     """
 
@@ -41,52 +41,55 @@ class Category:
 
 
 Path = tuple[Category, ...]
-"""A category with its ancestors, root first."""
+"""A category and its ancestors, root first."""
 
 
 def path_from_names(names: Sequence[str], ids: Sequence[str | None] | None = None) -> Path:
-    """Build a path, giving each node without an id its path of names as its id.
+    """Build a path; a node without an id gets its path of names as its id.
 
     >>> [node.id for node in path_from_names(["Audio", "Speakers"], ["a1", None])]
     ['a1', 'Audio > Speakers']
     """
-    given = ids if ids is not None else [None] * len(names)
+    shop_ids = ids if ids is not None else [None] * len(names)
     return tuple(
-        Category(own if own is not None else PATH_SEPARATOR.join(names[: depth + 1]), name)
-        for depth, (name, own) in enumerate(zip(names, given, strict=True))
+        Category(shop_id if shop_id is not None else PATH_SEPARATOR.join(names[: depth + 1]), name)
+        for depth, (name, shop_id) in enumerate(zip(names, shop_ids, strict=True))
     )
 
 
 def own_ids(path: Path) -> tuple[str | None, ...]:
-    """Return the shop's own ids along a path, None where `path_from_names` had to make one.
+    """Return the shop's own ids along a path; None where `path_from_names` made up the id.
 
     >>> own_ids(path_from_names(["Audio", "Speakers"], ["a1", None]))
     ('a1', None)
     """
     names = [node.name for node in path]
-    made = [PATH_SEPARATOR.join(names[: depth + 1]) for depth in range(len(names))]
-    return tuple(None if node.id == one else node.id for node, one in zip(path, made, strict=True))
+    made_up = [PATH_SEPARATOR.join(names[: depth + 1]) for depth in range(len(names))]
+    return tuple(
+        None if node.id == name_path else node.id
+        for node, name_path in zip(path, made_up, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A category as its path, and how sure the model is of it or what is below it (0 to 1)."""
+    """A category's path, and the model's confidence in it, its descendants included (0 to 1)."""
 
     path: Path
     confidence: float
 
     @property
     def category(self) -> Category:
-        """The node that the path ends in."""
+        """The last node of the path."""
         return self.path[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A fragment of the input that spoke for the predicted category.
+    """A fragment of the input that supports the predicted category.
 
-    `start` and `end` count code points in the field as it was typed; `weight` is the fragment's
-    share of all that spoke for the category (0 to 1).
+    `start` and `end` count code points in the field as typed; `weight` is the fragment's share of
+    all evidence for the category (0 to 1).
     """
 
     field: str
@@ -98,11 +101,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the model says of one product.
+    """The model's prediction for one product.
 
-    `category` is always the deepest best one; `levels` its path with the rolled-up confidence of
-    every node; `answer` the deepest level sure enough to show, or None; `needs_review` whether
-    `answer` stops short of `category`.
+    `category` is the most probable class, however unsure; `levels` is its path, with the rolled-up
+    confidence of every node; `answer` is the deepest level confident enough to show, or None;
+    `needs_review` tells whether `answer` is None or higher up than `category`.
     """
 
     category: Scored

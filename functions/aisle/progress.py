@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar where someone watches, silence where nobody does."""
+"""Progress on standard error: a bar on a terminal, no bar elsewhere."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -27,19 +27,19 @@ T = TypeVar("T")
 
 
 def say(message: str) -> None:
-    """Say one line of what is going on."""
+    """Print one line about what is going on."""
     console.print(message, highlight=False, markup=False, soft_wrap=True)
 
 
 def track(items: Iterable[T], what: str, *, total: int | None = None) -> Iterator[T]:
-    """Show progress while going through items."""
+    """Show progress while iterating over items."""
     hidden = not console.is_terminal
     return iter(_track(items, what, total=total, console=console, transient=True, disable=hidden))
 
 
 @contextmanager
 def steps(what: str, total: int | None) -> Iterator["Steps"]:
-    """Show progress of a known number of steps, of which some may be done at once."""
+    """Show progress over a number of steps, several of which may run at the same time."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -57,7 +57,7 @@ def steps(what: str, total: int | None) -> Iterator["Steps"]:
 
 
 class _RateColumn(ProgressColumn):
-    """The steps done in a second."""
+    """The number of steps per second."""
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
@@ -65,7 +65,7 @@ class _RateColumn(ProgressColumn):
 
 
 class Steps:
-    """A bar that advances as steps are done; safe to call from several threads."""
+    """A progress bar that several threads may advance."""
 
     def __init__(self, bar: Progress, what: str, total: int | None) -> None:
         self._bar = bar

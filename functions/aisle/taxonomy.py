@@ -1,4 +1,4 @@
-"""A shop's categories as the model sees them: classes, their ancestors, and search by words."""
+"""A shop's categories as the model uses them: classes, their ancestors, and search by words."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from aisle.product import PATH_SEPARATOR, Category, Path
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A category that products were seen in.
+    """A category that has products in the snapshot.
 
-    `products` counts the snapshot's products labelled exactly so; `label` is the number of the
-    class that such products are trained as, an ancestor's where they are too few, None where the
-    model saw none.
+    `products` counts the snapshot's products with exactly this label; `label` is the number of the
+    class that they are trained as: an ancestor's if there are too few of them, None if training
+    used none of them.
     """
 
     path: Path
@@ -30,10 +30,10 @@ class Taxonomy:
     """The categories of a model, and which of them are its classes.
 
     `entries` are ordered by their path of ids; `classes` are the paths of the model's labels, in
-    label order (by path of ids); `nodes` all distinct prefixes of these paths, a parent before its
-    children. `ancestors` int64 (classes, depth) are the nodes on each class's path, root first, -1
-    past its end; `ends` int64 (classes,) the node that each class ends in; `above` the classes that
-    end on each class's path, itself among them.
+    label order (by path of ids); `nodes` are all distinct prefixes of these paths, parents before
+    children. `ancestors`, int64 (classes, depth), has the nodes on each class's path, root first,
+    padded with -1; `ends`, int64 (classes,), the last node of each class's path; `above` the
+    classes that end on each class's path, including itself.
     """
 
     def __init__(self, classes: Sequence[Path], entries: Iterable[Entry]) -> None:
@@ -57,17 +57,17 @@ class Taxonomy:
             [class_of[node] for node in nodes if node in class_of]
             for nodes in self.ancestors.tolist()
         )
-        # Classes are ordered by path, so a node's classes stand side by side: [first, last).
+        # Classes are ordered by path, so the classes below a node are a range: [first, last).
         self._first = np.full(len(self.nodes), len(self.classes), np.int64)
         self._last = np.zeros(len(self.nodes), np.int64)
         for label, nodes in enumerate(self.ancestors):
-            mine = nodes[nodes >= 0]
-            self._first[mine] = np.minimum(self._first[mine], label)
-            self._last[mine] = label + 1
+            on_path = nodes[nodes >= 0]
+            self._first[on_path] = np.minimum(self._first[on_path], label)
+            self._last[on_path] = label + 1
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote; raise BundleError where it is something else."""
+        """Read what `to_json` wrote; raise BundleError for anything else."""
         try:
             entries = [
                 Entry(
@@ -84,12 +84,12 @@ class Taxonomy:
             return cls(classes, entries)
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
-                f"The bundle's categories cannot be read: {error!r} was met where a list of "
-                "classes and categories was expected. Export the model again."
+                f"The bundle's categories cannot be read: {error!r}. Expected lists of classes and "
+                "categories. Export the model again."
             ) from error
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain data, the same for the same taxonomy."""
+        """Return plain data; equal taxonomies give equal data."""
         return {
             "classes": [_plain(path) for path in self.classes],
             "categories": [
@@ -99,29 +99,34 @@ class Taxonomy:
         }
 
     def roll_up(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Sum class probabilities (n, classes) up to every node; float32 (n, nodes)."""
+        """Sum class probabilities (n, classes) over the classes below each node: (n, nodes)."""
         running = np.zeros((len(probabilities), len(self.classes) + 1))
         np.cumsum(probabilities, axis=1, out=running[:, 1:])
         rolled = running[:, self._last] - running[:, self._first]
         return np.clip(rolled, 0, 1).astype(np.float32)
 
     def search(self, query: str) -> list[Entry]:
-        """Return the entries whose path has every word of the query (the last one may be begun).
+        """Return the entries whose path has every word of the query; the last may be a prefix.
 
-        Best first: a match in the category's own name before one in its ancestors, then the
-        categories with more products.
+        Matches in the category's own name come before matches in its ancestors, then categories
+        with more products before those with fewer.
         """
-        wanted = words(query)
-        if not wanted:
+        query_words = words(query)
+        if not query_words:
             return sorted(self.entries, key=lambda entry: -entry.products)
-        whole, begun = wanted[:-1], "".join(wanted[-1:])
-        found: list[tuple[int, int, int]] = []
-        for number, (entry, known) in enumerate(zip(self.entries, self._words, strict=True)):
-            if known.issuperset(whole) and any(word.startswith(begun) for word in known):
-                own = words(entry.path[-1].name)
-                hits = sum(any(word.startswith(one) for word in own) for one in wanted)
-                found.append((-hits, -entry.products, number))
-        return [self.entries[number] for *_, number in sorted(found)]
+        complete, prefix = query_words[:-1], "".join(query_words[-1:])
+        matches: list[tuple[int, int, int]] = []
+        for number, (entry, path_words) in enumerate(zip(self.entries, self._words, strict=True)):
+            if path_words.issuperset(complete) and any(
+                word.startswith(prefix) for word in path_words
+            ):
+                own_words = words(entry.path[-1].name)
+                hits = sum(
+                    any(word.startswith(query_word) for word in own_words)
+                    for query_word in query_words
+                )
+                matches.append((-hits, -entry.products, number))
+        return [self.entries[number] for *_, number in sorted(matches)]
 
 
 def _ids(path: Path) -> tuple[str, ...]:

@@ -1,5 +1,5 @@
-"""The authorizer function on Lambda: which API key opens what, asked by API Gateway.
+"""The authorizer function on Lambda: it tells API Gateway which routes an API key opens.
 
-Handler, settings and the policy that API Gateway takes; keys and scopes are `aisle.access`'s. It
-runs without numpy, and is no part of the wheel.
+It holds the handler, the settings and the policy document; keys and scopes are in `aisle.access`.
+It runs without numpy and is not part of the wheel.
 """

@@ -1,4 +1,4 @@
-"""Entry point of the authorizer: wiring, and the one place that reads its environment."""
+"""Entry point of the authorizer: wiring, and the only code that reads its environment."""
 
 import os
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ def _store() -> Store:
 
 
 _keys = keyring(_settings.keys, _store)
-with suppress(AisleError):  # each request tries again, and tells
+with suppress(AisleError):  # each request tries again and reports the error
     _keys()
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Return what the request's key opens; raise UnauthorizedError, a 401, where it is no good.
+    """Return the policy of the request's key; raise UnauthorizedError, a 401, if it is not valid.
 
-    `sam local` would make a 502 of that error: there, it is a policy that denies, a 403.
+    `sam local` would turn that error into a 502, so there the result is a policy that denies: 403.
     """
     try:
         return authorize(event, _keys(), now=datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""From a request to what its key opens, in the form that API Gateway understands."""
+"""The policy document for API Gateway: which routes a request's key opens."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _PARAMETER: Final = re.compile(r"\{[^}]*\}")
 
 
 class UnauthorizedError(Exception):
-    """Make API Gateway answer 401; it looks for exactly this message."""
+    """Makes API Gateway answer 401, which requires exactly this message."""
 
     def __init__(self) -> None:
         super().__init__("Unauthorized")
@@ -27,17 +27,17 @@ def authorize(event: Mapping[str, Any], keys: ApiKeys, *, now: datetime) -> dict
 
 
 def presented_key(event: Mapping[str, Any]) -> str | None:
-    """Find the key; API Gateway passes header names on as the client wrote them."""
+    """Return the key in a request's headers, whose names API Gateway passes on as written."""
     headers = event.get("headers") or {}
-    wanted = api_keys.HEADER.lower()
-    return next((value for name, value in headers.items() if name.lower() == wanted), None)
+    header = api_keys.HEADER.lower()
+    return next((value for name, value in headers.items() if name.lower() == header), None)
 
 
 def policy(record: ApiKey, method_arn: str) -> dict[str, Any]:
-    """Allow every route of the key's scopes and the docs, whichever was asked for.
+    """Allow all routes of the key's scopes and the docs, not only the requested one.
 
-    API Gateway remembers the policy for all requests with this key: one that named only the route
-    asked for first would refuse the others.
+    API Gateway caches the policy for all requests with this key: a policy for the first requested
+    route alone would refuse the others.
     """
     # arn:aws:execute-api:<region>:<account>:<api>/<stage>/<method>/<path>
     api, stage, *_ = method_arn.split("/")
@@ -52,7 +52,7 @@ def policy(record: ApiKey, method_arn: str) -> dict[str, Any]:
 
 
 def refusal(method_arn: str) -> dict[str, Any]:
-    """Deny the route that was asked for: a 403."""
+    """Deny the requested route: a 403."""
     return _answer("nobody", "Deny", [method_arn])
 
 

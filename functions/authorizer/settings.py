@@ -1,4 +1,4 @@
-"""What can be set about the authorizer."""
+"""The settings of the authorizer."""
 
 from pydantic import Field
 
@@ -6,11 +6,11 @@ from aisle.serving.http.settings import Settings
 
 
 class AuthorizerSettings(Settings):
-    """The settings; each is the variable AISLE_<NAME> of the environment."""
+    """The settings; each is the environment variable AISLE_<NAME>."""
 
-    store: str = Field(default="", description="Where the records of the API keys are.")
+    store: str = Field(default="", description="The store with the records of the API keys.")
     keys: str = Field(
         default="",
-        description="These records themselves, as `aisle keys list --json` prints them, instead.",
+        description="The records instead, as `aisle keys list --json` prints them.",
         repr=False,
     )

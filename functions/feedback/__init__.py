@@ -1,5 +1,5 @@
-"""The feedback function on Lambda: what people say of predictions, kept.
+"""The feedback function on Lambda: it stores feedback on predictions.
 
-Handler and settings; the routes are `aisle.serving.feedback`'s. It runs without numpy, and is no
-part of the wheel.
+It holds the handler and the settings; the routes are in `aisle.serving.feedback`. It runs without
+numpy and is not part of the wheel.
 """

@@ -1,4 +1,4 @@
-"""Entry point of the feedback function: wiring, and the one place that reads its environment."""
+"""Entry point of the feedback function: wiring, and the only code that reads its environment."""
 
 import os
 from contextlib import suppress
@@ -27,7 +27,7 @@ def _app() -> FastAPI:
     def store() -> Store:
         return open_store(settings.store, patient=False)
 
-    with suppress(StoreError):  # each request tries again, and tells
+    with suppress(StoreError):  # each request tries again and reports the error
         store()
     return create_app(store, settings, access=gateway_access, telemetry=_observability)
 

@@ -1,4 +1,4 @@
-"""What can be set about the feedback function."""
+"""The settings of the feedback function."""
 
 from pydantic import Field
 
@@ -6,6 +6,6 @@ from aisle.serving.http.settings import ApiSettings
 
 
 class FeedbackSettings(ApiSettings):
-    """The settings; each is the variable AISLE_<NAME> of the environment."""
+    """The settings; each is the environment variable AISLE_<NAME>."""
 
-    store: str = Field(default="", description="Where feedback is kept; it has to be given.")
+    store: str = Field(default="", description="The store for feedback; required.")

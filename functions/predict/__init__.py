@@ -1,4 +1,5 @@
 """The predict function on Lambda: products in, categories out.
 
-Handler and settings; the routes are `aisle.serving.predict`'s. It is no part of the wheel.
+It holds the handler and the settings; the routes are in `aisle.serving.predict`. It is not part of
+the wheel.
 """

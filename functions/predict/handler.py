@@ -1,4 +1,4 @@
-"""Entry point of the predict function: wiring, and the one place that reads its environment."""
+"""Entry point of the predict function: wiring, and the only code that reads its environment."""
 
 import os
 from contextlib import suppress
@@ -25,12 +25,12 @@ def _app() -> FastAPI:
         return create_app(failing(error), access=gateway_access, telemetry=_observability)
 
     @cache
-    def opened() -> Store:
+    def open_once() -> Store:
         return open_store(settings.store, patient=False)
 
-    store = opened if settings.store else None
+    store = open_once if settings.store else None
     model = LiveModel(store, telemetry=_observability, poll_seconds=settings.poll_seconds)
-    with suppress(BundleError):  # it is in the log, and each request tries again
+    with suppress(BundleError):  # it is logged, and each request tries again
         model()
     return create_app(model, settings, store=store, access=gateway_access, telemetry=_observability)
 

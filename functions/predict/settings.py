@@ -1,4 +1,4 @@
-"""What can be set about the predict function."""
+"""The settings of the predict function."""
 
 from pydantic import Field
 
@@ -6,8 +6,9 @@ from aisle.serving.predict.settings import LiveSettings
 
 
 class PredictSettings(LiveSettings):
-    """The settings; each is the variable AISLE_<NAME> of the environment."""
+    """The settings; each is the environment variable AISLE_<NAME>."""
 
     store: str = Field(
-        default="", description="Where published models are; without it, the packaged one serves."
+        default="",
+        description="The store with the published models; without it, the packaged model serves.",
     )

@@ -1,5 +1,5 @@
-"""The retrain function on Lambda: new feedback in, perhaps a training job out.
+"""The retrain function on Lambda: it starts a training job when new feedback makes one due.
 
-Handler, settings and AWS Batch; whether training is due is `aisle.feedback`'s to decide. It runs
-without numpy, and is no part of the wheel.
+It holds the handler, the settings and the call to AWS Batch; `aisle.feedback` decides whether
+retraining is due. It runs without numpy and is not part of the wheel.
 """

@@ -1,4 +1,4 @@
-"""The training job on AWS Batch."""
+"""Submit training jobs to AWS Batch."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 def job_on_batch(
     queue: str, definition: str, client: "BatchClient | None" = None
 ) -> Callable[[str, str], None]:
-    """Return what submits a job for a run, with its reason; it raises CloudError where AWS refuses.
+    """Return a function that submits a training job, given its id and the reason.
 
-    Its only arguments are these two: what runs, and where, says the definition.
+    It raises CloudError if AWS refuses. The job definition says what runs and where.
     """
 
     def submit(run: str, why: str) -> None:
@@ -30,8 +30,8 @@ def job_on_batch(
             )
         except (BotoCoreError, ClientError) as error:
             raise CloudError(
-                f"The training job could not be submitted to {queue}: {error}. A success was "
-                "expected. Look whether queue and definition are there, and this role may submit."
+                f"The training job could not be submitted to {queue}: {error}. Expected success. "
+                "Check that the queue and the definition exist and that this role may submit."
             ) from error
 
     return submit

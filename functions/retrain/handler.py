@@ -1,8 +1,7 @@
-"""Entry point of the retrain function: wiring, and the one place that reads its environment.
+"""Entry point of the retrain function: wiring, and the only code that reads its environment.
 
-It is called with events of new feedback, and by a schedule. Neither says more than that it is time
-to look: what is decided depends on the store alone, so that an event that comes twice, late or
-never does no harm.
+Events of new feedback and a schedule call it. They only prompt a check: the decision depends on the
+store alone, so events that arrive twice, late or never do no harm.
 """
 
 import os
@@ -27,12 +26,12 @@ def _settings() -> RetrainFunctionSettings:
 
 @cache
 def _counter() -> Counter:
-    """Keep what was read between calls: an event of feedback never changes."""
+    """Keep the counter between calls: feedback events never change, so each is read once."""
     return Counter(open_store(_settings().store, patient=False))
 
 
 def _retrain(_event: Any, _context: Any) -> Mapping[str, Any]:  # noqa: ANN401  # Lambda's own
-    """Submit a training job where it is due; raise where that failed, to be called again."""
+    """Submit a training job if one is due; raise if that fails, so that Lambda retries."""
     started = 0.0
     try:
         settings = _settings()

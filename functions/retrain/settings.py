@@ -1,4 +1,4 @@
-"""What can be set about the function that decides to retrain."""
+"""The settings of the retrain function."""
 
 from pydantic import Field
 
@@ -6,8 +6,10 @@ from aisle.serving.learning.settings import RetrainSettings
 
 
 class RetrainFunctionSettings(RetrainSettings):
-    """The settings of the function."""
+    """The settings; each is the environment variable AISLE_<NAME>."""
 
-    store: str = Field(default="", description="Where the feedback is; it has to be given.")
-    job_queue: str = Field(min_length=1, description="The queue of AWS Batch for training.")
-    job_definition: str = Field(min_length=1, description="The definition of the training job.")
+    store: str = Field(default="", description="The store with the feedback; required.")
+    job_queue: str = Field(min_length=1, description="The AWS Batch queue for training jobs.")
+    job_definition: str = Field(
+        min_length=1, description="The AWS Batch definition of the training job."
+    )

@@ -1,4 +1,4 @@
-// The one place that talks to the API.
+// All requests to the API.
 
 const KEY = "aisle-key";
 const PAUSES = [1000, 2000, 4000, 8000];
@@ -8,14 +8,14 @@ let key = "";
 try {
   key = sessionStorage.getItem(KEY) ?? "";
 } catch {
-  // Without storage the key lives as long as the page.
+  // Without storage, the key lasts until the page is closed.
 }
 
-/** Tells of "offline", "online", "key" (one is asked for) and "model" (another one serves). */
+/** Events: "offline", "online", "key" (the API needs one) and "model" (another one is in use). */
 export const events = new EventTarget();
 let reachable = true;
 
-/** What went wrong, in a sentence for the reader. `kind`: offline, key, busy, input or failed. */
+/** An error with a message for the user. `kind`: offline, key, busy, input or failed. */
 export class ApiError extends Error {
   constructor(message, { kind, status = 0, errors = [], wait = 0 }) {
     super(message);
@@ -23,18 +23,18 @@ export class ApiError extends Error {
   }
 }
 
-/** Read where the API is: beside this page, unless config.json says another origin. */
+/** Find the API's address: beside this page, unless config.json names another. */
 export async function configure() {
   try {
     const response = await fetch("config.json", { cache: "no-cache" });
-    const found = response.ok ? await response.json() : {};
-    if (typeof found.api === "string" && found.api) base = new URL(found.api.replace(/\/*$/, "/"), document.baseURI);
+    const config = response.ok ? await response.json() : {};
+    if (typeof config.api === "string" && config.api) base = new URL(config.api.replace(/\/*$/, "/"), document.baseURI);
   } catch {
-    // Beside this page, then; if it is not there either, the first request says so.
+    // Assume it is beside this page; if not, the first request reports it.
   }
 }
 
-/** The address of something in the API. */
+/** The full address of a path in the API. */
 export const address = (path) => new URL(path, base).href;
 
 export const hasKey = () => Boolean(key);
@@ -48,7 +48,7 @@ export function setKey(value) {
   }
 }
 
-/** Ask, and return the answer's JSON; raise ApiError. */
+/** Send a request and return the JSON of the response; throw ApiError. */
 export async function ask(method, path, { body, signal } = {}) {
   let response;
   const headers = {};
@@ -59,7 +59,7 @@ export async function ask(method, path, { body, signal } = {}) {
   } catch (error) {
     if (signal?.aborted) throw error;
     connected(false);
-    throw new ApiError("The API cannot be reached. Check the connection; what you typed stays here.", { kind: "offline" });
+    throw new ApiError("The API cannot be reached. Check your connection; what you typed is still here.", { kind: "offline" });
   }
   connected(true);
   let answer = null;
@@ -67,13 +67,13 @@ export async function ask(method, path, { body, signal } = {}) {
     answer = await response.json();
   } catch (error) {
     if (signal?.aborted) throw error;
-    if (response.ok) throw new ApiError("The API's answer was cut off. Try again.", { kind: "offline" });
+    if (response.ok) throw new ApiError("The API's response was incomplete. Try again.", { kind: "offline" });
   }
   if (response.ok) return answer;
   throw problem(response, answer);
 }
 
-/** Ask for what an older API may not have: null where there is no such address. */
+/** Get what an older API may not have; null if it does not. */
 export async function askIfThere(path, options) {
   try {
     return await ask("GET", path, options);
@@ -83,7 +83,7 @@ export async function askIfThere(path, options) {
   }
 }
 
-/** Ask until there is an answer: through a lost connection and a busy API, not through a refusal. */
+/** Repeat a request until it succeeds or is refused; retry if the API is offline or busy. */
 export async function insist(method, path, { body, signal, waiting }) {
   for (let attempt = 0; ; attempt += 1) {
     try {
@@ -118,11 +118,11 @@ function problem(response, answer) {
   const errors = Array.isArray(answer?.errors) ? answer.errors : [];
   if (status === 401 || (status === 403 && !detail && answer?.message)) {
     events.dispatchEvent(new CustomEvent("key", { detail: key ? "The API key is not accepted." : "" }));
-    return new ApiError(detail || "The API asks for a key.", { kind: "key", status });
+    return new ApiError(detail || "The API needs a key.", { kind: "key", status });
   }
   if (status === 429 || status === 503) {
     const wait = Math.min(30, Number(response.headers.get("Retry-After")) || 0) * 1000;
-    return new ApiError(status === 429 ? "These are more requests than the API takes at a time. Wait a moment." : detail || "The API is not available just now.", { kind: "busy", status, wait });
+    return new ApiError(status === 429 ? "Too many requests at once. Wait a moment." : detail || "The API is temporarily unavailable.", { kind: "busy", status, wait });
   }
   if (status >= 500) return new ApiError("Something went wrong in the API. Try again in a moment.", { kind: "failed", status });
   return new ApiError(detail || `The API refused this (${status}).`, { kind: "input", status, errors });
@@ -136,7 +136,7 @@ function connected(now) {
 
 const versions = new Set();
 
-/** Take note of the model that answered; tell when it is one that was not seen before. */
+/** Remember the model that answered; send "model" if it is new. */
 export function noticeModel(version) {
   if (!version || versions.has(version)) return;
   const first = versions.size === 0;
@@ -151,10 +151,10 @@ export async function predict(product, options) {
   return answer;
 }
 
-/** A predicted category as feedback names it. */
+/** A predicted category in the form that feedback needs. */
 export const named = ({ id, path }) => ({ id, path: path.map((node) => node.name) });
 
-/** A typed form as a product: empty fields left out. */
+/** The form's values as a product, without empty fields. */
 export function productOf({ name, description, manufacturer, price }) {
   const product = {};
   if (name?.trim()) product.name = name;
@@ -165,7 +165,7 @@ export function productOf({ name, description, manufacturer, price }) {
   return product;
 }
 
-/** Read a price as people type it; null where it is none. "1.299,00 €" -> 1299 */
+/** Parse a price as people type it; null if it is not a price. "1.299,00 €" -> 1299 */
 export function priceOf(text) {
   if (typeof text === "number") return Number.isFinite(text) && text >= 0 ? text : null;
   let plain = String(text ?? "").replace(/[^\d.,-]/g, "");

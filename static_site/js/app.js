@@ -1,4 +1,4 @@
-// The page: which view is shown, which colours, and what holds for all of them.
+// The page: routing between views, the colour theme, and what all views share.
 
 import { configure, address, events, setKey } from "./api.js";
 import { h, icon, put, toast } from "./dom.js";
@@ -16,7 +16,7 @@ const banner = document.getElementById("banner");
 let showing = new AbortController();
 let moved = false;
 
-/** Show the view of the address; whoever moved there finds the focus in it, however often it was asked for. */
+/** Show the view of the address; after a navigation, move the focus into it, even if an earlier call was aborted. */
 async function route() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const name = Object.hasOwn(VIEWS, path) ? path : "try";
@@ -31,7 +31,7 @@ async function route() {
   try {
     module = await VIEWS[name]();
   } catch {
-    put(main, h("p", { class: "note bad" }, "This part of the page could not be loaded. Check the connection, then ", h("a", { href: "" }, "load the page again"), "."));
+    put(main, h("p", { class: "note bad" }, "This part of the page could not be loaded. Check your connection, then ", h("a", { href: "" }, "reload the page"), "."));
     return;
   }
   if (signal.aborted) return;
@@ -50,7 +50,7 @@ function move() {
 }
 
 const THEMES = ["auto", "light", "dark"];
-const THEME_NAMES = { auto: "as the system has them", light: "light", dark: "dark" };
+const THEME_NAMES = { auto: "same as the system", light: "light", dark: "dark" };
 const theme = document.getElementById("theme");
 
 function showTheme() {
@@ -68,17 +68,17 @@ theme.addEventListener("click", () => {
   try {
     localStorage.setItem("aisle-theme", next);
   } catch {
-    // Then it holds until the page is left.
+    // Without storage, the choice lasts until the page is closed.
   }
   showTheme();
 });
 
-events.addEventListener("offline", () => put(banner, h("p", { class: "note warn" }, "No connection to the API. What you typed stays here; it goes on when the connection is back.")));
+events.addEventListener("offline", () => put(banner, h("p", { class: "note warn" }, "No connection to the API. What you typed is still here; the page continues when the connection is back.")));
 events.addEventListener("online", () => put(banner));
 addEventListener("online", () => look());
 addEventListener("offline", () => events.dispatchEvent(new Event("offline")));
 
-// One who asks for a key asks again for each request: one form is enough.
+// Every refused request asks for a key; one form is enough.
 events.addEventListener("key", ({ detail }) => {
   if (banner.querySelector("form")) {
     const problem = banner.querySelector("[data-problem]");
@@ -87,21 +87,21 @@ events.addEventListener("key", ({ detail }) => {
   }
   const input = h("input", { type: "password", id: "key", autocomplete: "off", required: true, placeholder: "aisle_…" });
   const form = h("form", { class: "card tight", onsubmit: (event) => { event.preventDefault(); setKey(input.value); put(banner); move(); look(); } },
-    h("label", { for: "key" }, "This API asks for a key"),
-    h("p", { class: "soft small" }, "Make one with ", h("code", null, "aisle keys create --client me"), ". It stays in this tab, and goes to this API only."),
+    h("label", { for: "key" }, "This API needs a key"),
+    h("p", { class: "soft small" }, "Make one with ", h("code", null, "aisle keys create --client me"), ". It stays in this tab and is sent only to this API."),
     h("p", { class: "small", "data-problem": "" }, detail),
     h("div", { class: "row" }, h("div", { class: "field grow" }, input), h("button", { class: "button main" }, "Use it")));
   put(banner, form);
 });
 
 events.addEventListener("model", ({ detail }) => {
-  if (!detail.first) toast(`A new model serves: ${detail.version}.`, { label: "Look at it", run: () => { location.hash = "#/model"; } });
+  if (!detail.first) toast(`A new model is in use: ${detail.version}.`, { label: "View it", run: () => { location.hash = "#/model"; } });
 });
 live.addEventListener("change", () => {
-  document.getElementById("serving").textContent = state.version ? `Model ${state.version} serves` : "";
+  document.getElementById("serving").textContent = state.version ? `Model in use: ${state.version}` : "";
 });
 
-// The address after the # is the view's: going there would leave it.
+// The part of the address after # selects the view, so following this link would leave the view.
 document.querySelector(".skip").addEventListener("click", (event) => {
   event.preventDefault();
   main.focus();

@@ -1,4 +1,4 @@
-// A whole catalogue: a file in, a table sorted by what needs a person first, a file out.
+// A whole catalogue: a file in, a table with the products to review first, a file out.
 
 import { ApiError, ask, insist, named, noticeModel, productOf } from "./api.js";
 import { readTable, recognise, TableError, toCsv } from "./csv.js";
@@ -16,7 +16,7 @@ const TOO_MANY = 200_000;
 
 export const title = "A whole catalogue";
 
-/** What was loaded stays while the other views are looked at. */
+/** The loaded file; it is kept while other views are open. */
 let job = null;
 
 export function view(_parameters, signal) {
@@ -27,7 +27,7 @@ export function view(_parameters, signal) {
   return h("div", null,
     h("div", { class: "lead" },
       h("h1", null, "A whole catalogue"),
-      h("p", null, "Drop a file of products. Each gets its category; those that need a person come first. Nothing is kept but the corrections you make.")),
+      h("p", null, "Drop a file of products. Each product gets a category, and those that a person should review come first. Only the corrections you make are stored.")),
     body);
 }
 
@@ -46,17 +46,17 @@ function chooser(body, problem = "") {
   },
   icon("file"),
   h("h2", null, "Drop a CSV or JSON lines file here"),
-  h("p", { class: "soft" }, "A header or field names, one product a row; thousands of rows are fine."),
+  h("p", { class: "soft" }, "One product per row, with a header or field names. Thousands of rows are fine."),
   h("div", { class: "row" },
     h("button", { type: "button", class: "button main", onclick: () => input.click() }, "Choose a file"),
-    h("button", { type: "button", class: "button", onclick: () => sample(body) }, "Take a sample")),
+    h("button", { type: "button", class: "button", onclick: () => sample(body) }, "Use a sample")),
   input);
   return h("div", { class: "stack" }, problem && h("p", { class: "note bad any", role: "alert" }, problem), zone);
 }
 
 async function sample(body) {
   const { EXAMPLES } = await import("./examples.js");
-  const rows = [["sku", ...Object.keys(FIELDS)], ...EXAMPLES.map((each, at) => [`S-${at + 1}`, ...Object.keys(FIELDS).map((name) => each[name] ?? "")])];
+  const rows = [["sku", ...Object.keys(FIELDS)], ...EXAMPLES.map((product, at) => [`S-${at + 1}`, ...Object.keys(FIELDS).map((name) => product[name] ?? "")])];
   await open(new File([toCsv(rows)], "sample.csv"), body);
 }
 
@@ -64,7 +64,7 @@ async function open(file, body) {
   put(body, h("p", { class: "row", role: "status" }, h("span", { class: "spin" }), "Reading the file…"));
   try {
     const table = await readTable(file);
-    if (table.rows.length > TOO_MANY) throw new TableError(`The file has ${whole(table.rows.length)} rows; this page takes ${whole(TOO_MANY)}. Use the command \`aisle classify\` for it.`);
+    if (table.rows.length > TOO_MANY) throw new TableError(`The file has ${whole(table.rows.length)} rows; this page takes at most ${whole(TOO_MANY)}. Use the command \`aisle classify\` instead.`);
     job = new Job(file.name, table);
     job.show(body);
   } catch (error) {
@@ -101,7 +101,7 @@ class Job {
   }
 
   choose() {
-    const problem = h("p", { class: "note bad", role: "alert", hidden: true }, "Choose at least a column with the name or the description.");
+    const problem = h("p", { class: "note bad", role: "alert", hidden: true }, "Choose the column with the name or the description.");
     const selects = Object.entries(FIELDS).map(([name, label]) => {
       const select = h("select", { onchange: () => { this.mapping[name] = select.value; this.draw(); } },
         h("option", { value: "" }, "none"), this.columns.map((column) => h("option", { value: column }, column)));
@@ -110,10 +110,10 @@ class Job {
     });
     return h("section", { class: "card stack" },
       h("div", { class: "tight" }, h("h2", { tabindex: "-1", class: "any" }, `${this.name}: ${plural(this.rows.length, "row")}`),
-        h("p", { class: "soft" }, this.mapping.name || this.mapping.description ? "These columns were recognised. Change what is not right." : "No column was recognised. Say which is which."),
+        h("p", { class: "soft" }, this.mapping.name || this.mapping.description ? "These columns were recognised. Change them if needed." : "No column was recognised. Choose them below."),
         this.note && h("p", { class: "soft small" }, this.note)),
       h("div", { class: "fields" }, selects),
-      h("div", { class: "tight" }, h("h3", null, "The first rows, as they will be read"), preview(this)),
+      h("div", { class: "tight" }, h("h3", null, "The first rows, as Aisle will read them"), preview(this)),
       problem,
       h("div", { class: "row" },
         h("button", { type: "button", class: "button main", onclick: () => { if (this.mapping.name || this.mapping.description) this.start(); else problem.hidden = false; } }, `Classify ${plural(this.rows.length, "row")}`),
@@ -163,7 +163,7 @@ class Job {
     const answer = await insist("POST", "v1/predict/batch", {
       body: { products: batch.map((row) => this.product(row)), top_k: 3 },
       signal,
-      waiting: (error) => { this.waiting = error ? "Waiting for the API; it goes on by itself." : ""; this.tick(); },
+      waiting: (error) => { this.waiting = error ? "Waiting for the API; this continues by itself." : ""; this.tick(); },
     });
     answer.results.forEach((result, at) => {
       if (result.prediction) {
@@ -171,7 +171,7 @@ class Job {
         batch[at].prediction = { category, confidence, answer: shown, review, model, id };
       } else batch[at].error = result.error.detail;
     });
-    const model = answer.results.find((each) => each.prediction)?.prediction.model_version;
+    const model = answer.results.find((result) => result.prediction)?.prediction.model_version;
     if (model) noticeModel(model);
     this.tick();
   }
@@ -180,14 +180,14 @@ class Job {
     return this.rows.filter((row) => row.prediction || row.error).length;
   }
 
-  /** Move the numbers on without drawing everything anew: a button keeps its focus. */
+  /** Update the numbers without redrawing everything, so that a button keeps its focus. */
   tick() {
     if (!this.meter?.isConnected) return;
     const { done } = this;
     const seconds = (performance.now() - this.began) / 1000;
     const rate = (done - (this.before ?? 0)) / seconds;
     this.meter.value = done;
-    this.said.textContent = `${whole(done)} of ${whole(this.rows.length)}`;
+    this.count.textContent = `${whole(done)} of ${whole(this.rows.length)}`;
     this.rate.textContent = this.waiting || (rate > 0 ? `${whole(Math.round(rate))} a second, ${duration((this.rows.length - done) / rate)} left` : "");
   }
 
@@ -195,11 +195,11 @@ class Job {
     const { state } = this;
     if (state === "running") {
       this.meter = h("progress", { max: String(this.rows.length), value: "0", "aria-label": "Rows classified" });
-      this.said = h("h2", { class: "num", tabindex: "-1" });
+      this.count = h("h2", { class: "num", tabindex: "-1" });
       this.rate = h("p", { class: "soft num" });
       queueMicrotask(() => this.tick());
       return h("section", { class: "card stack" },
-        h("div", { class: "row between" }, this.said, this.rate), this.meter,
+        h("div", { class: "row between" }, this.count, this.rate), this.meter,
         h("div", null, h("button", { type: "button", class: "button", onclick: () => this.stop.abort(new DOMException("cancelled", "AbortError")) }, "Cancel")));
     }
     const counts = this.counts();
@@ -211,7 +211,7 @@ class Job {
             this.problem && h("p", { class: "note bad any" }, this.problem),
             this.tally = h("p", { class: "soft any" }, this.tallied(counts))),
           h("div", { class: "row" },
-            state === "stopped" && h("button", { type: "button", class: "button main", onclick: () => this.start() }, "Go on"),
+            state === "stopped" && h("button", { type: "button", class: "button main", onclick: () => this.start() }, "Resume"),
             h("button", { type: "button", class: `button ${state === "done" ? "main" : ""}`, disabled: !this.done, onclick: () => this.download() }, "Download CSV"),
             h("button", { type: "button", class: "button", onclick: () => this.again() }, "Another file")))),
       this.done ? this.table(counts) : null,
@@ -222,7 +222,7 @@ class Job {
     return `${this.name}: ${whole(counts.sure)} sure, ${whole(counts.review)} to review, ${whole(counts.failed)} failed, ${whole(counts.corrected)} corrected`;
   }
 
-  /** After a correction in place: the row stays where it is, the counts follow. */
+  /** Update the counts after a correction; the row stays in its place. */
   recount() {
     const counts = this.counts();
     this.tally.textContent = this.tallied(counts);
@@ -239,7 +239,7 @@ class Job {
     return counts;
   }
 
-  /** What needs a person first: failures, then from the least sure to the surest. */
+  /** Rows to review first: failures, then by rising confidence. */
   order() {
     this.sorted ??= this.rows.filter((row) => row.prediction || row.error).sort((a, b) => rank(a) - rank(b) || a.number - b.number);
     return this.sorted;
@@ -255,8 +255,8 @@ class Job {
       h("div", { class: "chips", role: "group", "aria-label": "Show" }, Object.entries(FILTERS).map(([name, label]) =>
         h("button", { type: "button", class: "chip", "data-of": name, "aria-pressed": String(this.filter === name), onclick: () => { this.filter = name; this.page = 0; this.draw(); this.body.querySelector(".chip[aria-pressed=true]").focus(); } }, `${label} ${whole(counts[name])}`))),
       h("div", { class: "scroll" }, h("table", { class: "cards wide" },
-        h("caption", { tabindex: "-1" }, rows.length ? `Rows ${whole(from + 1)} to ${whole(Math.min(from + PAGE, rows.length))} of ${whole(rows.length)}, what needs a person first` : "No rows of this kind"),
-        h("thead", null, h("tr", null, ["Row", "Product", "Category", "Sure", ""].map((name, at) => h("th", { scope: "col", class: at === 0 ? "num" : null }, name || h("span", { class: "vh" }, "Action"))))),
+        h("caption", { tabindex: "-1" }, rows.length ? `Rows ${whole(from + 1)} to ${whole(Math.min(from + PAGE, rows.length))} of ${whole(rows.length)}, those to review first` : "No rows of this kind"),
+        h("thead", null, h("tr", null, ["Row", "Product", "Category", "Confidence", ""].map((name, at) => h("th", { scope: "col", class: at === 0 ? "num" : null }, name || h("span", { class: "vh" }, "Action"))))),
         h("tbody", null, rows.slice(from, from + PAGE).map((row) => this.line(row))))),
       pages > 1 && h("nav", { class: "row between", "aria-label": "Pages" },
         h("button", { type: "button", class: "button", disabled: this.page === 0, onclick: () => turn(-1) }, "Previous"),
@@ -266,15 +266,15 @@ class Job {
 
   line(row) {
     const product = this.product(row);
-    const said = row.prediction;
+    const { prediction } = row;
     const text = product.name ?? product.description ?? "";
-    const place = row.corrected ? { name: row.corrected.path.at(-1), above: row.corrected.path.slice(0, -1).join(" › ") } : said && { name: said.category.name, above: pathText(said.category.path.slice(0, -1)) };
+    const place = row.corrected ? { name: row.corrected.path.at(-1), above: row.corrected.path.slice(0, -1).join(" › ") } : prediction && { name: prediction.category.name, above: pathText(prediction.category.path.slice(0, -1)) };
     const line = h("tr", null,
       h("td", { class: "num soft" }, h("span", { class: "only-cards" }, "Row "), whole(row.number)),
       h("td", { class: "any" }, text.length > 140 ? `${text.slice(0, 140)}…` : text || h("span", { class: "soft" }, "(empty)")),
-      h("td", { class: "any" }, place ? [place.name, place.above && h("span", { class: "path" }, place.above), said.review && !row.corrected && said.answer && h("span", { class: "path" }, `Sure of ${said.answer.name}`)] : h("span", { class: "tag bad" }, "Failed"), row.error && h("span", { class: "path" }, row.error)),
-      h("td", null, row.corrected ? h("span", { class: "tag good" }, "Corrected") : said && h("span", { class: `tag ${said.review ? "warn" : "good"}` }, `${percent(said.confidence)}${said.review ? " review" : ""}`)),
-      h("td", null, said && h("button", { type: "button", class: "button slim", "aria-label": `Correct row ${row.number}`, onclick: async () => {
+      h("td", { class: "any" }, place ? [place.name, place.above && h("span", { class: "path" }, place.above), prediction.review && !row.corrected && prediction.answer && h("span", { class: "path" }, `Sure only of ${prediction.answer.name}`)] : h("span", { class: "tag bad" }, "Failed"), row.error && h("span", { class: "path" }, row.error)),
+      h("td", null, row.corrected ? h("span", { class: "tag good" }, "Corrected") : prediction && h("span", { class: `tag ${prediction.review ? "warn" : "good"}` }, `${percent(prediction.confidence)}${prediction.review ? " review" : ""}`)),
+      h("td", null, prediction && h("button", { type: "button", class: "button slim", "aria-label": `Correct row ${row.number}`, onclick: async () => {
         if (await this.correct(row, product)) {
           const fresh = this.line(row);
           line.replaceWith(fresh);
@@ -293,11 +293,11 @@ class Job {
       await ask("POST", "v1/feedback", { body: { product, prediction_id: row.prediction.id, predicted: named(row.prediction.category), category } });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      toast(`Not kept: ${error.message}`);
+      toast(`Not saved: ${error.message}`);
       return false;
     }
     row.corrected = chosen;
-    toast("Thank you. The correction is kept.");
+    toast("Thank you. The correction is saved.");
     lookOften();
     return true;
   }
@@ -305,18 +305,18 @@ class Job {
   download() {
     const extra = ["aisle_category_id", "aisle_category", "aisle_confidence", "aisle_answer", "aisle_needs_review", "aisle_corrected", "aisle_model", "aisle_error"];
     const rows = this.rows.map((row) => {
-      const said = row.prediction;
-      const names = row.corrected?.path ?? said?.category.path.map((node) => node.name);
+      const { prediction } = row;
+      const names = row.corrected?.path ?? prediction?.category.path.map((node) => node.name);
       return [
         ...this.columns.map((column) => row.values[column]),
-        row.corrected ? row.corrected.id : said?.category.id,
+        row.corrected ? row.corrected.id : prediction?.category.id,
         names?.join(" > "),
-        said?.confidence,
-        said?.answer && said.answer.path.map((node) => node.name).join(" > "),
-        said && !row.corrected ? said.review : said && false,
+        prediction?.confidence,
+        prediction?.answer && prediction.answer.path.map((node) => node.name).join(" > "),
+        prediction && !row.corrected ? prediction.review : prediction && false,
         Boolean(row.corrected),
-        said?.model,
-        row.error ?? (said ? "" : "not classified"),
+        prediction?.model,
+        row.error ?? (prediction ? "" : "not classified"),
       ];
     });
     const url = URL.createObjectURL(new Blob([toCsv([[...this.columns, ...extra], ...rows])], { type: "text/csv;charset=utf-8" }));
@@ -339,13 +339,13 @@ function rank(row) {
   return (row.prediction.review ? 0 : 1) + row.prediction.confidence;
 }
 
-function preview(one) {
-  const chosen = Object.entries(FIELDS).filter(([name]) => one.mapping[name]);
-  if (!chosen.length) return h("p", { class: "soft" }, "Nothing is chosen yet.");
+function preview(file) {
+  const chosen = Object.entries(FIELDS).filter(([name]) => file.mapping[name]);
+  if (!chosen.length) return h("p", { class: "soft" }, "No column is chosen yet.");
   return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The first rows" }, h("table", null,
     h("thead", null, h("tr", null, chosen.map(([, label]) => h("th", { scope: "col" }, label)))),
-    h("tbody", null, one.rows.slice(0, 3).map((row) => {
-      const product = one.product(row);
+    h("tbody", null, file.rows.slice(0, 3).map((row) => {
+      const product = file.product(row);
       return h("tr", null, chosen.map(([name]) => h("td", { class: "any" }, String(product[name] ?? "–").slice(0, 120))));
     }))));
 }

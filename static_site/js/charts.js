@@ -1,4 +1,4 @@
-// Small pictures of figures. Each comes with the same figures as a table.
+// Small charts. Each comes with the same figures as a table.
 
 import { h, s } from "./dom.js";
 import { exact } from "./format.js";
@@ -8,12 +8,12 @@ const HEIGHT = 300;
 const STEPS = [0, 0.2, 0.4, 0.6, 0.8, 1];
 const EDGE = { left: 40, right: 10, top: 10, bottom: 38 };
 
-/** A picture and its table. `columns` are [label, key]; `x` and `y` keys of shares from 0 to 1. */
+/** A chart and its table. `columns`, `x` and `y` are [label, key]; `x` and `y` are shares from 0 to 1. */
 export function chart({ title, about, points, x, y, columns, ideal = false, line = true }) {
-  const low = ideal ? 0 : Math.min(0.9, Math.floor(Math.min(...points.map((each) => each[y[1]])) * 10) / 10);
+  const low = ideal ? 0 : Math.min(0.9, Math.floor(Math.min(...points.map((point) => point[y[1]])) * 10) / 10);
   const px = (value) => EDGE.left + value * (WIDTH - EDGE.left - EDGE.right);
   const py = (value) => HEIGHT - EDGE.bottom - ((value - low) / (1 - low)) * (HEIGHT - EDGE.top - EDGE.bottom);
-  const places = points.map((each) => [px(each[x[1]]), py(each[y[1]])]);
+  const places = points.map((point) => [px(point[x[1]]), py(point[y[1]])]);
   const rows = STEPS.map((share) => low + share * (1 - low));
   const picture = s("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}. ${about}` },
     rows.map((value) => [
@@ -23,15 +23,15 @@ export function chart({ title, about, points, x, y, columns, ideal = false, line
     STEPS.map((value) => s("text", { x: px(value), y: HEIGHT - EDGE.bottom + 17, "text-anchor": value === 1 ? "end" : "middle" }, `${Math.round(value * 100)}%`)),
     s("text", { x: px(0.5), y: HEIGHT - 4, "text-anchor": "middle" }, `${x[0]} →`),
     ideal && s("line", { class: "ideal", x1: px(0), y1: py(0), x2: px(1), y2: py(1) }),
-    line && places.length > 1 && s("path", { class: "curve", d: `M${places.map((each) => each.map((one) => one.toFixed(1)).join(" ")).join("L")}` }),
+    line && places.length > 1 && s("path", { class: "curve", d: `M${places.map((place) => place.map((value) => value.toFixed(1)).join(" ")).join("L")}` }),
     places.length <= 30 && places.map(([cx, cy]) => s("circle", { class: "point", cx, cy, r: 4 })));
   return h("figure", { class: "card tight" },
     h("figcaption", { class: "tight" }, h("h2", null, title), h("p", { class: "soft small" }, about)),
     picture,
-    h("details", null, h("summary", null, "The same as a table"), table(columns, points)));
+    h("details", null, h("summary", null, "Show as a table"), table(columns, points)));
 }
 
-/** Plain figures in a table; a column is [label, key or function, format]. */
+/** A table of figures; a column is [label, key or function, format]. */
 export function table(columns, rows, { caption = "", mark = () => false } = {}) {
   return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": caption || "Table" }, h("table", null,
     caption && h("caption", null, caption),

@@ -1,13 +1,13 @@
-// Tables in and out: CSV, tabs or semicolons, JSON lines, a JSON array; perhaps gzipped.
+// Read and write tables: CSV with commas, semicolons or tabs, JSON lines or a JSON array, also gzipped.
 
 const FORMULA = /^[=+\-@\t\r＝＋－＠]/;
 // eslint-disable-next-line no-control-regex
 const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f]/g;
 
-/** A file that cannot be read, and why. */
+/** A file that cannot be read; the message says why. */
 export class TableError extends Error {}
 
-/** Read a file: {columns, rows, note}; rows are objects by column, `note` what was assumed. */
+/** Read a file: {columns, rows, note}; rows are objects by column, `note` says what was assumed. */
 export async function readTable(file) {
   let bytes = new Uint8Array(await file.arrayBuffer());
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = await unzip(bytes);
@@ -20,11 +20,11 @@ export async function readTable(file) {
     text = new TextDecoder("windows-1252").decode(bytes);
     note = "The file is not UTF-8; it was read as Windows-1252.";
   }
-  if (text.includes("\0")) throw new TableError("This is not a text file. Expected was CSV or JSON lines.");
+  if (text.includes("\0")) throw new TableError("This is not a text file. Choose a CSV or JSON lines file.");
   if (!text.trim()) throw new TableError("The file is empty.");
   const start = text.trimStart()[0];
   const table = start === "[" || start === "{" ? fromJson(text, start) : fromCsv(text);
-  if (!table.rows.length) throw new TableError("The file has a header, but no rows.");
+  if (!table.rows.length) throw new TableError("The file has a header but no rows.");
   return { ...table, note };
 }
 
@@ -33,7 +33,7 @@ async function unzip(bytes) {
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   } catch {
-    throw new TableError("The gzipped file cannot be unpacked; it may be cut off.");
+    throw new TableError("The gzipped file cannot be unpacked; it may be incomplete.");
   }
 }
 
@@ -43,7 +43,7 @@ function fromJson(text, start) {
     try {
       items = JSON.parse(text);
     } catch (error) {
-      throw new TableError(`The file begins as a JSON array, but is none: ${error.message}`);
+      throw new TableError(`The file begins like a JSON array but is not valid JSON: ${error.message}`);
     }
   } else {
     items = text.split(/\r?\n/).map((line, at) => {
@@ -53,13 +53,13 @@ function fromJson(text, start) {
       } catch {
         return { bad: `Line ${at + 1} is not JSON.` };
       }
-    }).filter((each) => each !== undefined);
-    if (items.every((each) => each?.bad)) throw new TableError("The file begins as JSON lines, but no line is JSON.");
+    }).filter((item) => item !== undefined);
+    if (items.every((item) => item?.bad)) throw new TableError("The file begins like JSON lines, but no line is valid JSON.");
   }
   const columns = new Set();
   const rows = items.map((item) => {
     if (item?.bad && Object.keys(item).length === 1) return { values: {}, error: item.bad };
-    if (item === null || typeof item !== "object" || Array.isArray(item)) return { values: {}, error: "This is no JSON object." };
+    if (item === null || typeof item !== "object" || Array.isArray(item)) return { values: {}, error: "This is not a JSON object." };
     for (const name of Object.keys(item)) columns.add(name);
     return { values: item };
   });
@@ -70,22 +70,22 @@ function fromCsv(text) {
   const separator = guess(text);
   const [header, ...lines] = parse(text, separator);
   const columns = header.map((name, at) => name.trim() || `column ${at + 1}`).map((name, at, all) => (all.indexOf(name) < at ? `${name} (${at + 1})` : name));
-  if (columns.length < 2 && !/\S/.test(columns[0])) throw new TableError("The first line should name the columns.");
+  if (columns.length < 2 && !/\S/.test(columns[0])) throw new TableError("The first line must name the columns.");
   const rows = lines.filter((cells) => cells.length > 1 || cells[0].trim()).map((cells) => ({
     values: Object.fromEntries(columns.map((name, at) => [name, cells[at] ?? ""])),
-    error: cells.length > columns.length ? `This row has ${cells.length} cells, the header ${columns.length}.` : undefined,
+    error: cells.length > columns.length ? `This row has ${cells.length} cells, but the header has ${columns.length}.` : undefined,
   }));
   return { columns, rows };
 }
 
-/** The separator that the first line has most of, outside quotes. */
+/** The separator that is most frequent in the first line, outside quotes. */
 function guess(text) {
   const head = text.slice(0, 100_000).split(/\r?\n/, 1)[0].replace(/"[^"]*"/g, "");
-  const counts = [",", ";", "\t"].map((each) => [head.split(each).length, each]);
+  const counts = [",", ";", "\t"].map((separator) => [head.split(separator).length, separator]);
   return counts.sort((a, b) => b[0] - a[0])[0][1];
 }
 
-/** Split CSV as RFC 4180 has it: quotes doubled inside quotes, line breaks allowed there. */
+/** Parse CSV (RFC 4180): quoted cells may have line breaks and doubled quotes. */
 export function parse(text, separator = ",") {
   const rows = [];
   let row = [];
@@ -96,7 +96,7 @@ export function parse(text, separator = ",") {
       let from = at + 1;
       for (;;) {
         const end = text.indexOf('"', from);
-        if (end < 0) throw new TableError(`A quote is opened in row ${rows.length + 1} and never closed.`);
+        if (end < 0) throw new TableError(`Row ${rows.length + 1} has a quote that is never closed.`);
         cell += text.slice(from, end);
         if (text[end + 1] !== '"') {
           at = end + 1;
@@ -122,7 +122,7 @@ export function parse(text, separator = ",") {
   return rows;
 }
 
-/** A cell that no spreadsheet takes for a formula. */
+/** A value as a CSV cell that no spreadsheet runs as a formula. */
 export function cell(value) {
   if (value === null || value === undefined) return "";
   if (typeof value === "number" || typeof value === "boolean") return String(value);
@@ -132,7 +132,7 @@ export function cell(value) {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-/** Rows of cells as CSV; with a byte order mark, so that spreadsheets read it as UTF-8. */
+/** Rows as CSV, with a byte order mark so that spreadsheets read it as UTF-8. */
 export function toCsv(rows) {
   return `\uFEFF${rows.map((row) => row.map(cell).join(",")).join("\r\n")}\r\n`;
 }
@@ -144,7 +144,7 @@ const NAMES = {
   price: ["price", "cost", "amount", "regular price", "sale price", "preis"],
 };
 
-/** Which column is what, by its name; "" where none is. */
+/** The column for each field, recognised by its name; "" if there is none. */
 export function recognise(columns) {
   const plain = columns.map((name) => name.toLowerCase().replace(/[^a-z]+/g, " ").trim());
   return Object.fromEntries(Object.entries(NAMES).map(([field, names]) => {

@@ -1,4 +1,4 @@
-// For developers: the quickest way in, in three languages.
+// For developers: a first request in three languages.
 
 import { address } from "./api.js";
 import { copy, h, put } from "./dom.js";
@@ -17,16 +17,16 @@ product = ${JSON.stringify(PRODUCT)}
 request = Request(
     "${address("v1/predict")}",
     data=json.dumps(product).encode(),
-    headers={"Content-Type": "application/json"},  # and "X-Api-Key", where one is asked for
+    headers={"Content-Type": "application/json"},  # add "X-Api-Key" if the API needs a key
 )
 with urlopen(request) as response:
     prediction = json.load(response)
 
-answer = prediction["answer"]  # the deepest level that is sure enough, or None
+answer = prediction["answer"]  # the deepest level with enough confidence, or None
 print(" > ".join(node["name"] for node in answer["path"]) if answer else "ask a person")`,
   JavaScript: () => `const response = await fetch("${address("v1/predict")}", {
   method: "POST",
-  headers: { "Content-Type": "application/json" }, // and "X-Api-Key", where one is asked for
+  headers: { "Content-Type": "application/json" }, // add "X-Api-Key" if the API needs a key
   body: JSON.stringify(${JSON.stringify(PRODUCT)}),
 });
 if (!response.ok) throw new Error((await response.json()).detail);
@@ -36,12 +36,12 @@ console.log(answer ? answer.path.map((node) => node.name).join(" > ") : "ask a p
 };
 
 const ROUTES = [
-  ["POST", "/v1/predict", "the category of one product"],
-  ["POST", "/v1/predict/batch", "of up to 100; one bad product does not fail the others"],
-  ["GET", "/v1/categories", "the categories that have these words"],
-  ["GET", "/v1/model", "the model's version, data and figures"],
-  ["POST", "/v1/feedback", "keeps what a person says of a prediction"],
-  ["GET", "/v1/models", "the models that were published, and what became of them"],
+  ["POST", "/v1/predict", "classifies one product"],
+  ["POST", "/v1/predict/batch", "classifies up to 100 products; an error affects one product only"],
+  ["GET", "/v1/categories", "searches the categories"],
+  ["GET", "/v1/model", "describes the current model: version, data and figures"],
+  ["POST", "/v1/feedback", "records a confirmation or correction of a prediction"],
+  ["GET", "/v1/models", "lists the published and refused models"],
 ];
 
 export function view() {
@@ -71,20 +71,20 @@ export function view() {
   return h("div", null,
     h("div", { class: "lead" },
       h("h1", null, "For developers"),
-      h("p", null, "One request, one answer: the path, a confidence at every level, the alternatives, the words that decided, and whether a person should look.")),
+      h("p", null, "One request returns the category path, a confidence for every level, the alternatives, the words that decided, and whether a person should review it.")),
     h("div", { class: "stack" },
       h("section", { class: "card stack" },
-        h("h2", null, "Ask it"),
+        h("h2", null, "A first request"),
         h("div", { class: "row between" }, h("div", { class: "tabs", role: "tablist", "aria-label": "Language" }, tabs),
           h("button", { type: "button", class: "button slim", onclick: () => copy(SAMPLES[shown](), "Code") }, "Copy")),
         code,
-        h("p", { class: "soft small" }, "Errors are problem details (RFC 9457) with a sentence that says what to do. Where a key is asked for, it goes into the header X-Api-Key.")),
+        h("p", { class: "soft small" }, "Errors are problem details (RFC 9457) that say what to do. If the API needs a key, send it in the header X-Api-Key.")),
       h("section", { class: "card stack" },
-        h("h2", null, "What there is"),
-        h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Addresses" }, h("table", null,
-          h("thead", null, h("tr", null, h("th", { scope: "col" }, "Address"), h("th", { scope: "col" }, "Answers"))),
+        h("h2", null, "Main routes"),
+        h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Routes" }, h("table", null,
+          h("thead", null, h("tr", null, h("th", { scope: "col" }, "Route"), h("th", { scope: "col" }, "What it does"))),
           h("tbody", null, ROUTES.map(([method, path, says]) => h("tr", null, h("th", { scope: "row" }, h("code", null, `${method} ${path}`)), h("td", null, says)))))),
         h("div", { class: "row" },
-          h("a", { class: "button main", href: address("v1/docs") }, "The whole API, to try out"),
+          h("a", { class: "button main", href: address("v1/docs") }, "Try the whole API"),
           h("a", { class: "button", href: address("v1/openapi.json") }, "openapi.json")))));
 }

@@ -1,8 +1,8 @@
-// Elements out of plain data. Text is always a text node: nothing here reads markup.
+// Build elements from plain data. Text always becomes a text node: nothing here parses markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** Make an HTML element; `vars` sets custom properties, `on…` listeners, the rest attributes. */
+/** Make an HTML element; `vars` sets custom properties, `on…` listeners, all else attributes. */
 export function h(tag, props, ...children) {
   return fill(document.createElement(tag), props, children);
 }
@@ -17,21 +17,21 @@ function fill(element, props, children) {
     if (value === null || value === undefined || value === false) continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "vars") {
-      for (const [key, each] of Object.entries(value)) element.style.setProperty(`--${key}`, each);
+      for (const [key, setting] of Object.entries(value)) element.style.setProperty(`--${key}`, setting);
     } else if (name === "value") element.value = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 
-/** Put new children in the place of the old ones. */
+/** Replace an element's children. */
 export function put(element, ...children) {
   element.replaceChildren(...children.flat(Infinity).filter(Boolean));
   return element;
 }
 
-/** Draw one of the page's own icons. */
+/** Draw an icon. */
 export function icon(name) {
   return s("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", focusable: "false" }, s("path", { d: ICONS[name] }));
 }
@@ -45,7 +45,7 @@ const ICONS = {
 
 let numbers = 0;
 
-/** Return an id that nothing else on the page has. */
+/** Return an id that is unique on the page. */
 export function unique(stem) {
   numbers += 1;
   return `${stem}-${numbers}`;
@@ -59,7 +59,7 @@ export function field(label, control, hint) {
   return h("div", { class: "field" }, h("label", { for: control.id }, label), control, about);
 }
 
-/** Say something for a while, and to screen readers. */
+/** Show a message for a while, and announce it to screen readers. */
 export function toast(text, action) {
   const element = h("div", { class: "toast" }, h("span", null, text));
   if (action) {
@@ -69,23 +69,23 @@ export function toast(text, action) {
   setTimeout(() => element.remove(), action ? 20_000 : 5_000);
 }
 
-/** Copy a text, and say so. */
+/** Copy a text and confirm it. */
 export async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
     toast(`${what} copied.`);
   } catch {
-    // Not on a secure origin, or not allowed: the text can still be taken by hand.
+    // Not a secure origin, or not allowed: let the user copy the text by hand.
     const box = h("textarea", { readonly: true, rows: "6", "aria-label": what }, text);
     const dialog = h("dialog", { "aria-label": what, onclose: () => dialog.remove() },
-      h("form", { method: "dialog" }, h("p", null, "This browser does not let the page copy. Copy it from here:"), box, h("button", { class: "button main" }, "Close")));
+      h("form", { method: "dialog" }, h("p", null, "The browser does not allow this page to copy. Copy the text from here:"), box, h("button", { class: "button main" }, "Close")));
     document.body.append(dialog);
     dialog.showModal();
     box.select();
   }
 }
 
-/** Call a function once things have been quiet for a while. */
+/** Delay a function until it has not been called for a while. */
 export function debounce(run, milliseconds) {
   let timer = 0;
   const later = (...args) => {

@@ -1,4 +1,4 @@
-// A dozen products, short and messy ones among them.
+// Twelve example products, some short and messy.
 
 export const EXAMPLES = [
   { name: "GoPro - Camera Mount Accessory Kit - Black", description: "Compatible with most GoPro cameras; includes a variety of camera mounting accessories" },

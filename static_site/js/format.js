@@ -1,8 +1,8 @@
-// Numbers, paths and times as people read them.
+// Numbers, paths and times for people.
 
 const WHOLE = new Intl.NumberFormat("en");
 
-/** 0.8669 -> "87%"; nothing is called certain, nor impossible. */
+/** 0.8669 -> "87%"; never 0% or 100%, because nothing is certain or impossible. */
 export function percent(share) {
   if (share >= 0.995) return ">99%";
   if (share < 0.005) return "<1%";
@@ -28,11 +28,11 @@ export function duration(seconds) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** A moment, in the reader's own zone. */
+/** A time in the user's time zone. */
 export function moment(iso) {
   const date = new Date(iso);
   if (Number.isNaN(date.valueOf())) return "";
   return date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
-export const plural = (count, one, many = `${one}s`) => `${whole(count)} ${count === 1 ? one : many}`;
+export const plural = (count, singular, many = `${singular}s`) => `${whole(count)} ${count === 1 ? singular : many}`;

@@ -1,4 +1,4 @@
-// What goes on behind the page: which model serves, how far the next one is.
+// Poll the server: which model is in use, and how far the next one is.
 
 import { ask, askIfThere, events, noticeModel } from "./api.js";
 import { h } from "./dom.js";
@@ -7,7 +7,7 @@ import { duration, plural } from "./format.js";
 const CALM = 60_000;
 const EAGER = 5_000;
 
-/** "change" is sent when anything below is new. */
+/** Sends "change" when `state` has changed. */
 export const live = new EventTarget();
 export const state = { stats: null, training: null, version: "" };
 
@@ -19,7 +19,7 @@ events.addEventListener("model", ({ detail }) => {
   live.dispatchEvent(new Event("change"));
 });
 
-/** Look often for a while: something was said that may start a training. */
+/** Poll often for a while, because feedback may have started a training. */
 export function lookOften(minutes = 20) {
   eagerUntil = Date.now() + minutes * 60_000;
   return look();
@@ -27,7 +27,7 @@ export function lookOften(minutes = 20) {
 
 const running = () => state.training?.state === "running";
 
-/** Ask for the model that serves, the feedback that is counted and the training that runs. */
+/** Get the current model, the feedback counts and the training status. */
 export async function look() {
   clearTimeout(timer);
   try {
@@ -37,7 +37,7 @@ export async function look() {
     noticeModel(model.version);
     live.dispatchEvent(new Event("change"));
   } catch {
-    // The banner tells of a lost connection; the next look comes anyway.
+    // The banner reports a lost connection; polling continues.
   }
   clearTimeout(timer);
   timer = setTimeout(soon, Date.now() < eagerUntil || running() ? EAGER : CALM);
@@ -48,7 +48,7 @@ function soon() {
   else document.addEventListener("visibilitychange", look, { once: true });
 }
 
-/** How far it is to the next training, or how far the running one is; null where nobody knows. */
+/** The progress of the running training, or towards the next one; null if unknown. */
 export function progress() {
   const { stats, training } = state;
   if (running()) {
@@ -62,20 +62,20 @@ export function progress() {
   const left = Math.max(0, needed - counted);
   return h("div", { class: "tight" },
     h("p", null, due || !left
-      ? "There are enough corrections: a training is due."
+      ? "There are enough corrections to train a new model."
       : `${plural(left, "more correction")} until the next training (${counted} of ${needed}).`),
     h("progress", { max: String(Math.max(1, needed)), value: Math.min(counted, needed), "aria-label": "Corrections until the next training" }),
-    held ? h("p", { class: "soft small" }, `${plural(held, "correction")} waiting for a person's review.`) : null,
+    held ? h("p", { class: "soft small" }, `${plural(held, "correction")} waiting for review by a person.`) : null,
     outcome(training));
 }
 
 function outcome(training) {
-  const said = {
+  const result = {
     published: "The last training published a new model.",
-    refused: "The last training's model was not better, so it was refused.",
-    failed: "The last training failed; the model that serves goes on.",
+    refused: "The model from the last training did not pass the checks, so it is not used.",
+    failed: "The last training failed; the model did not change.",
   }[training?.state];
-  return said ? h("p", { class: "soft small any" }, said, training.message ? ` ${training.message}` : "") : null;
+  return result ? h("p", { class: "soft small any" }, result, training.message ? ` ${training.message}` : "") : null;
 }
 
 export function stages(list) {

@@ -1,4 +1,4 @@
-// The model: what it is, how good it is, and how it came to serve.
+// The model: what it is, how good it is, and how it was chosen.
 
 import { ApiError, ask, askIfThere, events } from "./api.js";
 import { chart, table } from "./charts.js";
@@ -23,7 +23,7 @@ export function view(_parameters, signal) {
   return h("div", null,
     h("div", { class: "lead" },
       h("h1", null, "The model"),
-      h("p", null, "What serves now, what was measured on products that it has never seen, and which models were let in and which were not.")),
+      h("p", null, "The model in use, how accurate it is on products it has never seen, and which models were accepted or refused.")),
     body);
 }
 
@@ -51,7 +51,7 @@ const unlessAborted = (signal) => (error) => {
   return null;
 };
 
-/** The figures of `aisle compare`, where they were put beside the page. */
+/** The figures of `aisle compare`, if the file is beside the page. */
 async function comparison(signal) {
   try {
     const response = await fetch("comparison.json", { signal });
@@ -70,9 +70,9 @@ function tiles(model) {
     [model.version, "version", true],
     [whole(model.labels), `categories it can predict, ${plural(model.levels, "level")} deep`],
     [whole((products.train ?? 0) + (products.validation ?? 0)), "products it learned from"],
-    test.levels?.length ? [exact(test.levels[0].accuracy), "right at the first level"] : null,
-    test.leaf ? [exact(test.leaf.accuracy), "right in the last category"] : null,
-    Number.isFinite(test.calibration_error) ? [exact(test.calibration_error), "average gap between confidence and truth"] : null,
+    test.levels?.length ? [exact(test.levels[0].accuracy), "correct at the first level"] : null,
+    test.leaf ? [exact(test.leaf.accuracy), "correct in the final category"] : null,
+    Number.isFinite(test.calibration_error) ? [exact(test.calibration_error), "average gap between confidence and accuracy"] : null,
   ];
   return h("dl", { class: "tiles" }, list.filter(Boolean).map(([value, name, text]) =>
     h("div", { class: "tile" }, h("dt", null, name), h("dd", { class: text ? "any" : "num" }, value))));
@@ -81,9 +81,9 @@ function tiles(model) {
 function learning(signal) {
   const place = h("section", { class: "card", hidden: true, "aria-label": "Learning" });
   const draw = () => {
-    const found = progress();
-    place.hidden = !found;
-    if (found) put(place, h("div", { class: "tight" }, h("h2", null, "What it learns next"), found));
+    const next = progress();
+    place.hidden = !next;
+    if (next) put(place, h("div", { class: "tight" }, h("h2", null, "The next model"), next));
   };
   live.addEventListener("change", draw, { signal });
   draw();
@@ -93,11 +93,11 @@ function learning(signal) {
 function figures(model) {
   const test = tested(model);
   if (!test.levels?.length) return null;
-  const rows = test.levels.filter((each) => each.rows >= ENOUGH);
+  const rows = test.levels.filter((level) => level.rows >= ENOUGH);
   const rest = test.levels.length - rows.length;
   return h("section", { class: "card stack" },
     h("div", { class: "tight" }, h("h2", null, "How often it is right"),
-      h("p", { class: "soft" }, `On ${plural(test.rows, "product")} of the frozen test, set aside before the first training and never learned from.`)),
+      h("p", { class: "soft" }, `On the ${plural(test.rows, "product")} of the frozen test, which were set aside before the first training and are never used for training.`)),
     h("ol", { class: "others" }, rows.map((level) =>
       h("li", null, h("span", null, `Level ${level.level}`, h("span", { class: "path" }, `${plural(level.labels, "category", "categories")}, ${plural(level.rows, "product")}, macro-F1 ${decimal(level.macro_f1)}`)),
         h("span", { class: "num" }, exact(level.accuracy)),
@@ -106,33 +106,33 @@ function figures(model) {
 }
 
 function pictures({ reliability, coverage }) {
-  const found = [];
+  const charts = [];
   if (reliability?.length) {
-    found.push(chart({
-      title: "Does the confidence mean what it says?", about: "How often it was right, by how sure it was. On the dotted line, 80% sure is right 80 times in 100.",
-      points: reliability, x: ["how sure it was", "confidence"], y: ["right", "accuracy"], ideal: true,
+    charts.push(chart({
+      title: "Does the confidence mean what it says?", about: "How often the model was right, by its confidence. On the dotted line, 80% confidence is right 80 times in 100.",
+      points: reliability, x: ["confidence", "confidence"], y: ["right", "accuracy"], ideal: true,
       columns: [["Confidence", "confidence"], ["Right", "accuracy"], ["Products", "products", whole]],
     }));
   }
   if (coverage?.length) {
-    found.push(chart({
-      title: "How much can go through without a person?", about: "How often it was right among the products it was surest of, by how many those are.",
+    charts.push(chart({
+      title: "How much can pass without review?", about: "How often the model was right on the products with the highest confidence, by the share of products that includes.",
       points: coverage, x: ["share of the products", "coverage"], y: ["right", "precision"],
-      columns: [["Products", "coverage"], ["Right", "precision"], ["Sure from", "threshold"]],
+      columns: [["Products", "coverage"], ["Right", "precision"], ["Confidence at least", "threshold"]],
     }));
   }
-  return found.length ? h("div", { class: "cols even" }, found) : null;
+  return charts.length ? h("div", { class: "cols even" }, charts) : null;
 }
 
 function competition(peers) {
-  const one = peers?.tables?.find((each) => each.candidates?.length);
-  if (!one) return null;
-  const money = (bytes) => (Number.isFinite(bytes) ? `${(bytes / 1e6).toFixed(1)} MB` : "–");
+  const results = peers?.tables?.find((entry) => entry.candidates?.length);
+  if (!results) return null;
+  const megabytes = (bytes) => (Number.isFinite(bytes) ? `${(bytes / 1e6).toFixed(1)} MB` : "–");
   return h("section", { class: "card stack" },
-    h("div", { class: "tight" }, h("h2", null, "Beside what one would pick instead"),
-      h("p", { class: "soft" }, `The same products, folds and labels for all, scored by models that had not seen them: ${plural(peers.data?.products ?? 0, "product")}, ${one.inputs === "text" ? "name and description" : "with manufacturer and price"}, ${plural(one.classes, "class", "classes")}${one.unfolded ? "" : " and “other”"}.${peers.about?.date ? ` Measured on ${peers.about.date}, ${peers.about.machine}.` : ""}`)),
-    table([["", "title", as], ["Accuracy", "accuracy"], ["Macro-F1", "macro_f1", decimal], ["Calibration error", "calibration_error"], ["One product", (row) => row.costs?.p50_ms, (ms) => (Number.isFinite(ms) ? `${ms.toFixed(2)} ms` : "–")], ["Size", (row) => row.costs?.size_bytes, money]],
-      one.candidates, { caption: "Aisle and its peers", mark: (row) => row.name === peers.shipped }));
+    h("div", { class: "tight" }, h("h2", null, "Compared with other models"),
+      h("p", { class: "soft" }, `All models were trained and tested on the same splits, each tested on products it had not seen: ${plural(peers.data?.products ?? 0, "product")}, ${results.inputs === "text" ? "name and description" : "with manufacturer and price"}, ${plural(results.classes, "category", "categories")}${results.unfolded ? "" : " and “other”"}.${peers.about?.date ? ` Measured on ${peers.about.date}, ${peers.about.machine}.` : ""}`)),
+    table([["", "title", as], ["Accuracy", "accuracy"], ["Macro-F1", "macro_f1", decimal], ["Calibration error", "calibration_error"], ["One product", (row) => row.costs?.p50_ms, (ms) => (Number.isFinite(ms) ? `${ms.toFixed(2)} ms` : "–")], ["Size", (row) => row.costs?.size_bytes, megabytes]],
+      results.candidates, { caption: "Aisle and other models", mark: (row) => row.name === peers.shipped }));
 }
 
 function categories(list) {
@@ -141,23 +141,23 @@ function categories(list) {
   const input = h("input", { type: "search", autocomplete: "off" });
   const draw = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const found = list.filter((each) => words.every((word) => each.path.join(" ").toLowerCase().includes(word)));
+    const matches = list.filter((category) => words.every((word) => category.path.join(" ").toLowerCase().includes(word)));
     put(place,
-      h("p", { class: "soft small", role: "status" }, found.length > AT_ONCE ? `The first ${AT_ONCE} of ${whole(found.length)}` : `${whole(found.length)} found`),
-      found.length ? table([["Category", (row) => row.path, named], ["In the test", "products", whole], ["Precision", "precision"], ["Found", "recall"], ["F1", "f1", decimal]], found.slice(0, AT_ONCE), { caption: "Quality by category" }) : null);
+      h("p", { class: "soft small", role: "status" }, matches.length > AT_ONCE ? `The first ${AT_ONCE} of ${whole(matches.length)}` : `${whole(matches.length)} found`),
+      matches.length ? table([["Category", (row) => row.path, named], ["In the test", "products", whole], ["Precision", "precision"], ["Recall", "recall"], ["F1", "f1", decimal]], matches.slice(0, AT_ONCE), { caption: "Accuracy by category" }) : null);
   };
   input.addEventListener("input", debounce(draw, 100));
   draw();
   return h("section", { class: "card stack" }, h("h2", null, "Category by category"), field("Search", input, "Any words of the path"), place);
 }
 
-/** Which models there are, in the words of the API: what became of each. */
+/** The list of models, with their states as the API names them. */
 function states(models) {
   if (!models?.history?.length) return null;
   return h("section", { class: "card stack" },
-    h("div", { class: "tight" }, h("h2", null, "The models there are"),
-      h("p", { class: "soft" }, "Those that the records tell of, the newest first, as aisle model list shows them.")),
-    table([["Version", "version", as], ["State", "state", as], ["Accuracy", "accuracy"], ["Made", "created_at", (at) => (at ? moment(at) : "–")]],
+    h("div", { class: "tight" }, h("h2", null, "All models"),
+      h("p", { class: "soft" }, "All models with a record, newest first.")),
+    table([["Version", "version", as], ["State", "state", as], ["Accuracy", "accuracy"], ["Created", "created_at", (at) => (at ? moment(at) : "–")]],
       models.models, { caption: "Models and their states", mark: (row) => row.state === "current" }));
 }
 
@@ -168,11 +168,11 @@ function history(models) {
   return h("section", { class: "card stack" },
     h("h2", null, "Promotions and refusals"),
     records.length
-      ? h("ol", { class: "events" }, records.map((each) => h("li", null,
-        h("div", { class: "row" }, h("span", { class: `tag ${tags[each.event] ?? ""}` }, each.event), h("strong", { class: "any" }, each.version), h("span", { class: "soft small" }, [moment(each.at), each.who].filter(Boolean).join(", "))),
-        each.why && h("p", { class: "small any" }, each.why),
-        reportOf(each))))
-      : h("p", { class: "soft" }, "None yet: the model that came with Aisle serves. The first training on corrections will stand here, whether it is let in or not."));
+      ? h("ol", { class: "events" }, records.map((record) => h("li", null,
+        h("div", { class: "row" }, h("span", { class: `tag ${tags[record.event] ?? ""}` }, record.event), h("strong", { class: "any" }, record.version), h("span", { class: "soft small" }, [moment(record.at), record.who].filter(Boolean).join(", "))),
+        record.why && h("p", { class: "small any" }, record.why),
+        reportOf(record))))
+      : h("p", { class: "soft" }, "None yet: the model that came with Aisle is in use. The result of the first training on corrections will appear here, accepted or refused."));
 }
 
 function reportOf({ version }) {
@@ -182,7 +182,7 @@ function reportOf({ version }) {
     put(place, h("span", { class: "spin" }));
     try {
       const report = await askIfThere(`v1/models/${encodeURIComponent(version)}/report`);
-      put(place, report ? summary(report) : h("p", { class: "soft small" }, "No report is kept of it."));
+      put(place, report ? summary(report) : h("p", { class: "soft small" }, "There is no report for it."));
     } catch (error) {
       put(place, h("p", { class: "note bad" }, error.message));
     }
@@ -198,26 +198,26 @@ function summary(report) {
     const [was, is] = [before && get(before), now && get(now)];
     if (Number.isFinite(is)) rows.push({ name, was, is });
   };
-  for (const at of [0, 1, 2]) add(`right at level ${at + 1}`, (one) => one.levels?.[at]?.accuracy);
-  add("right in the last category", (one) => one.leaf?.accuracy);
-  add("macro-F1", (one) => one.leaf?.macro_f1);
-  add("calibration error", (one) => one.calibration_error);
+  for (const at of [0, 1, 2]) add(`correct at level ${at + 1}`, (metrics) => metrics.levels?.[at]?.accuracy);
+  add("correct in the final category", (metrics) => metrics.leaf?.accuracy);
+  add("macro-F1", (metrics) => metrics.leaf?.macro_f1);
+  add("calibration error", (metrics) => metrics.calibration_error);
   return [
     report.why && h("p", { class: "small any" }, report.why),
-    rows.length && table([["On the frozen test", "name", as], ...(before ? [["The one before", "was"]] : []), ["This one", "is"]], rows, { caption: "Figures" }),
-    report.checks?.length && h("ul", { class: "tight small" }, report.checks.map((each) => h("li", { class: "row" }, h("span", { class: `tag ${CHECKED[each.passed] ?? ""}` }, each.passed === null ? "not asked" : each.passed ? "passed" : "failed"), h("span", { class: "any" }, `${each.name}${each.detail ? `: ${each.detail}` : ""}`)))),
-    !rows.length && !report.why && h("p", { class: "soft small" }, "The report has no figures that this page knows."),
+    rows.length && table([["On the frozen test", "name", as], ...(before ? [["The model before", "was"]] : []), ["This model", "is"]], rows, { caption: "Figures" }),
+    report.checks?.length && h("ul", { class: "tight small" }, report.checks.map((check) => h("li", { class: "row" }, h("span", { class: `tag ${CHECKED[check.passed] ?? ""}` }, check.passed === null ? "not checked" : check.passed ? "passed" : "failed"), h("span", { class: "any" }, `${check.name}${check.detail ? `: ${check.detail}` : ""}`)))),
+    !rows.length && !report.why && h("p", { class: "soft small" }, "The report has no figures that this page can show."),
   ].filter(Boolean);
 }
 
 function facts(model) {
   const { products = {}, snapshot } = model.dataset;
-  const sure = model.answer_thresholds.map((each, at) => (each <= 1 ? `level ${at + 1} from ${percent(each)}` : null)).filter(Boolean);
+  const sure = model.answer_thresholds.map((threshold, at) => (threshold <= 1 ? `level ${at + 1} from ${percent(threshold)}` : null)).filter(Boolean);
   const list = [
     ["Data", [snapshot && `snapshot ${snapshot}`, ...Object.entries(products).map(([name, count]) => `${name} ${whole(count)}`)].filter(Boolean).join(", ")],
-    ["Shows an answer", sure.join(", ")],
-    ["Trained with", Object.entries(model.libraries).map((each) => each.join(" ")).join(", ")],
+    ["Minimum confidence to answer", sure.join(", ")],
+    ["Trained with", Object.entries(model.libraries).map((library) => library.join(" ")).join(", ")],
   ];
-  return h("section", { class: "card stack" }, h("h2", null, "Where it comes from"),
+  return h("section", { class: "card stack" }, h("h2", null, "How it was made"),
     h("dl", { class: "tight" }, list.filter(([, text]) => text).map(([name, text]) => h("div", null, h("dt", { class: "soft small" }, name), h("dd", { class: "any" }, text)))));
 }

@@ -1,4 +1,4 @@
-// A dialog that finds a category by words in its path, or names a new one. Keyboard first.
+// A dialog to find a category by words in its path, or to name a new one. Made for the keyboard.
 
 import { ask } from "./api.js";
 import { debounce, h, put, unique } from "./dom.js";
@@ -32,7 +32,7 @@ class Picker {
     this.about = about && h("p", { class: "soft small any" }, about);
     this.status = h("p", { class: "soft small", role: "status" });
     this.search = debounce(() => this.find(), 150);
-    const keys = h("p", { class: "soft small keys" }, h("kbd", null, "↑"), " ", h("kbd", null, "↓"), " to move, ", h("kbd", null, "Enter"), " to choose, ", h("kbd", null, "Esc"), " to leave");
+    const keys = h("p", { class: "soft small keys" }, h("kbd", null, "↑"), " ", h("kbd", null, "↓"), " to move, ", h("kbd", null, "Enter"), " to choose, ", h("kbd", null, "Esc"), " to close");
     this.dialog = h("dialog", { "aria-labelledby": this.heading.id, onclose: () => this.closed(), oncancel: (event) => this.back(event), onclick: (event) => { if (event.target === this.dialog) this.dialog.close(); } },
       h("div", { class: "dialog" },
         h("div", { class: "tight" }, h("div", { class: "row between fixed" }, this.heading, h("button", { type: "button", class: "button slim", onclick: () => this.dialog.close() }, "Cancel")), this.about),
@@ -47,12 +47,12 @@ class Picker {
     this.mode("");
   }
 
-  /** Choose a category, or, with a new one's name, the place where it belongs. */
+  /** Let the user choose a category, or the parent of a new category. */
   mode(newName) {
     this.newName = newName;
     this.input.value = "";
     this.label.textContent = newName ? `Where does “${newName}” belong?` : "Search by any words of the path";
-    this.input.placeholder = newName ? "A category above it" : "headphones, camera acc …";
+    this.input.placeholder = newName ? "The category above it" : "headphones, camera acc …";
     this.input.focus();
     this.find();
   }
@@ -63,9 +63,9 @@ class Picker {
     this.pending = pending;
     const words = this.input.value.trim();
     try {
-      const found = await ask("GET", `v1/categories?limit=${AT_ONCE}&q=${encodeURIComponent(words)}`, { signal: pending.signal });
+      const page = await ask("GET", `v1/categories?limit=${AT_ONCE}&q=${encodeURIComponent(words)}`, { signal: pending.signal });
       if (this.pending !== pending) return;
-      this.show(words, found);
+      this.show(words, page);
     } catch (error) {
       if (pending.signal.aborted) return;
       this.options = [];
@@ -76,9 +76,9 @@ class Picker {
   }
 
   show(words, { items, total }) {
-    const named = items.map((each) => ({ id: each.id, path: each.path, name: each.name }));
-    this.options = this.newName ? parents(named, words) : named;
-    if (this.newName) this.options.unshift({ id: null, path: [], name: "At the top: a department of its own" });
+    const categories = items.map(({ id, path, name }) => ({ id, path, name }));
+    this.options = this.newName ? parents(categories, words) : categories;
+    if (this.newName) this.options.unshift({ id: null, path: [], name: "At the top level: a new department" });
     else if (words) this.options.push({ fresh: words, path: [], name: `Add a new category “${words}” …` });
     this.at = this.options.length ? 0 : -1;
     put(this.list, this.options.map((option, at) => {
@@ -140,14 +140,14 @@ class Picker {
   }
 }
 
-/** Every category on the way to those that were found, the wordiest matches first. */
-function parents(found, words) {
+/** All categories and their ancestors; first those whose name has the words, then the highest up. */
+function parents(categories, words) {
   const known = new Map();
-  for (const { path } of found) {
+  for (const { path } of categories) {
     path.forEach((node, at) => {
       if (!known.has(node.id)) known.set(node.id, { id: node.id, name: node.name, path: path.slice(0, at + 1) });
     });
   }
-  const wanted = words.toLowerCase();
-  return [...known.values()].sort((a, b) => Number(b.name.toLowerCase().includes(wanted)) - Number(a.name.toLowerCase().includes(wanted)) || a.path.length - b.path.length);
+  const query = words.toLowerCase();
+  return [...known.values()].sort((a, b) => Number(b.name.toLowerCase().includes(query)) - Number(a.name.toLowerCase().includes(query)) || a.path.length - b.path.length);
 }

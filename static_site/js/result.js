@@ -1,19 +1,19 @@
-// One prediction, drawn.
+// Show a prediction.
 
 import { h } from "./dom.js";
 import { pathText, percent } from "./format.js";
 
 const FIELDS = { name: "Name", description: "Description", manufacturer: "Manufacturer" };
 
-/** Say in a plain sentence what the prediction is worth. */
+/** Say in a plain sentence how reliable the prediction is. */
 export function sentence(prediction) {
   const { answer, category, needs_review: review } = prediction;
-  if (!answer) return `Not sure of any department. The best guess is ${category.name}; a person should choose.`;
+  if (!answer) return `Not sure of any department. The best guess is ${category.name}; a person should decide.`;
   if (!review) return "Sure enough to use as it is.";
-  return `Sure it is ${answer.name}; not sure which kind. A person should look.`;
+  return `Sure it is ${answer.name}, but not sure which kind. A person should review it.`;
 }
 
-/** The whole result: verdict, path, reasons, alternatives. */
+/** The whole result: verdict, path, evidence, alternatives. */
 export function result(product, prediction, question) {
   const shown = prediction.answer ?? prediction.category;
   const tag = prediction.needs_review
@@ -26,13 +26,13 @@ export function result(product, prediction, question) {
         h("h2", { class: "any" }, shown.name),
         h("span", { class: "much num" }, h("span", { class: "vh" }, "confidence "), percent(shown.confidence ?? prediction.confidence))),
       h("p", null, sentence(prediction))),
-    h("nav", { class: "tight", "aria-label": "Category path" }, h("h3", null, "Path, and how sure at every level"), levels(prediction)),
+    h("nav", { class: "tight", "aria-label": "Category path" }, h("h3", null, "Path, with the confidence at every level"), levels(prediction)),
     question,
     evidence(product, prediction),
     alternatives(prediction));
 }
 
-/** The path as breadcrumbs, one under the other, each with its confidence. */
+/** The path, one level per line, each with its confidence. */
 export function levels({ levels: path, answer }) {
   const sure = answer ? path.findIndex((level) => level.id === answer.id) : -1;
   return h("ol", { class: "levels" }, path.map((level, at) =>
@@ -50,15 +50,15 @@ function alternatives(prediction) {
   const others = prediction.alternatives.slice(0, 4);
   if (!others.length) return null;
   return h("section", { class: "line stack" },
-    h("h3", null, "What else it might be"),
-    h("ol", { class: "others" }, others.map((each) =>
+    h("h3", null, "Other possibilities"),
+    h("ol", { class: "others" }, others.map((category) =>
       h("li", { class: "other" },
-        h("span", { class: "any" }, each.name, each.path.length > 1 && h("span", { class: "path" }, above(each.path))),
-        h("span", { class: "num soft" }, percent(each.confidence)),
-        meter(each.confidence)))));
+        h("span", { class: "any" }, category.name, category.path.length > 1 && h("span", { class: "path" }, above(category.path))),
+        h("span", { class: "num soft" }, percent(category.confidence)),
+        meter(category.confidence)))));
 }
 
-/** The nearest two categories above one: enough to tell it from its namesakes. */
+/** The nearest two ancestors: enough to tell categories with the same name apart. */
 function above(path) {
   const near = path.slice(-3, -1);
   return (path.length > 3 ? "… › " : "") + pathText(near);
@@ -67,15 +67,15 @@ function above(path) {
 function evidence(product, prediction) {
   const fields = Object.keys(FIELDS).filter((field) => product[field]);
   if (!fields.length) return null;
-  const most = Math.max(...prediction.evidence.map((each) => each.weight), 1e-9);
+  const most = Math.max(...prediction.evidence.map((fragment) => fragment.weight), 1e-9);
   const shown = prediction.evidence.length
-    ? "The stronger the colour, the more the words spoke for it"
+    ? "The stronger the colour, the more a word mattered"
     : "No single words decided this";
   return h("section", { class: "line tight why" },
     h("h3", null, shown),
     h("dl", null, fields.map((field) => [
       h("dt", null, FIELDS[field]),
-      h("dd", null, h("p", null, marked(product[field], prediction.evidence.filter((each) => each.field === field), most))),
+      h("dd", null, h("p", null, marked(product[field], prediction.evidence.filter((fragment) => fragment.field === field), most))),
     ])));
 }
 
@@ -92,13 +92,13 @@ export function marked(text, fragments, most) {
     while (end < letters.length && weights[end] === weights[at]) end += 1;
     const piece = letters.slice(at, end).join("");
     const weight = weights[at];
-    parts.push(weight ? h("mark", { vars: { share: weight / most }, title: `${percent(weight)} of what spoke for it` }, piece) : piece);
+    parts.push(weight ? h("mark", { vars: { share: weight / most }, title: `${percent(weight)} of the evidence` }, piece) : piece);
     at = end;
   }
   return parts;
 }
 
-/** What stands there until there is a result. */
+/** A placeholder until there is a result. */
 export function bones() {
   const bone = (width, height) => {
     const element = h("div", { class: "bone" });

@@ -1,10 +1,10 @@
-// Before anything is painted: the colours that were chosen on this page, if any were.
+// Apply the chosen colours before the page is painted.
 (() => {
   let theme = "";
   try {
     theme = localStorage.getItem("aisle-theme") ?? "";
   } catch {
-    // Storage may be switched off; the system's colours are right then.
+    // Storage may be disabled; then use the system's colours.
   }
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 })();

@@ -1,4 +1,4 @@
-// Try it: a product in, its aisle out, while typing. And correct it.
+// Try it: classify a product while it is typed, and correct the result.
 
 import { address, ApiError, ask, events, hasKey, named, predict, priceOf, productOf } from "./api.js";
 import { copy, debounce, field, h, put, toast } from "./dom.js";
@@ -10,12 +10,12 @@ import { bones, levels, result, sentence } from "./result.js";
 
 const NAMES = ["name", "description", "manufacturer", "price"];
 const LONGEST = { name: 500, description: 20_000, manufacturer: 200 };
-/** Corrections made while the page was open, by what was typed: what the model said before. */
+/** Feedback given while the page is open, by product, with the prediction it was about. */
 const corrected = new Map();
 
 export const title = "Try it";
 
-/** Build the view; `parameters` are those of its address. */
+/** Build the view; `parameters` come from its address. */
 export function view(parameters, signal) {
   return new Try(parameters, signal).element;
 }
@@ -29,9 +29,9 @@ class Try {
       manufacturer: h("input", { type: "text", maxlength: LONGEST.manufacturer, autocomplete: "off" }),
       price: h("input", { type: "text", inputmode: "decimal", autocomplete: "off" }),
     };
-    const given = NAMES.some((name) => parameters.get(name));
-    const start = given ? Object.fromEntries(NAMES.map((name) => [name, parameters.get(name) ?? ""])) : EXAMPLES[0];
-    this.priceHint = h("p", { class: "small", role: "status", hidden: true }, "This is no price, so it is left out.");
+    const linked = NAMES.some((name) => parameters.get(name));
+    const start = linked ? Object.fromEntries(NAMES.map((name) => [name, parameters.get(name) ?? ""])) : EXAMPLES[0];
+    this.priceHint = h("p", { class: "small", role: "status", hidden: true }, "This is not a price, so it is ignored.");
     this.more = h("details", null, h("summary", null, "Manufacturer and price"),
       h("div", { class: "pair" }, field("Manufacturer", this.inputs.manufacturer), h("div", null, field("Price", this.inputs.price), this.priceHint)));
     this.result = h("section", { class: "card result", "aria-label": "Result", "aria-busy": "true" }, bones());
@@ -43,7 +43,7 @@ class Try {
     this.element = h("div", null,
       h("div", { class: "lead" },
         h("h1", null, "Which aisle does this product belong in?"),
-        h("p", null, "Type a product as a shop would. Aisle finds its category, says how sure it is and why, and asks for a person where it should.")),
+        h("p", null, "Type a product as a shop would. Aisle finds its category, shows how sure it is and why, and tells you when a person should review it.")),
       h("div", { class: "cols" },
         h("div", { class: "stack" },
           h("form", { class: "card stack", onsubmit: (event) => { event.preventDefault(); this.run(); }, oninput: () => this.typed() },
@@ -104,7 +104,7 @@ class Try {
     const product = this.product();
     if (!product.name && !product.description) {
       this.current = null;
-      this.show(h("div", { class: "tight" }, h("h2", null, "Nothing to go by yet"), h("p", { class: "soft" }, "Type a name or a description, or take one of the examples.")), "");
+      this.show(h("div", { class: "tight" }, h("h2", null, "Nothing to go by yet"), h("p", { class: "soft" }, "Type a name or a description, or choose one of the examples.")), "");
       return;
     }
     this.result.setAttribute("aria-busy", "true");
@@ -131,12 +131,12 @@ class Try {
   }
 
   trouble(error) {
-    const heading = { input: "This cannot be classified", key: "An API key is needed", offline: "No connection to the API", busy: "The API is busy" }[error.kind] ?? "That did not work";
+    const heading = { input: "This cannot be classified", key: "An API key is needed", offline: "No connection to the API", busy: "The API is busy" }[error.kind] ?? "Something went wrong";
     return h("div", { class: "tight" }, h("h2", null, heading), h("p", { class: "any" }, error.message),
       error.kind === "input" ? null : h("div", null, h("button", { type: "button", class: "button", onclick: () => this.run() }, "Try again")));
   }
 
-  /** Keep the input in the address, where it makes a permanent link; it is never sent from there. */
+  /** Keep the input in the address, as a permanent link; browsers do not send this part of it. */
   remember(values) {
     const kept = new URLSearchParams(Object.entries(values).filter(([, value]) => value.trim()));
     history.replaceState(null, "", `#/try${kept.size ? `?${kept}` : ""}`);
@@ -162,44 +162,44 @@ class Try {
     if (chosen) await this.say({ category: chosen.id ? { id: chosen.id, path: chosen.path } : { path: chosen.path } });
   }
 
-  async say(said) {
+  async say(feedback) {
     const { product, prediction } = this.current;
     try {
-      await ask("POST", "v1/feedback", { body: { product, prediction_id: prediction.prediction_id, predicted: named(prediction.category), ...said } });
+      await ask("POST", "v1/feedback", { body: { product, prediction_id: prediction.prediction_id, predicted: named(prediction.category), ...feedback } });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      toast(`Not kept: ${error.message}`, { label: "Try again", run: () => this.say(said) });
+      toast(`Not saved: ${error.message}`, { label: "Try again", run: () => this.say(feedback) });
       return;
     }
-    corrected.set(JSON.stringify(product), { before: prediction, said });
+    corrected.set(JSON.stringify(product), { before: prediction, feedback });
     this.result.querySelector(".ask")?.remove();
     this.refresh();
     this.news.querySelector("h2")?.focus();
     await lookOften();
   }
 
-  /** What became of a correction, drawn anew when something is known. */
+  /** Show what became of the feedback. */
   refresh() {
     const done = this.current && corrected.get(JSON.stringify(this.current.product));
     if (!done) {
       put(this.news);
       return;
     }
-    const { before, said } = done;
+    const { before, feedback } = done;
     const { prediction: after } = this.current;
     if (after.model_version !== before.model_version) {
       put(this.news, h("section", { class: "card stack", "aria-labelledby": "news" },
         h("h2", { id: "news", tabindex: "-1" }, "A new model has arrived"),
-        h("p", { class: "soft" }, "The same input, asked of the model before and of the one that serves now."),
+        h("p", { class: "soft" }, "The same product, classified by the model before and by the model in use now."),
         h("div", { class: "versus" }, side("Before", before), side("Now", after))));
       return;
     }
     const focused = this.news.contains(document.activeElement);
     put(this.news, h("section", { class: "card stack", "aria-labelledby": "news" },
-      h("h2", { id: "news", tabindex: "-1" }, said.right ? "Thank you: kept as right" : "Thank you: correction kept"),
-      said.category ? h("p", { class: "any" }, said.category.path.join(" › ")) : null,
-      h("p", { class: "soft" }, "The next training reads it, once a person has reviewed what strangers sent. A new model serves only if it is at least as good on a test that never changes. When one arrives, this page shows the same input before and after."),
-      progress() ?? h("p", { class: "soft small" }, "How far the next training is stands here once the corrections have been counted.")));
+      h("h2", { id: "news", tabindex: "-1" }, feedback.right ? "Thank you: confirmation saved" : "Thank you: correction saved"),
+      feedback.category ? h("p", { class: "any" }, feedback.category.path.join(" › ")) : null,
+      h("p", { class: "soft" }, "Feedback from visitors is reviewed by a person, and then the next training uses it. A new model is used only if it is at least as good on a test that never changes. When that happens, this page shows the result before and after."),
+      progress() ?? h("p", { class: "soft small" }, "Once the corrections have been counted, this shows how many more are needed for the next training.")));
     if (focused) this.news.querySelector("h2").focus();
   }
 }
@@ -215,7 +215,7 @@ function side(name, prediction) {
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-/** The same request, for a terminal. */
+/** The same request as a curl command. */
 export function curl(product) {
   const lines = [`curl -s ${quoted(address("v1/predict"))}`, "-H 'Content-Type: application/json'"];
   if (hasKey()) lines.push("-H \"X-Api-Key: $KEY\"");

@@ -62,7 +62,7 @@ def take(folder):
         keep(opened, "correct")
 
         opened = page("catalogue")
-        opened.get_by_role("button", name="Take a sample").click()
+        opened.get_by_role("button", name="Use a sample").click()
         opened.get_by_role("button", name="Classify 12 rows").click()
         expect(opened.get_by_role("heading", name="12 rows in")).to_be_visible()
         keep(opened, "catalogue")

@@ -45,7 +45,7 @@ def test_the_right_category_is_found_and_kept(page, shop, tmp_path, keep):
     page.keyboard.press("ArrowDown")
     chosen = page.get_by_role("option", selected=True).locator(".path").inner_text()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="correction kept")).to_be_visible()
+    expect(page.get_by_role("heading", name="correction saved")).to_be_visible()
     expect(page.get_by_role("button", name="Not right?")).to_have_count(0)
     keep(page)
     (event,) = sent(tmp_path)
@@ -64,7 +64,7 @@ def test_a_category_that_is_not_there_can_be_added(page, shop, tmp_path, keep):
     expect(page.get_by_label("Where does “Smart Toothbrushes” belong?")).to_be_focused()
     page.keyboard.type("appliances")
     page.get_by_role("option", name="Appliances", exact=True).click()
-    expect(page.get_by_role("heading", name="correction kept")).to_be_visible()
+    expect(page.get_by_role("heading", name="correction saved")).to_be_visible()
     keep(page)
     (event,) = sent(tmp_path)
     assert event["category"] == {"path": ["Appliances", "Smart Toothbrushes"]}
@@ -87,7 +87,7 @@ def test_a_right_answer_is_confirmed(open_page, shop, tmp_path):
     page = open_page()
     begin(page, shop)
     page.get_by_role("button", name="Yes").click()
-    expect(page.get_by_role("heading", name="kept as right")).to_be_visible()
+    expect(page.get_by_role("heading", name="confirmation saved")).to_be_visible()
     (event,) = sent(tmp_path)
     assert event["right"]
     assert event["predicted"]["path"]
@@ -117,10 +117,10 @@ def test_a_correction_survives_a_lost_connection(open_page, shop, tmp_path):
     expect(page.get_by_role("option").first).to_be_visible()
     page.context.set_offline(offline=True)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Not kept:")).to_be_visible()
+    expect(page.get_by_text("Not saved:")).to_be_visible()
     page.context.set_offline(offline=False)
     page.get_by_role("button", name="Try again").last.click()
-    expect(page.get_by_role("heading", name="correction kept")).to_be_visible()
+    expect(page.get_by_role("heading", name="correction saved")).to_be_visible()
     assert len(sent(tmp_path)) == 1
 
 
@@ -132,7 +132,7 @@ def test_a_new_model_is_told_with_before_and_after(open_page, shop, tmp_path, ke
     page = open_page()
     begin(page, shop, "electric kettle 1.7 l")
     page.get_by_role("button", name="Yes").click()
-    expect(page.get_by_role("heading", name="kept as right")).to_be_visible()
+    expect(page.get_by_role("heading", name="confirmation saved")).to_be_visible()
     store = open_store((tmp_path / "store").as_uri())
     Trainer(store, load(DEFAULT)).train(
         write_catalogue(tmp_path / "catalogue.jsonl", products(400))
@@ -142,9 +142,9 @@ def test_a_new_model_is_told_with_before_and_after(open_page, shop, tmp_path, ke
     )
     expect(page.locator(".versus > div")).to_have_count(2)
     expect(page.locator(".versus > div").last).to_contain_text("Kettles")
-    expect(page.get_by_text("A new model serves:")).to_be_visible()
+    expect(page.get_by_text("A new model is in use:")).to_be_visible()
     keep(page)
-    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="View it").click()
     event = page.locator(".events > li").first
     expect(event).to_contain_text("promoted")
     event.get_by_text("Report").click()

@@ -31,16 +31,16 @@ def test_a_correction_needs_no_mouse(open_page, site):
     expect(page.get_by_role("option").first).to_contain_text("Headphones")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="correction kept")).to_be_visible()
-    expect(page.get_by_role("heading", name="correction kept")).to_be_focused()
+    expect(page.get_by_role("heading", name="correction saved")).to_be_visible()
+    expect(page.get_by_role("heading", name="correction saved")).to_be_focused()
 
 
 def test_a_catalogue_needs_no_mouse(open_page, site):
     """From the sample to a corrected row and the download: Tab, Enter and words."""
     page = open_page()
     page.goto(f"{site}#/catalogue")
-    expect(page.get_by_role("button", name="Take a sample")).to_be_visible()
-    tab_to(page, "Take a sample")
+    expect(page.get_by_role("button", name="Use a sample")).to_be_visible()
+    tab_to(page, "Use a sample")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="sample.csv: 12 rows")).to_be_focused()
     tab_to(page, "Classify 12 rows")

@@ -59,7 +59,7 @@ def test_axe_finds_nothing_serious_in_the_category_search(page, site):
 def test_axe_finds_nothing_serious_in_a_table_of_results(page, site):
     """The columns to choose and the rows of a classified file are usable too."""
     page.goto(f"{site}#/catalogue")
-    page.get_by_role("button", name="Take a sample").click()
+    page.get_by_role("button", name="Use a sample").click()
     expect(page.get_by_role("button", name="Classify 12 rows")).to_be_visible()
     assert violations(page) == []
     page.get_by_role("button", name="Classify 12 rows").click()
@@ -251,12 +251,12 @@ def test_a_key_is_asked_for_where_one_is_needed(open_page, tmp_path, keep):
     page = open_page(LOOKS[0])
     with Server(tmp_path, store="store") as running:
         page.goto(f"http://127.0.0.1:{running.port}/")
-        expect(page.get_by_label("This API asks for a key")).to_be_visible()
+        expect(page.get_by_label("This API needs a key")).to_be_visible()
         keep(page)
-        page.get_by_label("This API asks for a key").fill("aisle_wrong")
+        page.get_by_label("This API needs a key").fill("aisle_wrong")
         page.get_by_role("button", name="Use it").click()
         expect(page.get_by_text("The API key is not accepted.")).to_be_visible()
-        page.get_by_label("This API asks for a key").fill(key)
+        page.get_by_label("This API needs a key").fill(key)
         page.get_by_role("button", name="Use it").click()
         expect(page.get_by_role("navigation", name="Category path")).to_be_visible()
 

@@ -218,7 +218,7 @@ def test_an_address_that_can_be_none(address):
 @pytest.mark.parametrize("address", [Path("s3://shop/mine"), "s3:/shop/mine", Path("file:///x")])
 def test_an_address_as_a_path(address):
     """`Path` takes a slash from an address, and the message says so."""
-    with pytest.raises(StoreNotFoundError, match="Give the address as a text"):
+    with pytest.raises(StoreNotFoundError, match="Give the address as a str"):
         aisle.load(address)
 
 

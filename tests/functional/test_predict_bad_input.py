@@ -31,8 +31,8 @@ BAD_PRODUCTS = {
         "manufacturer",
         "shorten it to 200 characters",
     ),
-    "surrogate": ('{"name": "\\ud800"}', "name", "half of a surrogate pair"),
-    "surrogate-within": ('{"description": "tv \\udfff"}', "description", "half of a surrogate"),
+    "surrogate": ('{"name": "\\ud800"}', "name", "has a lone surrogate"),
+    "surrogate-within": ('{"description": "tv \\udfff"}', "description", "has a lone surrogate"),
     "number-as-name": ('{"name": 42}', "name", "must be text, in quotes; a number was given"),
     "bool-as-name": ('{"name": true}', "name", "must be text, in quotes; true or false was"),
     "list-as-name": ('{"name": ["tv"]}', "name", "must be text, in quotes; a list was given"),
@@ -48,7 +48,7 @@ BAD_PRODUCTS = {
     ),
     "text-as-price": ('{"name": "tv", "price": "5"}', "price", "without quotes; text was given"),
     "bool-as-price": ('{"name": "tv", "price": true}', "price", "true or false was given"),
-    "unknown-field": ('{"name": "tv", "colour": "red"}', "colour", "is not known here"),
+    "unknown-field": ('{"name": "tv", "colour": "red"}', "colour", "is not a known field"),
 }
 BAD_TOP_K = {
     "top-k-0": ('{"name": "tv", "top_k": 0}', "top_k", "must be 1 or more"),
@@ -63,7 +63,7 @@ NO_OBJECTS = {
     "list": ('[{"name": "tv"}]', "body", "must be a JSON object, in curly braces; a list"),
     "text": ('"tv"', "body", "must be a JSON object, in curly braces; text"),
     "nan": ("NaN", "body", "must be a JSON object, in curly braces; a number"),
-    "surrogate-field": ('{"\\ud800": 1}', "body", "half of a surrogate pair"),
+    "surrogate-field": ('{"\\ud800": 1}', "body", "has a lone surrogate"),
 }
 NOT_JSON = {
     "empty": (b"", "invalid-json", "is empty"),
@@ -138,7 +138,7 @@ def test_batch_of_unusable_products_asks_no_model(client, classifier, item):
         ('{"products": {"name": "tv"}}', "products", "must be a list"),
         ('{"products": null}', "products", "must be a list"),
         ('{"products": [{"name": "tv"}], "top_k": 21}', "top_k", "must be 20 or less"),
-        ('{"products": [{"name": "tv"}], "name": "tv"}', "name", "is not known here"),
+        ('{"products": [{"name": "tv"}], "name": "tv"}', "name", "is not a known field"),
         ("[]", "body", "must be a JSON object"),
     ],
 )
@@ -225,7 +225,7 @@ def test_many_errors_are_cut(client):
         ("limit=ten", "limit", "must be a whole number"),
         ("limit=" + "1" * 5000, "limit", "must be"),
         ("offset=-1", "offset", "must be 0 or more"),
-        ("ofset=1", "ofset", "is not known here"),
+        ("ofset=1", "ofset", "is not a known field"),
         ("q=" + "x" * 201, "q", "shorten it to 200 characters"),
     ],
 )

@@ -48,7 +48,7 @@ def test_our_failure_is_logged_and_not_told(failing_client, caplog, path, error,
         answer = failing_client(error).get(path)
     problem = answer.json()
     assert (answer.status_code, problem["type"]) == told
-    assert "ask again in a minute" in problem["detail"]
+    assert "try again in a minute" in problem["detail"]
     assert "secret" not in answer.text
     (record,) = caplog.records
     assert record.exc_info[1] is error

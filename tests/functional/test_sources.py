@@ -201,7 +201,7 @@ def test_absent_denied_and_unreachable_differ(said, monkeypatch):
         local_file(ADDRESS)
     unreachable = str(failed.value)
     assert "Check key, bucket and prefix" in absent
-    assert "s3:GetObject: grant them" in denied
+    assert "s3:GetObject. Grant both" in denied
     assert "NoSuchBucket" in no_bucket
     assert "Check the network" in unreachable
     assert "hush" not in unreachable

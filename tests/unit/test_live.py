@@ -408,7 +408,7 @@ def test_first_requests_share_one_model(model, store, trained):
 def test_nothing_to_serve(model, store, clock, trained, monkeypatch, tmp_path):
     """Without even a packaged model there is an error, until there is a published one."""
     monkeypatch.setattr(bundle, "PACKAGED", tmp_path)
-    with pytest.raises(BundleError, match="no model to serve"):
+    with pytest.raises(BundleError, match="No model can be served"):
         model()
     point(store, trained)
     clock.seconds += MINUTE

@@ -28,7 +28,7 @@ def _errors_of(data, **options):
     ("data", "field", "sentence"),
     [
         ({"parts": [{}, {"size": "3"}]}, "parts[1].size", "'parts[1].size' must be a whole number"),
-        ({"parts": [{"hue": 1}]}, "parts[0].hue", "'parts[0].hue' is not known here"),
+        ({"parts": [{"hue": 1}]}, "parts[0].hue", "'parts[0].hue' is not a known field"),
         ({"parts": 5}, "parts", "'parts' must be a list, in square brackets; a number was given."),
         ({"parts": [{"size": 1}]}, "parts[0].size", "'parts[0].size': Input should be greater"),
         ({"parts": [{"colour": "b"}]}, "parts[0].colour", "'parts[0].colour': Input should be"),

@@ -71,7 +71,7 @@ def test_upload_ends_with_the_manifest(store, version):
 def test_absent_version(store):
     """A pointer to a version that is not there is an error that names it, not another model."""
     write_pointer(store, FIRST, replacing=None)
-    with pytest.raises(BundleError, match=r"model first in file://.* has no manifest\.json"):
+    with pytest.raises(BundleError, match=r"Model first in file://.* has no manifest\.json"):
         bundles.current_bundle(store)
 
 
@@ -79,7 +79,7 @@ def test_absent_version(store):
 def test_incomplete_version(store, version, name):
     """A version that lacks a file is refused; the message names version and file."""
     store.delete(layout.bundle_file(version, name))
-    with pytest.raises(BundleError, match=f"model {version} .* has no {name}"):
+    with pytest.raises(BundleError, match=f"Model {version} .* has no {name}"):
         bundles.fetch_bundle(store, version)
 
 

@@ -107,7 +107,7 @@ def test_one_correction_is_enough_after_some_days(store, trained, days, expected
     found = due(store, now=NOON + days * DAY)
     assert found.due is expected
     assert "1 product newly corrected" in found.why
-    since = "the first of it" if trained == "never" else "the last training"
+    since = "the first correction" if trained == "never" else "the last training"
     assert f"{days:.1f} days since {since}; 7 are enough" in found.why
 
 

@@ -1,5 +1,5 @@
-"""Who may ask: API keys, the scopes that they open, and the limits on their use.
+"""Access control: API keys, their scopes, and the limits on their use.
 
-Here belongs what makes, keeps and checks a key. How a request presents one, and what it is told
-where it may not pass, belongs to `aisle.serving.http` and to the authorizer's function.
+This room makes, stores and checks keys. How a request presents a key, and how a refusal is
+answered, belongs to `aisle.serving.http` and to the authorizer function.
 """

@@ -1,4 +1,4 @@
-"""Where API keys are kept: an object in the store, or a variable of the environment."""
+"""Where API keys are stored: in an object in the store, or in an environment variable."""
 
 import logging
 import time
@@ -12,21 +12,21 @@ from aisle.errors import AisleError, ObjectNotFoundError, PreconditionFailedErro
 from aisle.store import FolderStore, Store, layout
 
 VARIABLE: Final = "AISLE_KEYS"
-"""The variable that may hold the records (never keys) instead of the store."""
+"""The environment variable that may hold the records (never keys) instead of the store."""
 
 _FRESH_SECONDS: Final = 60
-_EMPTY_SECONDS: Final = 1  # whoever has just made the first key should not have to wait for it
+_EMPTY_SECONDS: Final = 1  # the first key should work as soon as it is made
 _EDIT_ATTEMPTS: Final = 10
 
 _log = logging.getLogger(__name__)
 
 
 class KeyRing:
-    """Give the keys that were read last, reading them anew when they are a minute old.
+    """Cache the API keys, and read them again once they are a minute old.
 
-    One request reads them, others at the same time go on with those known. Where they cannot be
-    read anew, those known stay good until they expire, and the log says why.
-    The clock tells seconds; it is wall-clock time because a frozen function's other clocks stop.
+    One request reads them; concurrent requests use the cached ones. If reading fails, the cached
+    keys stay valid until they expire, and the error is logged. The clock returns seconds; it is
+    wall-clock time, because a frozen Lambda function's monotonic clock stops.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class KeyRing:
         self._stale_at = 0.0
 
     def __call__(self) -> ApiKeys:
-        """Return the keys; raise AisleError where they were never read."""
+        """Return the keys; raise AisleError if they have never been read."""
         if self._known is None:
             with self._turn:
                 return self._read()
@@ -58,7 +58,7 @@ class KeyRing:
             except AisleError as error:
                 if self._known is None:
                     raise
-                _log.error("The API keys could not be read anew. %s", error)  # with its cause
+                _log.error("The API keys could not be read again. %s", error)  # it names the cause
             self._stale_at = now + (_FRESH_SECONDS if self._known else _EMPTY_SECONDS)
         return self._known
 
@@ -66,34 +66,34 @@ class KeyRing:
 def keyring(
     variable: str, store: Callable[[], Store], *, clock: Callable[[], float] = time.time
 ) -> KeyRing:
-    """Return the ring of the variable's keys where it has some, else of the store's."""
+    """Return a key ring of the variable's keys if it has any, else of the store's."""
     if variable.strip():
         return KeyRing(lambda: api_keys.parse(variable), clock=clock)
     return KeyRing(lambda: _load(store()), clock=clock)
 
 
 def read(store: Store) -> tuple[ApiKeys, str | None]:
-    """Return the store's keys and their ETag; neither where it has none."""
+    """Return the store's keys and the ETag of their object: `()` and None if there is none."""
     try:
-        found = store.get(layout.api_keys())
+        stored = store.get(layout.api_keys())
     except ObjectNotFoundError:
         return (), None
-    return api_keys.parse(found.data), found.etag
+    return api_keys.parse(stored.data), stored.etag
 
 
 def edit(store: Store, change: Callable[[ApiKeys], ApiKeys]) -> None:
-    """Change the store's keys, however many others do so at the same time."""
+    """Change the store's keys; safe while others change them at the same time."""
     for _ in range(_EDIT_ATTEMPTS):
-        known, etag = read(store)
-        data = api_keys.dump(change(known))
+        keys, etag = read(store)
+        data = api_keys.dump(change(keys))
         try:
             store.put(layout.api_keys(), data, if_absent=etag is None, if_match=etag)
         except PreconditionFailedError:
             continue
         return
     raise StoreError(
-        f"The API keys in {store.url} were not changed: {_EDIT_ATTEMPTS} times somebody else was "
-        "faster. Expected was a moment without other changes. Try again."
+        f"The API keys in {store.url} were not changed: each of {_EDIT_ATTEMPTS} attempts met a "
+        "change by somebody else. Expected no other changes during one attempt. Try again."
     )
 
 
@@ -101,7 +101,7 @@ def _load(store: Store) -> ApiKeys:
     try:
         return api_keys.parse(store.get(layout.api_keys()).data)
     except ObjectNotFoundError as error:
-        # A folder simply has none; S3 may have meant that this role may not look.
+        # In a folder there really are none; S3 answers the same if the role may not read them.
         level = logging.INFO if isinstance(store, FolderStore) else logging.WARNING
         _log.log(level, "There are no API keys. %s", error)
         return ()

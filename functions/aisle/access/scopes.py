@@ -1,6 +1,6 @@
-"""What a key may be good for: the scopes, and which routes each opens.
+"""The scopes of API keys, and the routes that each scope opens.
 
-One table for the server and for API Gateway's authorizer.
+The server and API Gateway's authorizer use the same table.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,19 +27,18 @@ ROUTES: Final[Mapping[Scope, tuple[str, ...]]] = MappingProxyType(
         "feedback": ("POST /v1/feedback", "POST /v1/feedback/batch"),
     }
 )
-"""What each scope opens, as the routes are declared; the rest needs no key, or is not there."""
+"""The routes of each scope, as they are declared; any other route needs no key."""
 
 DOCS: Final = ("GET /v1/docs", "GET /v1/docs/*", "GET /v1/openapi.json")
-"""What every key opens where all but the health of the API asks for one: behind API Gateway."""
+"""The routes that every key opens behind API Gateway, where all but `/healthz` needs a key."""
 
 SITE: Final = "site"
-"""The client as which the demo page asks: whoever opens it, so its feedback is not trusted."""
+"""The demo page's client name: anyone may use the page, so its feedback is held for review."""
 
 
 def require(scope: Scope, held: Iterable[str]) -> None:
-    """Raise NotPermittedError unless the scope is among those held."""
+    """Raise NotPermittedError unless the scope is in `held`."""
     if scope not in held:
         raise NotPermittedError(
-            f"The API key is good, but not for this: it lacks the scope '{scope}'. Ask for one "
-            "that has it."
+            f"The API key is valid, but lacks the scope '{scope}'. Ask for a key that has it."
         )

@@ -1,7 +1,7 @@
-"""API Gateway's side of API keys: for each client a usage plan, with a throttle and a quota.
+"""API keys in API Gateway: one usage plan per client, with a throttle and a quota.
 
-The authorizer tells API Gateway a key's `usage_id`, never the key. What API Gateway calls an API
-key is that id, and it lets pass what a usage plan has.
+The authorizer gives API Gateway a key's `usage_id`, never the key. API Gateway treats that id as
+the API key, and admits the ids that belong to a usage plan.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a client may ask: requests a second, at once, and a month."""
+    """A client's limits: requests per second, in one burst, and per month."""
 
     rate: float
     burst: int
@@ -33,7 +33,7 @@ class Limits:
     def of(
         cls, client: str, *, rate: float | None, burst: int | None, quota: int | None
     ) -> Self | None:
-        """Return what is given, the client's usual limits for the rest; None where nothing is."""
+        """Return limits, with the client's defaults for those not given; None if none is given."""
         if rate is burst is quota is None:
             return None
         usual = usual_limits(client)
@@ -41,11 +41,11 @@ class Limits:
 
 
 _CLIENT: Final = Limits(rate=20, burst=40, quota=1_000_000)
-_PAGE: Final = Limits(rate=5, burst=20, quota=100_000)  # everybody who opens it, together
+_PAGE: Final = Limits(rate=5, burst=20, quota=100_000)  # shared by all visitors of the page
 
 
 def usual_limits(client: str) -> Limits:
-    """Return the limits of a client of whom nothing else is said."""
+    """Return the default limits of a client."""
     return _PAGE if client == SITE else _CLIENT
 
 
@@ -56,15 +56,15 @@ class UsagePlans:
         self._api, slash, self._stage = api.partition("/")
         if not (self._api and slash and self._stage):
             raise ConfigurationError(
-                f"The usage plans were not looked for: {api!r} names no API. Expected was its id "
-                "and stage, as a1b2c3d4e5/live. Take what `make deploy` printed."
+                f"The usage plans cannot be managed: {api!r} is not an API. Expected an API's id "
+                "and stage, such as a1b2c3d4e5/live. Use what `make deploy` printed."
             )
-        with _calling("ask for usage plans"):
+        with _calling("manage usage plans"):
             self._client = client or boto3.client("apigateway")
 
     @contextmanager
     def registered(self, record: ApiKey, limits: Limits | None = None) -> Iterator[None]:
-        """Register a key, and remove it again where what follows fails."""
+        """Register a key, and remove it again if the block raises AisleError."""
         self.register(record, limits)
         try:
             yield
@@ -73,9 +73,9 @@ class UsagePlans:
             raise
 
     def register(self, record: ApiKey, limits: Limits | None = None) -> None:
-        """Let a key's holder pass, within the limits of the client's plan.
+        """Admit a key, within the limits of the client's usage plan.
 
-        Without limits, a plan that is there stays as it is, and a new one has the usual ones.
+        Without `limits`, an existing plan keeps its limits, and a new one gets the defaults.
         """
         with _calling(f"register key {record.id}"):
             plan = self._plan(record.client)
@@ -93,7 +93,7 @@ class UsagePlans:
                 raise
 
     def remove(self, record: ApiKey) -> None:
-        """Let a key's holder pass no more; a plan without a key goes too."""
+        """Stop admitting a key; delete the client's plan if it was the last key."""
         with _calling(f"remove key {record.id}"):
             for key in self._keys(self._name(record.id)):
                 self._client.delete_api_key(apiKey=key)
@@ -102,7 +102,7 @@ class UsagePlans:
                 self._delete_plan(plan)
 
     def remove_all(self) -> None:
-        """Remove every plan and key: an API cannot be deleted while a plan has it."""
+        """Remove every plan and key: an API cannot be deleted while a plan refers to it."""
         with _calling("remove the usage plans"):
             for key in self._keys(self._name("")):
                 self._client.delete_api_key(apiKey=key)
@@ -118,11 +118,11 @@ class UsagePlans:
         return [(plan.get("name", ""), plan["id"]) for page in pages for plan in page["items"]]
 
     def _plan(self, client: str) -> str | None:
-        wanted = self._name(client)
-        return next((plan for name, plan in self._plans() if name == wanted), None)
+        plan_name = self._name(client)
+        return next((plan for name, plan in self._plans() if name == plan_name), None)
 
-    def _keys(self, begins: str) -> list[str]:
-        pages = self._client.get_paginator("get_api_keys").paginate(nameQuery=begins)
+    def _keys(self, prefix: str) -> list[str]:
+        pages = self._client.get_paginator("get_api_keys").paginate(nameQuery=prefix)
         return [key["id"] for page in pages for key in page["items"]]
 
     def _create_plan(self, client: str, limits: Limits) -> str:
@@ -160,6 +160,6 @@ def _calling(what: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise CloudError(
-            f"Could not {what} with API Gateway. It ended in: {error}. A success was expected. "
-            "Check the API's id, the region, and that there are credentials that may manage it."
+            f"Could not {what} in API Gateway. AWS answered: {error}. Expected success. Check the "
+            "API's id, the region, and that the credentials may manage the API."
         ) from error

@@ -1,6 +1,6 @@
-"""What people say of predictions: the events, what is counted of them, and who reviews them.
+"""Feedback on predictions: events, their counts, their review, and the retraining trigger.
 
-Here belongs what writes, reads, counts and reviews events, and the decision that a training is due.
-What to believe of them is training's business (`aisle_training.data`), what goes over the wire is
-`aisle.serving.feedback`'s. It runs where there is no numpy, and imports no room above it.
+This room writes, reads, counts and reviews events, and decides when retraining is due. Which events
+to believe is decided in `aisle_training.data`; the HTTP schemas are in `aisle.serving.feedback`. It
+runs without numpy.
 """

@@ -1,4 +1,4 @@
-"""What has come in of feedback since the last training, counted as the trigger needs it."""
+"""Count the feedback that came in since the last training, as the trigger needs it."""
 
 import logging
 from dataclasses import dataclass, field
@@ -17,14 +17,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """The feedback of a store in numbers.
+    """The counts of a store's feedback.
 
-    `new` are the products of which an event says that another category is right than was
-    predicted, or may say so, and that the last training had not seen. `right` are the events that
-    say that a prediction is right, in so many words or by naming the category that was predicted;
-    `agreeing` those of them that the last training had not seen. `corrections` are the other
-    events, `held` those that wait for a person: of the last training, and of what came in since.
-    `unusable` are objects that are no events, or of a version that is not known.
+    `events` counts all events: `right` those that confirm a prediction, explicitly or by naming
+    the predicted category, `corrections` the others. `new` counts the products that have at least
+    one correction the last training has not seen; `agreeing` counts the confirmations it has not
+    seen. `held` counts events that wait for a person: those that the last training held, and those
+    received since. `unusable` counts objects that are not events, or have an unknown version.
+    `oldest` is when the first of the new corrections was received.
     """
 
     events: int = 0
@@ -40,20 +40,20 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """Count the feedback of a store. An event never changes, so each is read once."""
+    """Count the feedback of a store. Events never change, so each is read only once."""
 
     store: Store
     _known: dict[str, FeedbackEvent | Unusable] = field(default_factory=dict)
 
     def __call__(self) -> Count:
-        """Count what there is now."""
+        """Return the counts as of now."""
         processed = read_processed(self.store)
         names = [*self.store.list(layout.feedback_prefix())]
         self._read([name for name in names if name not in self._known])
         objects = [self._known[name] for name in names]
-        events = [each for each in objects if isinstance(each, FeedbackEvent)]
+        events = [event for event in objects if isinstance(event, FeedbackEvent)]
         unseen = [event for event in events if event.id not in processed.events]
-        since = [each for each in unseen if not processed.at or each.received > processed.at]
+        since = [event for event in unseen if not processed.at or event.received > processed.at]
         countable = [event for event in unseen if not event.held_for_review]
         new = [event for event in countable if event.disagrees]
         corrections = sum(event.disagrees for event in events)
@@ -70,8 +70,8 @@ class Counter:
         )
 
     def _read(self, names: list[str]) -> None:
-        """Read events; tell of what is none: whoever may write there may write anything."""
-        for name, each in zip(names, read_objects(self.store, names), strict=True):
-            self._known[name] = each
-            if isinstance(each, Unusable):
-                _log.warning("An object among the feedback is not counted. %s", each.why)
+        """Read events, and log unusable objects: anyone with write access can put them there."""
+        for name, event in zip(names, read_objects(self.store, names), strict=True):
+            self._known[name] = event
+            if isinstance(event, Unusable):
+                _log.warning("An object under the feedback prefix is not counted. %s", event.why)

@@ -1,4 +1,4 @@
-"""What people decided of feedback events: one object an event, written once, and read back here."""
+"""Review decisions on feedback events: one object per event, written once."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -16,42 +16,42 @@ _AT_ONCE: Final = 16
 
 
 def write_decision(store: Store, event: str, decision: ReviewDecision, *, note: str | None) -> None:
-    """Keep what a person, whoever is at work here, decided of an event; the first decision stays.
+    """Store the current user's decision on an event; the first decision stays.
 
-    `event` is the whole id.
+    `event` is the full id.
     """
-    told = {
+    record = {
         "event": event,
         "decision": decision,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "who": audit.user(),
         "note": note,
     }
-    data = json.dumps(told, indent=2, sort_keys=True).encode() + b"\n"
+    data = json.dumps(record, indent=2, sort_keys=True).encode() + b"\n"
     try:
         store.put(layout.review(event), data, if_absent=True)
     except PreconditionFailedError:
-        return  # the same, or somebody was faster: theirs stays
+        return  # there is a decision already, and it stays
 
 
 def read_decisions(store: Store) -> dict[str, ReviewDecision]:
-    """Return what was decided, by the id of the event; raise DataError for what is no decision."""
+    """Return the decisions by event id; raise DataError for an object that is not a decision."""
     names = list(store.list(layout.reviews_prefix()))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        contents = [found.data for found in pool.map(store.get, names)]
+        contents = [stored.data for stored in pool.map(store.get, names)]
     return dict(_parse(name, data) for name, data in zip(names, contents, strict=True))
 
 
 def _parse(name: str, data: bytes) -> tuple[str, ReviewDecision]:
     try:
-        told = parse_json(data)
-        event, decision = str(told["event"]), told["decision"]
+        record = parse_json(data)
+        event, decision = str(record["event"]), record["decision"]
         if decision in get_args(ReviewDecision):
             return event, decision
         why = f"its decision is {decision!r}"
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         why = repr(error)
     raise DataError(
-        f"{name} cannot be used: {why}. Expected was a decision as aisle feedback review writes "
-        "it. Delete it, and decide of the event anew."
+        f"{name} cannot be used: {why}. Expected a decision as aisle feedback review writes it. "
+        "Delete it and review the event again."
     )

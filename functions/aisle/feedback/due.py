@@ -1,4 +1,4 @@
-"""Is retraining due, and why? One answer for the function, `aisle serve` and `aisle retrain`."""
+"""The retraining trigger, shared by the retrain function, `aisle serve` and `aisle retrain`."""
 
 import logging
 import secrets
@@ -25,9 +25,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """When retraining is due: so many products newly corrected, or any and so many days.
+    """Retraining is due after `needed` newly corrected products, or after `days` with at least one.
 
-    Only feedback that disagrees with the model, or may, corrects a product (`Count.new`).
+    Only feedback that disagrees with the model, or may disagree, corrects a product (`Count.new`).
     """
 
     needed: int = NEEDED
@@ -36,7 +36,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class DueDecision:
-    """Whether retraining is due, and why."""
+    """Whether retraining is due, the reason, and the counts it is based on."""
 
     count: Count
     due: bool
@@ -45,7 +45,7 @@ class DueDecision:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a decision has led to: a run that was started, or the reason why none was."""
+    """The outcome of a decision: a job was started, or the reason why none was."""
 
     decision: DueDecision
     started: bool
@@ -56,7 +56,7 @@ class Outcome:
 def decide(
     counter: Counter, policy: Policy, *, now: datetime, run: str | None = None
 ) -> DueDecision:
-    """Tell whether retraining is due; nothing is written. `run` has the lease already."""
+    """Decide whether retraining is due, without writing; `run` is a job that has the lease."""
     count = counter()
     new = f"{count.new} product{'' if count.new == 1 else 's'} newly corrected"
     agree = _agreeing(count)
@@ -70,7 +70,7 @@ def decide(
         return DueDecision(count, due=True, why=f"Due: {new}; {policy.needed} are needed.{agree}")
     trained = _last_training(counter.store, count)
     age = now - (trained or count.oldest or now)
-    since = "the last training" if trained else "the first of it"
+    since = "the last training" if trained else "the first correction"
     days = f"{age / timedelta(days=1):.1f} days since {since}; {policy.days:g} are enough"
     due = age >= timedelta(days=policy.days)
     needed = f"{new} of {policy.needed} needed, {days}"
@@ -78,7 +78,7 @@ def decide(
 
 
 def _agreeing(count: Count) -> str:
-    """Tell of new feedback that counts for nothing here: it names what the model answers."""
+    """Return a sentence about new feedback that does not count, because it agrees."""
     if not count.agreeing:
         return ""
     events = "event agrees" if count.agreeing == 1 else "events agree"
@@ -93,55 +93,55 @@ def start_if_due(
     holder: str,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Outcome:
-    """Start a training run where it is due and none is under way; store and log why or why not.
+    """Start a training job if one is due and none is running; store and log the decision.
 
-    `launch` is given the run's name and the reason, and has an hour to see to it that the run
-    begins. Where it raises, nothing holds up the next one.
+    `launch` gets the job's id and the reason; the job must begin within an hour, when the lease
+    expires. If `launch` raises AisleError, the lease is released and the error is raised again.
     """
     store = counter.store
 
-    def told(decision: DueDecision, *, more: str = "", run: str | None = None) -> Outcome:
+    def record(decision: DueDecision, *, more: str = "", run: str | None = None) -> Outcome:
         outcome = Outcome(decision, run is not None, decision.why + more, run)
-        _tell(store, policy, clock(), outcome)
+        _record(store, policy, clock(), outcome)
         return outcome
 
     decision = decide(counter, policy, now=clock())
     if not decision.due:
-        return told(decision)
+        return record(decision)
     run = new_run()
     if lease.take(store, run, holder, now=clock()) is None:
-        return told(decision, more=f" {_busy(store)}")
+        return record(decision, more=f" {_busy(store)}")
     try:
-        # Again: a run may have ended between the count and the lease.
+        # Decide again: a job may have ended between the count and the lease.
         decision = decide(counter, policy, now=clock(), run=run)
         if decision.due:
             launch(run, decision.why)
-            return told(decision, run=run)
+            return record(decision, run=run)
     except AisleError as error:
         lease.release(store, run, now=clock())
-        told(decision, more=f" No run could be started. {error}")
+        record(decision, more=f" No training job could be started. {error}")
         raise
     lease.release(store, run, now=clock())
-    return told(decision)
+    return record(decision)
 
 
 def new_run() -> str:
-    """Make up the name of a run."""
+    """Return a random id for a training job."""
     return secrets.token_hex(6)
 
 
 def _busy(store: Store) -> str:
-    held, _ = lease.read(store)
-    if held is None:
-        return "Another was faster in starting a run."
-    until = held.expires_at.isoformat(timespec="seconds")
-    return f"But run {held.run} is under way ({held.holder}); its lease lasts until {until}."
+    known, _ = lease.read(store)
+    if known is None:
+        return "Another process took the lease first."
+    until = known.expires_at.isoformat(timespec="seconds")
+    return f"But job {known.run} holds the lease until {until} ({known.holder})."
 
 
 def _last_training(store: Store, count: Count) -> datetime | None:
-    """Return when was trained last, None where that never was."""
+    """Return the time of the last training, None if there was none."""
     times = [count.processed.at] if count.processed.at else []
-    # Whoever serves says what is wrong with a pointer.
+    # The process that serves reports a malformed pointer.
     with suppress(BundleError):
         pointed = read_pointer(store)
         times += _times(pointed[0].published_at if pointed else None)
@@ -149,25 +149,25 @@ def _last_training(store: Store, count: Count) -> datetime | None:
 
 
 def _ended_badly(store: Store, now: datetime, run: str | None) -> tuple[bool, str] | None:
-    """Tell whether, and why, the last run has to be repeated, where it came to no verdict.
+    """Return whether to repeat the last job, and why; None if it ended with a verdict.
 
-    What it has seen of the feedback is no longer new, but nothing has come of it.
+    The feedback that a failed job has seen no longer counts as new, though no model came of it.
     """
     try:
         status = current_status(store, now=now, besides=run)
-    except MalformedObjectError:  # the next run writes it anew; whoever asks for it is told
+    except MalformedObjectError:  # the next job overwrites it; who reads the status gets the error
         return None
     if status.interrupted:
-        return True, f"run {status.run} was interrupted."
+        return True, f"job {status.run} was interrupted."
     ended = _times(status.finished_at)
     if status.state != "failed" or not ended:
         return None
     try:
         again = ended[0] + _AFTER_A_FAILURE
-    except OverflowError:  # the end of the year 9999 is no time that a run wrote
+    except OverflowError:  # no job writes a time at the end of the year 9999
         return None
     when = again.isoformat(timespec="seconds")
-    return now >= again, f"run {status.run} failed; it may be repeated from {when} on."
+    return now >= again, f"job {status.run} failed; the next attempt may start at {when}."
 
 
 def _times(text: str | None) -> list[datetime]:
@@ -177,8 +177,8 @@ def _times(text: str | None) -> list[datetime]:
         return []
 
 
-def _tell(store: Store, policy: Policy, at: datetime, outcome: Outcome) -> None:
-    """Log what was decided, and store it where the API reads it, where there is more to say."""
+def _record(store: Store, policy: Policy, at: datetime, outcome: Outcome) -> None:
+    """Store the decision for the API, and log it, unless it is the same as the last one."""
     now = at.isoformat(timespec="seconds")
     count = outcome.decision.count
     stats = FeedbackStats(
@@ -196,5 +196,5 @@ def _tell(store: Store, policy: Policy, at: datetime, outcome: Outcome) -> None:
         last=LastLook(now, outcome.started, outcome.why, outcome.run),
     )
     if write_stats(store, stats):
-        level = "started" if outcome.started else "not started"
-        _log.info("A training run was %s. %s", level, outcome.why)
+        result = "started" if outcome.started else "not started"
+        _log.info("A training job was %s. %s", result, outcome.why)

@@ -1,9 +1,9 @@
-"""A feedback event: the one module that writes, reads and migrates what the store keeps of it.
+"""Feedback events: the one module that writes, reads and migrates them.
 
-One event is one object, written once and never changed. Version 2 added `predicted`, what the model
-had answered; in an event of version 1 it is unknown. An object that says no version is of the
-first; one of a version that is not known yet, or that is malformed, is unusable, which is told by
-its name and hurts no other.
+An event is one object, written once and never changed. Version 2 added `predicted`, the category
+that the model predicted; in version 1 it is unknown. An object without a version is version 1. An
+object that is malformed or has a later version is unusable: it is reported by name, and the other
+events are still read.
 """
 
 import hashlib
@@ -25,20 +25,20 @@ from aisle.store import Store, layout
 
 EVENT_VERSION: Final = 2
 
-_AT_ONCE: Final = 16  # an object takes S3 some 30 ms, however small
+_AT_ONCE: Final = 16  # S3 takes about 30 ms per object, however small
 
 
 @dataclass(frozen=True, slots=True)
 class NamedCategory:
-    """A category as somebody names it: by its id, by its path of names (root first), or by both."""
+    """A category named by its id, by its path of names (root first), or by both."""
 
     id: str | None = None
     path: tuple[str, ...] | None = None
 
     def same_as(self, other: "NamedCategory") -> bool | None:
-        """Tell whether both name one category; None where nothing that both give tells it.
+        """Tell whether both name the same category; None if they cannot be compared.
 
-        By their ids where both have one, else by their paths, however these are spelled.
+        Compares the ids if both have one, else the normalised paths if both have one.
 
         >>> NamedCategory(path=("Home", "Lamps")).same_as(NamedCategory("l", ("home ", "LAMPS")))
         True
@@ -54,18 +54,18 @@ class NamedCategory:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackEvent:
-    """What a client said of the prediction for a product, and when; `id` names its object.
+    """A client's feedback on the prediction for a product; `id` names its object.
 
-    `right` where the client says that the prediction is; `category` is the one that it says is
-    right. `predicted` is what the model had answered, None where that is unknown: as the client
-    says, else as the model said that served when the event came in. `review` is what a person
-    decided of the event, if anything.
+    `right` is True if the client confirms the prediction; `category` is the category that the
+    client calls right. `predicted` is the category that the model predicted, None if unknown: as
+    the client states it, else as the model predicted when the event arrived. `review` is a
+    person's decision on the event, if there is one.
 
-    A client may lie in `predicted` as it may in `category`. It then makes its own event start no
-    training, as if it had not sent it, or count as a disagreement, as another category would. The
-    events of other clients are objects of their own and count by themselves; what it says is learnt
-    or held by the same rules. Only clients who share a name (everyone does where no key is asked
-    for) can be before one another with the same words on the same day.
+    A client can lie in `predicted`, as it can in `category`. That only affects its own event: it
+    does not count towards the next training, or it counts as a disagreement. Other clients' events
+    are separate objects and count separately, and training believes or holds what the client says
+    by the same rules as ever. Only clients that share a name (all do on a server without keys) can
+    pre-empt each other, by sending the same feedback first on the same day.
     """
 
     id: str
@@ -82,14 +82,14 @@ class FeedbackEvent:
 
     @property
     def anonymous(self) -> bool:
-        """Whether nobody knows who said it."""
+        """Whether the sender is anonymous."""
         return self.client == scopes.SITE or self.held_for_review
 
     @property
     def disagrees(self) -> bool:
-        """Whether it says that another category is right than was predicted, or may say so.
+        """Whether it names another category than the predicted one, or may do so.
 
-        Where it is unknown what was predicted, a category may be another one.
+        If the predicted category is unknown, or cannot be compared, any category may be another.
         """
         if self.right or self.category is None:
             return False
@@ -98,7 +98,7 @@ class FeedbackEvent:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """An object among the events that this version of Aisle cannot use, and why."""
+    """An object under the feedback prefix that this version of Aisle cannot use, and why."""
 
     id: str
     why: str
@@ -106,13 +106,13 @@ class Unusable:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What became of an event: its id, and whether it was new."""
+    """The result of storing an event: its id, and whether it was new."""
 
     feedback_id: str
     new: bool
 
 
-def new_event(  # noqa: PLR0913  # an event is no less
+def new_event(  # noqa: PLR0913  # an event has this many fields
     product: Product,
     *,
     client: str,
@@ -123,11 +123,11 @@ def new_event(  # noqa: PLR0913  # an event is no less
     prediction_id: str | None = None,
     note: str | None = None,
 ) -> FeedbackEvent:
-    """Make an event of what a client says now.
+    """Make an event from a client's feedback.
 
-    Its id is the hash of who says what of which product. What was predicted is no part of that, so
-    that the same said again is the same event, whether or not the model could be asked. What the
-    page's visitors say is held for a review: nobody knows who they are.
+    Its id is the hash of client, product and statement. `predicted` is not part of the hash, so a
+    retry gives the same event whether or not the model could be asked. Feedback from the demo page
+    is held for review, because its visitors are unknown.
     """
     event = FeedbackEvent(
         id="",
@@ -141,23 +141,23 @@ def new_event(  # noqa: PLR0913  # an event is no less
         note=note,
         held_for_review=client == scopes.SITE,
     )
-    return replace(event, id=hashlib.sha256(_canonical(_said(event))).hexdigest())
+    return replace(event, id=hashlib.sha256(_canonical(_statement(event))).hexdigest())
 
 
 def record_feedback(store: Store, event: FeedbackEvent) -> Recorded:
-    """Keep an event, unless the same was kept already that day (UTC).
+    """Store an event, unless the same event was stored already that day (UTC).
 
-    The same is what the same client says of the same product, word for word: a retry finds its own
-    object and changes nothing. Nothing is read: the condition on the write does it all.
+    Two events are the same if client, product and statement are identical. So the call is
+    idempotent: a conditional write finds the object of an earlier attempt and changes nothing.
     """
     content = {
         "version": EVENT_VERSION,
         "received": event.received.isoformat(timespec="milliseconds"),
         "held_for_review": event.held_for_review,
-        **_said(event),
+        **_statement(event),
     }
     if event.predicted is not None:
-        content["predicted"] = _given(event.predicted)
+        content["predicted"] = _category_fields(event.predicted)
     name = layout.feedback_event(event.received.date(), event.id)
     try:
         store.put(name, _canonical(content) + b"\n", if_absent=True)
@@ -167,29 +167,29 @@ def record_feedback(store: Store, event: FeedbackEvent) -> Recorded:
 
 
 def read_events(store: Store) -> tuple[list[FeedbackEvent], list[Unusable]]:
-    """Return all events with what was decided of them, the oldest first, and what is unusable.
+    """Return all events with their review decisions, oldest first, and the unusable objects.
 
-    Raises DataError where a decision cannot be read.
+    Raises DataError if a decision cannot be read.
     """
     decisions = read_decisions(store)
     objects = read_objects(store, store.list(layout.feedback_prefix()))
     events = [
-        replace(each, review=decisions.get(each.id))
-        for each in objects
-        if isinstance(each, FeedbackEvent)
+        replace(event, review=decisions.get(event.id))
+        for event in objects
+        if isinstance(event, FeedbackEvent)
     ]
-    unusable = [each for each in objects if isinstance(each, Unusable)]
+    unusable = [item for item in objects if isinstance(item, Unusable)]
     return sorted(events, key=lambda event: (event.received, event.id)), unusable
 
 
 def read_objects(store: Store, names: Iterable[str]) -> list[FeedbackEvent | Unusable]:
-    """Read the objects of these names, many at once, in their order; without any decision."""
+    """Read the objects with these names concurrently, in order, without review decisions."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         return [*pool.map(lambda name: _read(store, name), names)]
 
 
 def event_id(name: str) -> str:
-    """Return the id of the event that an object of this name keeps.
+    """Return the id of the event in the object with this name.
 
     >>> event_id("feedback/dt=2026-11-22/0011.json")
     '0011'
@@ -198,69 +198,69 @@ def event_id(name: str) -> str:
 
 
 def read_time(text: str) -> datetime:
-    """Return a time in ISO 8601; one that does not say where is in UTC. May raise ValueError."""
+    """Parse a time in ISO 8601, UTC if it has no zone; raise ValueError if it is malformed."""
     time = datetime.fromisoformat(text)
     try:
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except OverflowError:
-        raise ValueError(f"{text} is no time between the years 1 and 9999 in UTC") from None
+        raise ValueError(f"{text} is not between the years 1 and 9999 in UTC") from None
 
 
 def product_fields(product: Product) -> dict[str, Any]:
-    """Return the fields that a product has, by name: as an event keeps it."""
+    """Return a product's fields by name, without the missing ones, as an event stores them."""
     return {name: value for name, value in asdict(product).items() if value is not None}
 
 
 def spelled(path: Iterable[str]) -> tuple[str, ...]:
-    """Return a path of names in the spelling by which paths are compared.
+    """Return a path with its names normalised, so that paths can be compared.
 
-    A name without a letter or a digit stays as it is.
+    A name without letters or digits is only stripped.
     """
     return tuple(normalize(name) or name.strip() for name in path)
 
 
 def _read(store: Store, name: str) -> FeedbackEvent | Unusable:
-    own = event_id(name)
+    own_id = event_id(name)
     try:
-        return _parse(own, store.get(name).data)
+        return _parse(own_id, store.get(name).data)
     except ObjectNotFoundError:
-        return Unusable(own, f"{name} cannot be read: it was listed, and then it was gone.")
+        return Unusable(own_id, f"{name} cannot be read: it was deleted after it was listed.")
     except DataError as error:
-        return Unusable(own, f"{name} cannot be used: {error}")
+        return Unusable(own_id, f"{name} cannot be used: {error}")
 
 
-def _parse(own: str, data: bytes) -> FeedbackEvent:
-    """Read what `record_feedback` wrote, now or before; raise DataError with version and why."""
+def _parse(own_id: str, data: bytes) -> FeedbackEvent:
+    """Read what any version of `record_feedback` wrote; raise DataError with version and cause."""
     version: object = "unknown"
     try:
         content = parse_json(data)
         version = content.get("version", 1)
-        return _event(own, _migrated(content, version))
+        return _event(own_id, _migrated(content, version))
     except KeyError as error:
         why = f"{error} is missing"
     except (AttributeError, OverflowError, TypeError, ValueError) as error:
         why = str(error)
     raise DataError(
-        f"{why} (version {version}). Expected was an event as the feedback API writes it, of "
-        f"version {EVENT_VERSION} or before."
+        f"{why} (version {version}). Expected an event as the feedback API writes it, of version "
+        f"{EVENT_VERSION} or earlier. Delete it; if a newer version of Aisle wrote it, update."
     )
 
 
 def _migrated(content: Mapping[str, Any], version: object) -> Mapping[str, Any]:
-    """Return an event of any version that is known as one of this version says it."""
+    """Return the content of an event of any known version in the form of the current one."""
     if isinstance(version, bool):
-        raise TypeError("its version is no number")  # though True is equal to 1
+        raise TypeError("its version is not a number")  # though True == 1
     if version == EVENT_VERSION:
         return content
-    if version == 1:  # did not keep what was predicted; what is called so there is something else
+    if version == 1:  # has no prediction; a field of this name there means something else
         return {name: value for name, value in content.items() if name != "predicted"}
-    raise ValueError("this Aisle does not know its version: where a newer one wrote it, update")
+    raise ValueError("this version of Aisle does not know the event's version")
 
 
-def _event(own: str, content: Mapping[str, Any]) -> FeedbackEvent:
+def _event(own_id: str, content: Mapping[str, Any]) -> FeedbackEvent:
     category = content.get("category")
     event = FeedbackEvent(
-        id=own,
+        id=own_id,
         client=_text(content["client"]),
         received=read_time(_text(content["received"])),
         product=_product(content["product"]),
@@ -272,7 +272,7 @@ def _event(own: str, content: Mapping[str, Any]) -> FeedbackEvent:
         held_for_review=_flag("held_for_review", content),
     )
     if event.category is None and not event.right:
-        raise ValueError("it says neither which category is right, nor that the prediction is")
+        raise ValueError("it neither names the right category nor confirms the prediction")
     return event
 
 
@@ -280,35 +280,32 @@ def _product(fields: Mapping[str, Any]) -> Product:
     price = fields.get("price")
     number = isinstance(price, int | float) and not isinstance(price, bool)
     if price is not None and not (number and math.isfinite(price)):
-        raise TypeError(f"its price is {price!r}, which is no number")
+        raise TypeError(f"its price is {price!r}, which is not a finite number")
     for name, value in fields.items():
         if name != "price":
             _text_or_none(value)
     return Product(**fields)
 
 
-def _category(given: Mapping[str, Any]) -> NamedCategory:
-    own, path = _text_or_none(given.get("id")), given.get("path")
-    if own is None and not path:
-        raise ValueError("a category of it has neither an id nor a path")
+def _category(fields: Mapping[str, Any]) -> NamedCategory:
+    shop_id, path = _text_or_none(fields.get("id")), fields.get("path")
+    if shop_id is None and not path:
+        raise ValueError("one of its categories has neither an id nor a path")
     if path and not isinstance(path, list):
-        raise TypeError(f"the path of a category is {path!r}, which is no list")
-    return NamedCategory(own, tuple(map(_text, path)) if path else None)
+        raise TypeError(f"the path of a category is {path!r}, which is not a list")
+    return NamedCategory(shop_id, tuple(map(_text, path)) if path else None)
 
 
-def _predicted(given: Any) -> NamedCategory | None:  # noqa: ANN401  # whatever is stored there
-    """Return what was predicted; unknown where it is nonsense, which takes nothing from the rest.
-
-    An event needs no prediction: what the client says is right counts without.
-    """
+def _predicted(stored: Any) -> NamedCategory | None:  # noqa: ANN401  # whatever is stored there
+    """Return the predicted category; None if it is malformed, because an event needs none."""
     try:
-        return None if given is None else _category(given)
+        return None if stored is None else _category(stored)
     except (AttributeError, TypeError, ValueError):
         return None
 
 
 def _flag(name: str, content: Mapping[str, Any]) -> bool:
-    """Return whether something is said; what an event leaves out, it does not say."""
+    """Return a boolean field; False if it is missing."""
     value = content.get(name)
     if value is not None and not isinstance(value, bool):
         raise TypeError(f"its {name} is {value!r}, which is neither true nor false")
@@ -317,8 +314,8 @@ def _flag(name: str, content: Mapping[str, Any]) -> bool:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
-    value.encode()  # half a character is no text either: nothing could print it
+        raise TypeError(f"{value!r} is not a string")
+    value.encode()  # raises for a lone surrogate, which nothing could print
     return value
 
 
@@ -326,21 +323,21 @@ def _text_or_none(value: object) -> str | None:
     return None if value is None else _text(value)
 
 
-def _said(event: FeedbackEvent) -> dict[str, Any]:
-    """Return who said what of which product, the same however it was written down."""
-    said = {
+def _statement(event: FeedbackEvent) -> dict[str, Any]:
+    """Return client, product and statement: the part of an event that its id is the hash of."""
+    statement = {
         "client": event.client,
         "product": product_fields(event.product),
         "prediction_id": event.prediction_id,
         "right": event.right,
-        "category": _given(event.category) if event.category else None,
+        "category": _category_fields(event.category) if event.category else None,
         "note": event.note,
     }
-    return {name: value for name, value in said.items() if value is not None}
+    return {name: value for name, value in statement.items() if value is not None}
 
 
-def _given(category: NamedCategory) -> dict[str, Any]:
-    """Return what is given of a category, as plain data."""
+def _category_fields(category: NamedCategory) -> dict[str, Any]:
+    """Return a category's fields as plain data, without the missing ones."""
     return {name: value for name, value in asdict(category).items() if value is not None}
 
 

@@ -1,4 +1,4 @@
-"""What the last training has seen of the feedback: models/processed.json, written and read here."""
+"""Which feedback the last training has seen: models/processed.json."""
 
 import json
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from aisle.store import Store, layout
 from aisle.store.typed import parse
 
 REPORT: Final = "feedback.json"
-"""The file of a snapshot that tells what became of each event when it was made."""
+"""The file of a snapshot that says what became of each event when it was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """What the last training has seen: the ids of the events, and how many came to which state.
+    """The events that the last training has seen, and how many are in which state.
 
-    `run` and `why` are those of the training, `snapshot` is what it made of the events; later
-    events are new. All is empty where there was no training yet.
+    `run` and `why` are the training job's id and reason, `snapshot` is the snapshot it made; all
+    other events are new. All fields are empty before the first training.
     """
 
     run: str | None = None
@@ -35,18 +35,18 @@ class Processed:
 
     @property
     def held(self) -> int:
-        """How many wait for a person."""
+        """How many events wait for a person."""
         return self.states.get("held", 0)
 
     @property
     def quarantined(self) -> int:
-        """How many look wrong."""
+        """How many events look wrong and wait for a person."""
         return self.states.get("quarantined", 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
-    """What became of one event when a snapshot was made, why, and which category it names."""
+    """The state of one event when a snapshot was made, the reason, and the category it names."""
 
     id: str
     state: str
@@ -56,9 +56,9 @@ class Ingested:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What became of the events when a snapshot was made.
+    """The state of all events when a snapshot was made.
 
-    `agreeing` are the ids of those learnt from that agreed with the champion of that time.
+    `agreeing` has the ids of the accepted events that agreed with the champion at that time.
     """
 
     events: tuple[Ingested, ...] = ()
@@ -70,8 +70,8 @@ _REPORT: Final = TypeAdapter(IngestReport)
 
 
 def write_processed(store: Store, processed: Processed) -> None:
-    """Write what a training has seen in place of what the one before had."""
-    told = {
+    """Write which events a training has seen, replacing what the last one wrote."""
+    content = {
         "run": processed.run,
         "at": processed.at.isoformat(timespec="seconds") if processed.at else None,
         "why": processed.why,
@@ -81,39 +81,39 @@ def write_processed(store: Store, processed: Processed) -> None:
         "quarantined": processed.quarantined,
         "states": dict(processed.states),
     }
-    data = json.dumps(told, indent=2, sort_keys=True).encode() + b"\n"
+    data = json.dumps(content, indent=2, sort_keys=True).encode() + b"\n"
     store.put(layout.processed_feedback(), data)
 
 
 def read_processed(store: Store) -> Processed:
-    """Return what the last training has seen; nothing where there was none, or it cannot be read.
+    """Return which events the last training has seen; none if the object is absent or malformed.
 
-    Then every event is new, which at worst costs a training too many.
+    Then every event counts as new, which at worst costs one unnecessary training.
     """
     try:
-        found = parse_json(store.get(layout.processed_feedback()).data)
-        counts = {name: found[name] for name in ("held", "quarantined") if name in found}
-        at = read_time(found["at"]) if found.get("at") else None
-        facts = found | {"at": at, "states": counts | found.get("states", {})}
+        stored = parse_json(store.get(layout.processed_feedback()).data)
+        counts = {name: stored[name] for name in ("held", "quarantined") if name in stored}
+        at = read_time(stored["at"]) if stored.get("at") else None
+        facts = stored | {"at": at, "states": counts | stored.get("states", {})}
         return _PROCESSED.validate_python(facts)
     except (AttributeError, ObjectNotFoundError, TypeError, ValueError):
         return Processed()
 
 
 def last_report(store: Store) -> dict[str, Ingested]:
-    """Return what the last training made of each event, by id; empty where there was none.
+    """Return the state of each event after the last training, by id; empty if there was none.
 
     Raises MalformedObjectError as `read_report` does.
     """
     snapshot = read_processed(store).snapshot
     events = read_report(store, snapshot).events if snapshot else ()
-    return {each.id: each for each in events}
+    return {event.id: event for event in events}
 
 
 def read_report(store: Store, snapshot: str) -> IngestReport:
-    """Return what became of the events when a snapshot was made; empty where nothing says it.
+    """Return a snapshot's report on the events; empty if it has none.
 
-    Raises MalformedObjectError, which names the report, where it is nonsense.
+    Raises MalformedObjectError, which names the report, if it is malformed.
     """
     key = layout.base_snapshot(snapshot, REPORT)
     try:

@@ -1,4 +1,4 @@
-"""Feedback that waits for a person, and what people decide of it."""
+"""Review of feedback: the events that wait for a person, and their decisions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _WAITING: Final = frozenset({"held", "quarantined"})
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """An event that is not learnt from until a person decides, and why."""
+    """An event that training does not use until a person accepts it, and the reason."""
 
     id: str
     state: str
@@ -30,70 +30,71 @@ class Waiting:
 
 
 def waiting(store: Store) -> list[Waiting]:
-    """Return the events that wait for a person, the oldest first.
+    """Return the events that wait for a person, oldest first.
 
-    Those that the last ingestion held or quarantined, and those of people whom nobody knows.
+    These are the events that the last training held or quarantined, and those it has not seen
+    whose sender is anonymous.
     """
     report = last_report(store)
     events, _ = read_events(store)
-    found = []
+    pending = []
     for event in events:
-        told = report.get(event.id) or _unseen(event)
-        if event.review is None and told.state in _WAITING:
-            found.append(
+        ingested = report.get(event.id) or _unseen(event)
+        if event.review is None and ingested.state in _WAITING:
+            pending.append(
                 Waiting(
                     event.id,
-                    told.state,
-                    told.why,
+                    ingested.state,
+                    ingested.why,
                     event.client,
                     event.received.isoformat(timespec="milliseconds"),
                     product_fields(event.product),
-                    told.category or _category(event.category or event.predicted),
+                    ingested.category or _category(event.category or event.predicted),
                     event.note,
                 )
             )
-    return found
+    return pending
 
 
 def decide(
     store: Store, ids: Iterable[str], decision: ReviewDecision, *, note: str | None
 ) -> list[str]:
-    """Keep what a person decided of events, each named by its id or the beginning of it.
+    """Store a person's decision on events; `ids` may be abbreviated.
 
-    Returns the whole ids. Raises DataError where there is no such event, or another decision; then
-    nothing is kept.
+    Returns the full ids. Raises DataError if an event does not exist or already has another
+    decision; then nothing is stored.
     """
     events, _ = read_events(store)
-    chosen = [_find(events, start) for start in ids]
+    chosen = [_find(events, prefix) for prefix in ids]
     for event in chosen:
         if event.review not in {None, decision}:
             raise DataError(
-                f"Event {event.id} was {event.review} before, and a decision stays. Expected one "
-                "that waits; aisle feedback review list shows them. The feedback may be sent again."
+                f"Event {event.id} was {event.review} before, and decisions are final. Expected an "
+                "event that aisle feedback review list shows. Send the feedback again if needed."
             )
     for event in chosen:
         write_decision(store, event.id, decision, note=note)
     return [event.id for event in chosen]
 
 
-def _find(events: Iterable[FeedbackEvent], start: str) -> FeedbackEvent:
-    found = [event for event in events if event.id.startswith(start)]
-    if len(found) != 1 or len(start) < _LEAST_DIGITS:
+def _find(events: Iterable[FeedbackEvent], prefix: str) -> FeedbackEvent:
+    matches = [event for event in events if event.id.startswith(prefix)]
+    if len(matches) != 1 or len(prefix) < _LEAST_DIGITS:
         raise DataError(
-            f"{len(found)} feedback events have an id that begins with {start!r}. Expected one, "
-            f"and {_LEAST_DIGITS} digits at least. See aisle feedback review list."
+            f"{len(matches)} feedback events have an id that begins with {prefix!r}. Expected "
+            f"exactly one, and at least {_LEAST_DIGITS} digits. See aisle feedback review list."
         )
-    return found[0]
+    return matches[0]
 
 
 def _unseen(event: FeedbackEvent) -> Ingested:
-    """Return what is to be said of an event that no training has seen."""
+    """Return the state of an event that no training has seen."""
     if event.anonymous:
-        return Ingested(event.id, "held", "nobody knows who said it")
+        return Ingested(event.id, "held", "the sender is anonymous")
     return Ingested(event.id, "new")
 
 
 def _category(category: NamedCategory | None) -> str:
     if category is None:
-        return "as it was predicted"
+        return "as predicted"
     return PATH_SEPARATOR.join(category.path or ()) or str(category.id)

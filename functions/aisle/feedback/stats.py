@@ -1,6 +1,6 @@
-"""What was counted of the feedback: `models/feedback.json`, written and read here alone.
+"""The stored counts of feedback: `models/feedback.json`.
 
-Whoever decides whether a training is due tells of it here, and the API asks here.
+The retraining trigger writes them, and the API reads them.
 """
 
 import json
@@ -18,9 +18,9 @@ _Count = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True, slots=True)
 class LastLook:
-    """Whether the last look at the feedback started a training job, and why.
+    """Whether the last check of the feedback started a training job, and why.
 
-    `at` is ISO 8601, UTC; `run` names the job that was started.
+    `at` is ISO 8601, UTC; `run` is the id of the job that was started.
     """
 
     at: str
@@ -31,10 +31,10 @@ class LastLook:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackStats:
-    """How many events of each kind there are, and whether a training is due.
+    """How many events of each kind there are, and whether retraining is due.
 
-    `new` counts products, `needed` how many of them make a training due; the others count events.
-    `counted_at` is ISO 8601, UTC, and absent where nothing was counted yet.
+    `new` counts products, `needed` is how many of them make retraining due; the other numbers count
+    events. `counted_at` is ISO 8601, UTC; None if nothing has been counted yet.
     """
 
     counted_at: str | None = None
@@ -45,13 +45,13 @@ class FeedbackStats:
     new: _Count = 0
     needed: _Count = 0
     due: bool = False
-    why: str = "Nothing was counted yet."
+    why: str = "No feedback has been counted yet."
     held: _Count = 0
     quarantined: _Count = 0
     last: LastLook | None = field(default=None)
 
     def same_as(self, other: "FeedbackStats") -> bool:
-        """Tell whether both say the same, but for the time."""
+        """Tell whether both are equal apart from their times."""
         return _timeless(self) == _timeless(other)
 
 
@@ -59,7 +59,7 @@ _STATS: Final = TypeAdapter(FeedbackStats)
 
 
 def read_stats(store: Store) -> FeedbackStats:
-    """Return what was counted last; raise MalformedObjectError for nonsense."""
+    """Return the latest counts; raise MalformedObjectError if they are malformed."""
     key = layout.feedback_state()
     try:
         return parse(key, store.get(key).data, _STATS, advice=REPLACED)
@@ -68,17 +68,17 @@ def read_stats(store: Store) -> FeedbackStats:
 
 
 def write_stats(store: Store, stats: FeedbackStats) -> bool:
-    """Write what was counted, and tell whether it says more than what was there.
+    """Write the counts and return True, unless they tell nothing new.
 
-    Where it is only later, or nothing was ever said, nothing is written.
+    Nothing is written if only the times differ, or if there has never been any feedback.
     """
     try:
         known = read_stats(store)
     except MalformedObjectError:
         known = None
     if known is not None:
-        never = known.counted_at is None and not stats.events
-        if never or known.same_as(stats):
+        no_feedback_yet = known.counted_at is None and not stats.events
+        if no_feedback_yet or known.same_as(stats):
             return False
     store.put(layout.feedback_state(), json.dumps(asdict(stats), indent=2, sort_keys=True).encode())
     return True

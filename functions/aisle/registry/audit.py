@@ -1,4 +1,4 @@
-"""What became of each model, who decided it, and why: records that are written once."""
+"""Audit records: which model was promoted, refused or rolled back, by whom and why."""
 
 import getpass
 import json
@@ -17,9 +17,9 @@ AuditEvent = Literal["promoted", "refused", "rolled back"]
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """A model was made to serve, or refused. `at` is ISO 8601, UTC, `previous` what served then.
+    """A model was promoted, refused or rolled back to. `at` is ISO 8601, UTC.
 
-    Where `previous` is None, it was the packaged model.
+    `previous` is the version that served at that time; None means the packaged model.
     """
 
     at: str
@@ -36,7 +36,7 @@ _ENTRY: Final = TypeAdapter(AuditEntry)
 
 @dataclass(frozen=True, slots=True)
 class Occasion:
-    """Who decides, why, and in which training run, if it is one."""
+    """Who decides, why, and in which training job, if any."""
 
     who: str
     why: str
@@ -46,15 +46,16 @@ class Occasion:
 def write(
     store: Store, event: AuditEvent, version: str, occasion: Occasion, *, previous: str | None
 ) -> str:
-    """Write a record and return its key; the same of the same run is there once.
+    """Write a record and return its key; the call is idempotent within a training job.
 
-    So is a promotion that was recorded last, and never came true: whoever made it was killed.
+    It also reuses the latest record if that is the same promotion: whoever wrote it was killed
+    before the pointer changed.
     """
     records = list(_all(store))
-    for key, known in records:
-        same = (known.event, known.version, known.previous) == (event, version, previous)
-        mine = occasion.run is not None and known.run == occasion.run
-        if same and (mine or (event == "promoted" and key == records[-1][0])):
+    for key, entry in records:
+        same = (entry.event, entry.version, entry.previous) == (event, version, previous)
+        same_job = occasion.run is not None and entry.run == occasion.run
+        if same and (same_job or (event == "promoted" and key == records[-1][0])):
             return key
     now = datetime.now(UTC)
     record = AuditEntry(now.isoformat(), event, version, previous, **asdict(occasion))
@@ -64,20 +65,20 @@ def write(
 
 
 def history(store: Store) -> list[AuditEntry]:
-    """Return all records, the oldest first; raise MalformedObjectError for one that is none."""
+    """Return all records, oldest first; raise MalformedObjectError for a malformed one."""
     return [record for _, record in _all(store)]
 
 
 def read(store: Store, key: str) -> AuditEntry:
-    """Return the record with this key; raise MalformedObjectError where it is none."""
+    """Return the record at this key; raise MalformedObjectError if it is malformed."""
     return parse(key, store.get(key).data, _ENTRY)
 
 
 def user() -> str:
-    """Return who is at work here, as far as the system knows."""
+    """Return the name of the operating system's current user, or "unknown"."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
+    except (KeyError, OSError):  # a container's user may have no name
         return "unknown"
 
 

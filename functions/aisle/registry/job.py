@@ -1,7 +1,7 @@
-"""How the latest training job of a store gets on: `models/training.json`, read with the lease.
+"""The status of a store's latest training job: `models/training.json`, read with the lease.
 
-Whoever trains tells of it here, and everybody else asks here. A job that says it goes on, but holds
-the lease no more, was killed: that is told as its failure.
+The training job writes its status here, and everyone else reads it here. A job whose status is
+"running" but that no longer holds the lease was killed; it is reported as failed.
 """
 
 import json
@@ -21,7 +21,7 @@ StageState = Literal["waiting", "running", "done"]
 
 @dataclass(frozen=True, slots=True)
 class JobStage:
-    """A stage of a training job; `seconds` is how long it took, where it is done."""
+    """A stage of a training job; `seconds` is how long it took, once it is done."""
 
     name: str
     state: StageState
@@ -30,10 +30,10 @@ class JobStage:
 
 @dataclass(frozen=True, slots=True)
 class JobStatus:
-    """How a training job gets on, or went; "idle" where there was none yet.
+    """The status of a training job; "idle" before the first one.
 
-    `run` names the job, `stage` the stage that runs, `version` the model that it came to;
-    `progress` is the share that is done, from 0 to 1. Times are ISO 8601, UTC.
+    `run` is the job's id, `stage` the stage that is running, `version` the model it produced;
+    `progress` is the share done, from 0 to 1. Times are ISO 8601, UTC.
     """
 
     run: str | None = None
@@ -44,12 +44,12 @@ class JobStatus:
     started_at: str | None = None
     updated_at: str | None = None
     finished_at: str | None = None
-    message: str = "No training run was started yet."
+    message: str = "No training job has been started yet."
     version: str | None = None
 
     @property
     def interrupted(self) -> bool:
-        """Tell whether it was killed: a job that fails says when."""
+        """Tell whether the job was killed: a job that fails records when it finished."""
         return self.state == "failed" and self.finished_at is None
 
 
@@ -57,7 +57,7 @@ _STATUS: Final = TypeAdapter(JobStatus)
 
 
 def read_status(store: Store) -> JobStatus:
-    """Return what the latest job has told of itself; raise MalformedObjectError for nonsense."""
+    """Return the status that the latest job wrote; raise MalformedObjectError if malformed."""
     key = layout.training_status()
     try:
         return parse(key, store.get(key).data, _STATUS, advice=REPLACED)
@@ -66,28 +66,28 @@ def read_status(store: Store) -> JobStatus:
 
 
 def write_status(store: Store, status: JobStatus) -> None:
-    """Tell how a job gets on."""
+    """Write the status of a job."""
     data = json.dumps(asdict(status), indent=2, sort_keys=True).encode() + b"\n"
     store.put(layout.training_status(), data)
 
 
 def current_status(store: Store, *, now: datetime, besides: str | None = None) -> JobStatus:
-    """Return how the latest job gets on as of now, by its own words and by the lease.
+    """Return the status of the latest job as of now, from what it wrote and from the lease.
 
-    A lease that the job `besides` holds counts for nothing: that is the one that asks. Raises
+    A lease held by the job `besides` is ignored: that is the job that asks. Raises
     MalformedObjectError as `read_status` does.
     """
     status = read_status(store)
-    held, _ = lease.read(store)
-    live = held if held and held.holds(now) and held.run != besides else None
+    known, _ = lease.read(store)
+    live = known if known and known.holds(now) and known.run != besides else None
     if live is not None and status.run != live.run:
         return JobStatus(
             run=live.run,
             state="running",
             started_at=live.taken_at.isoformat(timespec="seconds"),
-            message="The run was started; it has not begun to work yet.",
+            message="The training job was submitted and has not begun to work yet.",
         )
     if live is None and status.state == "running":
-        why = "It was interrupted; the next run goes on with what it has finished."
+        why = "It was interrupted; the next job resumes after its last finished stage."
         return replace(status, state="failed", message=why)
     return status

@@ -1,4 +1,4 @@
-"""A classifier from wherever a model lies: the package, a store, a bundle in a folder."""
+"""Load a classifier from the package, a store, or a folder with a bundle."""
 
 import os
 import re
@@ -13,9 +13,9 @@ from aisle.registry import bundles
 from aisle.registry.pointer import read_pointer
 from aisle.store import FolderStore, Store, layout, open_store
 
-# What pathlib leaves of an address, and a frequent slip of the pen.
+# What pathlib makes of an address, and a frequent typing error.
 _HALF_ADDRESS: Final = re.compile(r"(s3|file):/?(?!/)", re.IGNORECASE)
-# What a store holds before a model serves from it: a catalogue, verdicts, feedback, API keys.
+# What a store may hold before its first model: a catalogue, audit records, feedback, API keys.
 _SIGNS_OF_A_STORE: Final = (
     layout.base_snapshots_prefix(),
     layout.audit_prefix(),
@@ -27,75 +27,75 @@ _SIGNS_OF_A_STORE: Final = (
 def load(address: str | os.PathLike[str] | None = None) -> Classifier:
     """Load a classifier: the packaged model, or the one at an address.
 
-    `address` is a store (`"shops/mine"`, `"file:///…"`, `"s3://bucket/prefix"`), which gives the
-    model that serves from it, or a folder with a bundle, as `aisle model save` writes one. A store
-    that has published nothing yet gives the packaged model, as `aisle serve` does there; a place
-    that holds no store and no bundle is an error.
+    `address` is a store (`"shops/mine"`, `"file:///…"`, `"s3://bucket/prefix"`), whose current
+    model is loaded, or a folder with a bundle, as `aisle model save` writes it. From a store
+    without a published model, the packaged model is loaded, as `aisle serve` does; a place with
+    neither a store nor a bundle is an error.
 
-    Raises StoreNotFoundError where nothing is there, StoreDeniedError where it may not be read,
-    StoreUnreachableError where it does not answer, StoreError for an address of another kind, and
-    BundleError where the model there is not whole, or of a format that this version does not read.
+    Raises StoreNotFoundError if nothing is there, StoreDeniedError if it may not be read,
+    StoreUnreachableError if it does not answer, StoreError for an address of another kind, and
+    BundleError if the model is incomplete or has a format that this version cannot read.
 
     >>> load().manifest.format_version
     5
     """
     if address is None:
         return Classifier(bundle.read(bundle.PACKAGED))
-    given = os.fspath(address)
-    if not isinstance(given, str):
+    location = os.fspath(address)
+    if not isinstance(location, str):
         raise TypeError(
-            f"The address of a model was given as {type(given).__name__}. Expected was a text or a "
+            f"The address of a model was given as {type(location).__name__}. Expected a str or a "
             "path. Decode it."
         )
-    half = _HALF_ADDRESS.match(given)
-    if half and not Path(given).exists():
+    half = _HALF_ADDRESS.match(location)
+    if half and not Path(location).exists():
         raise StoreNotFoundError(
-            f"No model can be loaded from {given!r}: that is neither a folder nor a whole address. "
-            f"Expected was a text that begins with {half[1].lower()}://, not a Path of it, which "
-            "leaves a slash out. Give the address as a text."
+            f"No model can be loaded from {location!r}: it is neither a folder nor a complete "
+            f"address. Expected a str that begins with {half[1].lower()}://, not a Path, which "
+            "drops a slash. Give the address as a str."
         )
-    store = open_store(given)
+    store = open_store(location)
     if isinstance(store, FolderStore):
         return Classifier(_from_folder(store, store.folder))
     return Classifier(_from_store(store))
 
 
 def _from_folder(store: Store, folder: Path) -> Bundle:
-    """Read the bundle that a folder is, or the one that serves from the store that it is."""
+    """Read the bundle in a folder, or, if the folder is a store, the store's current bundle."""
     try:
         names = {entry.name for entry in folder.iterdir()}
     except FileNotFoundError as error:
         raise StoreNotFoundError(
-            f"No model can be loaded from {str(folder)!r}: there is no such folder. Expected was "
-            "a store or a bundle. Correct the path; without one, the packaged model is loaded."
+            f"No model can be loaded from {str(folder)!r}: there is no such folder. Expected "
+            "a store or a bundle. Correct the path; without a path, the packaged model is loaded."
         ) from error
     except NotADirectoryError as error:
         raise StoreNotFoundError(
-            f"No model can be loaded from {str(folder)!r}: it is no folder. Expected was the "
-            "folder of a store or of a bundle. Give that."
+            f"No model can be loaded from {str(folder)!r}: it is not a folder. Expected the folder "
+            "of a store or of a bundle. Give that."
         ) from error
     except PermissionError as error:
         raise StoreDeniedError(
-            f"No model can be loaded from {str(folder)!r}: {error.strerror}. A folder that this "
-            "process may read was expected. Change its permissions, or run as who may."
+            f"No model can be loaded from {str(folder)!r}: {error.strerror}. Expected a folder "
+            "that this process may read. Change its permissions, or run as another user."
         ) from error
     except OSError as error:
         raise StoreError(
-            f"No model can be loaded from {str(folder)!r}: {error.strerror}. A folder that can be "
-            "read was expected. Correct the path."
+            f"No model can be loaded from {str(folder)!r}: {error.strerror}. Expected a "
+            "readable folder. Correct the path."
         ) from error
     return bundle.read(folder) if bundle.MANIFEST in names else _from_store(store)
 
 
 def _from_store(store: Store) -> Bundle:
-    """Return the bundle that serves from a store; raise where there is no store at all."""
+    """Return a store's current bundle; raise StoreNotFoundError if there is no store at all."""
     if read_pointer(store) is None:
-        # A pointer that may not be read looks absent: this raises where it is denied.
+        # A pointer that may not be read looks absent; this call raises if access is denied.
         store.exists(layout.current_model())
         if not any(any(store.list(prefix)) for prefix in _SIGNS_OF_A_STORE):
             raise StoreNotFoundError(
-                f"No model can be loaded from {store.url}: neither a model nor anything else of a "
-                "store is there. Expected was a store, or a folder with a bundle's manifest.json. "
-                "Correct the address; without one, the packaged model is loaded."
+                f"No model can be loaded from {store.url}: it has no model and nothing else that "
+                "belongs to a store. Expected a store, or a folder with a bundle's manifest.json. "
+                "Correct the address; without an address, the packaged model is loaded."
             )
     return bundles.current_bundle(store)

@@ -1,7 +1,7 @@
-"""The list of models, written once: command line, API and page show what this derives.
+"""The list of models that the command line, the API and the page show.
 
-What became of a model is told by the audit records alone, so that the predict function, which may
-list no more than these, tells the same as whoever may read the whole store.
+A model's state is derived from the audit records alone. The predict function may list nothing
+else, and must show the same states as a process that can read the whole store.
 """
 
 import logging
@@ -30,25 +30,25 @@ _log = logging.getLogger(__name__)
 
 
 class ModelState(StrEnum):
-    """What a model is now. The values are those of the API and stay."""
+    """The state of a model now. The API publishes the values, so they must not change."""
 
     CURRENT = "current"
-    """It serves."""
+    """It serves now."""
     PUBLISHED = "published"
-    """It has served, and another was promoted since; a later refusal does not change that."""
+    """It served until another was promoted; a later refusal does not change this state."""
     REFUSED = "refused"
-    """The gate did not let it serve."""
+    """The gate refused it."""
     ROLLED_BACK = "rolled back from"
-    """It has served, and somebody went back from it."""
+    """It served until somebody rolled back to another model."""
     STORED = "stored"
-    """Its bundle lies in the store, and no record tells of it."""
+    """Its bundle is in the store, but no audit record mentions it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFigures:
-    """What the list says of a model by its report; `accuracy` is on the frozen test.
+    """A model's figures in the list, from its report; `accuracy` is on the frozen test.
 
-    `classes` counts the categories it predicts, `products` those it was trained on.
+    `classes` counts the categories it can predict, `products` those it was trained on.
     """
 
     created_at: str | None = None
@@ -59,10 +59,10 @@ class ModelFigures:
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model of the list.
+    """A model in the list.
 
-    `event` is the last record of which it is the subject; `why` is the reason that is given in the
-    record that `state` goes by, which after a rollback is another model's.
+    `event` is the latest audit record about this version; `why` is the reason in the record that
+    determines `state`, which after a rollback is a record about another version.
     """
 
     version: str
@@ -79,7 +79,7 @@ _FIGURES: Final = TypeAdapter(ModelFigures)
 
 
 def models(store: Store) -> list[ListedModel]:
-    """Return all models of a store, and the packaged one where that serves; the newest first."""
+    """Return all models of a store, newest first; the packaged one too if it serves."""
     history = audit.history(store)[::-1]
     stored = sorted(
         key.split("/")[1] for key in store.list(layout.models_prefix()) if _is_bundle(key)
@@ -96,43 +96,43 @@ def listed(
     *,
     more: Iterable[str] = (),
 ) -> list[ListedModel]:
-    """Return the model that serves, those with a record, and `more`, the newest first.
+    """Return the current model, those with an audit record, and `more`, newest first.
 
-    `history` is the newest first; `figures` gives those of a version, and is asked by several
-    threads at once.
+    `history` has the audit records, newest first; `figures` returns a version's figures, and is
+    called by several threads at once.
     """
     versions = [*dict.fromkeys([current, *(entry.version for entry in history), *more])]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        measured = [*pool.map(figures, versions)]
-    found = [
-        _model(version, current, history, each)
-        for version, each in zip(versions, measured, strict=True)
+        version_figures = [*pool.map(figures, versions)]
+    rows = [
+        _model(version, current, history, figures_of_version)
+        for version, figures_of_version in zip(versions, version_figures, strict=True)
     ]
-    return sorted(found, key=lambda model: (model.created_at or "", model.version), reverse=True)
+    return sorted(rows, key=lambda model: (model.created_at or "", model.version), reverse=True)
 
 
 def current_version(store: Store) -> str:
-    """Return the version that serves; raise BundleError where the pointer is malformed."""
+    """Return the version that serves; raise BundleError if the pointer is malformed."""
     pointed = read_pointer(store)
     return pointed[0].version if pointed else packaged_version()
 
 
 def figures_of(store: Store | None, version: str) -> ModelFigures:
-    """Return what the list says of a version: nothing where no report is kept, or a spoilt one."""
+    """Return a version's figures for the list; empty if its report is missing or malformed."""
     if version == packaged_version():
         return _figures(packaged_report())
     if store is None:
         return ModelFigures()
     try:
         return _figures(read_report(store, version) or {})
-    except (MalformedObjectError, ValidationError) as error:  # the list is of use without it
+    except (MalformedObjectError, ValidationError) as error:  # the list is useful without it
         _log.warning("The report of model %s cannot be used. %s", version, error)
         return ModelFigures()
 
 
 def _figures(report: Mapping[str, Any]) -> ModelFigures:
     accuracy = report.get("accuracy")
-    if accuracy is None:  # a report that was written beside a bundle has it among the metrics
+    if accuracy is None:  # a report beside a packaged bundle has it among its metrics
         metrics = report.get("metrics")
         leaf = metrics.get("leaf") if isinstance(metrics, dict) else None
         accuracy = leaf.get("accuracy") if isinstance(leaf, dict) else None
@@ -142,7 +142,7 @@ def _figures(report: Mapping[str, Any]) -> ModelFigures:
 def _state(
     version: str, current: str, history: Iterable[AuditEntry]
 ) -> tuple[ModelState, AuditEntry | None]:
-    """Tell what a model is, and the record that tells it: the last of its service, or a refusal."""
+    """Return a model's state and the audit record that determines it, if there is one."""
     refused: AuditEntry | None = None
     for entry in history:
         if entry.event == "rolled back" and entry.previous == version != current:
@@ -159,7 +159,7 @@ def _state(
 def _model(
     version: str, current: str, history: Iterable[AuditEntry], figures: ModelFigures
 ) -> ListedModel:
-    state, told = _state(version, current, history)
+    state, deciding = _state(version, current, history)
     own = [entry for entry in history if entry.version == version]
     return ListedModel(
         version=version,
@@ -169,7 +169,7 @@ def _model(
         classes=figures.classes,
         products=figures.products,
         event=own[0] if own else None,
-        why=told.why if told else None,
+        why=deciding.why if deciding else None,
     )
 
 

@@ -1,4 +1,4 @@
-"""The pointer: which model serves, the one object of the store that changes."""
+"""The pointer: the object of the store that says which model serves."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,9 +10,9 @@ from aisle.store import Store, layout
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What `models/current.json` says: the version that serves, and how it came to.
+    """The content of `models/current.json`: which version serves, and since when.
 
-    `test_sha256` names the frozen test that it was measured on; `published_at` is ISO 8601, UTC.
+    `test_sha256` identifies the frozen test it was measured on; `published_at` is ISO 8601, UTC.
     """
 
     version: str
@@ -21,19 +21,19 @@ class Pointer:
 
 
 def read_pointer(store: Store) -> tuple[Pointer, str] | None:
-    """Return the pointer and its ETag, or None where nothing was published.
+    """Return the pointer and its ETag, or None if nothing was published yet.
 
-    Raises BundleError where the pointer is malformed.
+    Raises BundleError if the pointer is malformed.
     """
     try:
-        found = store.get(layout.current_model())
+        stored = store.get(layout.current_model())
     except ObjectNotFoundError:
         return None
-    return parse_pointer(found.data, store.url), found.etag
+    return parse_pointer(stored.data, store.url), stored.etag
 
 
 def parse_pointer(data: bytes, url: str) -> Pointer:
-    """Read a pointer's content; raise BundleError, which names its store, where it is malformed."""
+    """Parse a pointer; raise BundleError, which names the store, if it is malformed."""
     try:
         pointer = Pointer(**parse_json(data))
         _check_texts(pointer)
@@ -47,9 +47,9 @@ def parse_pointer(data: bytes, url: str) -> Pointer:
 
 
 def write_pointer(store: Store, pointer: Pointer, *, replacing: str | None) -> None:
-    """Make a version the one that serves; `replacing` is the ETag of the pointer it replaces.
+    """Write the pointer in place of the one with the ETag `replacing`, or of none.
 
-    Raises PreconditionFailedError where somebody else has published since.
+    Raises PreconditionFailedError if somebody else has published since.
     """
     data = json.dumps(asdict(pointer), indent=2, sort_keys=True).encode()
     store.put(layout.current_model(), data, if_absent=replacing is None, if_match=replacing)
@@ -58,4 +58,4 @@ def write_pointer(store: Store, pointer: Pointer, *, replacing: str | None) -> N
 def _check_texts(pointer: Pointer) -> None:
     for name, value in asdict(pointer).items():
         if not isinstance(value, str):
-            raise TypeError(f"{name} is no text")
+            raise TypeError(f"{name} is not a string")

@@ -1,4 +1,4 @@
-"""What was measured of each model: the report of the run that made it."""
+"""Reports: what each model's training job measured."""
 
 from functools import cache
 from typing import Any, Final
@@ -12,9 +12,10 @@ REPORT: Final = "report.json"
 
 
 def read_report(store: Store, version: str) -> dict[str, Any] | None:
-    """Return what the run that made a model of the store measured; None where no report is kept.
+    """Return the report of a model in the store, or None if it has none.
 
-    Raises StoreError for what cannot be a version, MalformedObjectError for a spoilt report.
+    Raises StoreError for text that cannot be a version, MalformedObjectError for a malformed
+    report.
     """
     key = layout.report_file(version, REPORT)
     try:
@@ -29,20 +30,20 @@ def packaged_version() -> str:
 
 
 def packaged_report() -> dict[str, Any]:
-    """Return the report that lies beside the packaged bundle, else what the bundle itself knows."""
-    whole = _packaged()
-    version = whole.manifest.model_version
+    """Return the report beside the packaged bundle, else what the bundle itself records."""
+    packaged = _packaged()
+    version = packaged.manifest.model_version
     beside = bundle.PACKAGED / REPORT
     if beside.is_file():
         report = parse_facts(REPORT, beside.read_bytes())
         if report.get("version") == version:
             return report
-    test = whole.json(bundle.METRICS)["test"]
+    test = packaged.json(bundle.METRICS)["test"]
     return {
         "version": version,
         "metrics": test,
         "classes": test.get("classes"),
-        "products": whole.manifest.documents,
+        "products": packaged.manifest.documents,
     }
 
 

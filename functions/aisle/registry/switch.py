@@ -1,4 +1,4 @@
-"""Which model serves, changed by hand: a step forth to a model that passed, a step back."""
+"""Change by hand which model serves: promote one that passed the gate, or roll back."""
 
 from datetime import UTC, datetime
 
@@ -14,66 +14,72 @@ from aisle.store import Store
 
 
 def promote(store: Store, version: str, occasion: Occasion) -> str | None:
-    """Make a model of the store serve; return what served before, None for the packaged one.
+    """Make a model of the store serve; return the version that served before, None if packaged.
 
-    Raises PublicationRefusedError for a model that the gate refused or never saw: nothing can skip
-    it.
+    Raises PublicationRefusedError for a model that the gate refused or never judged: the gate
+    cannot be skipped.
     """
-    facts = read_report(store, version) or {}
-    if facts.get("state") != "published":
-        why = facts.get("why") or "there is no report that says that it passed"
+    report = read_report(store, version) or {}
+    if report.get("state") != "published":
+        why = report.get("why") or "no report says that it passed"
         raise PublicationRefusedError(
-            f"Model {version} was not promoted: the gate has not let it pass ({why}). Expected a "
-            "version that it let pass: aisle model list shows those it refused. Train again."
+            f"Model {version} was not promoted: it did not pass the gate ({why}). Expected a "
+            "version that passed; aisle model list shows which were refused. Train again."
         )
     return _switch(store, bundles.fetch_bundle(store, version), "promoted", occasion)
 
 
 def rollback(store: Store, occasion: Occasion, *, to: str | None = None) -> tuple[str, str]:
-    """Go back to the model that served before, or to one that served; return from and to.
+    """Roll back to the model that served before, or to version `to`; return both versions.
 
-    Raises DataError where there is none.
+    The first is the version rolled back from, the second the one that serves now. Raises DataError
+    if there is nothing to roll back from or to.
     """
     pointed = read_pointer(store)
     if pointed is None:
         raise DataError(
-            f"There is nothing to go back from: {store.url} serves the packaged model. Expected a "
-            "published model. Train one: aisle train."
+            f"There is nothing to roll back from: {store.url} serves the packaged model. Expected "
+            "a published model. Train one with aisle train."
         )
     current = pointed[0].version
-    records = [one for one in audit.history(store) if one.event != "refused"]
+    records = [record for record in audit.history(store) if record.event != "refused"]
     if to is None:
-        # How it came to serve says what served before; a step back is no step forth.
-        ups = [one for one in records if (one.version, one.event) == (current, "promoted")]
-        to = ups[-1].previous if ups else None
-        whole = bundle.read(bundle.PACKAGED) if to is None else bundles.fetch_bundle(store, to)
+        # Its promotion names its predecessor; a rollback would name the model rolled back from.
+        promotions = [
+            record for record in records if (record.version, record.event) == (current, "promoted")
+        ]
+        to = promotions[-1].previous if promotions else None
+        target = bundle.read(bundle.PACKAGED) if to is None else bundles.fetch_bundle(store, to)
     else:
-        if to not in {one.version for one in records} or to == current:
+        if to not in {record.version for record in records} or to == current:
             raise DataError(
-                f"There is no going back to {to!r}. Expected a model that has served and does not "
-                "now; aisle model list shows them."
+                f"Cannot roll back to {to!r}. Expected a model that served before and does not "
+                "serve now; aisle model list shows them. Choose one of those."
             )
-        whole = bundles.fetch_bundle(store, to)
-    _switch(store, whole, "rolled back", occasion)
-    return current, whole.manifest.model_version
+        target = bundles.fetch_bundle(store, to)
+    _switch(store, target, "rolled back", occasion)
+    return current, target.manifest.model_version
 
 
-def _switch(store: Store, whole: Bundle, event: AuditEvent, occasion: Occasion) -> str | None:
-    """Point to a bundle that is whole and decides as it did; the pointer comes last."""
-    golden.replay(whole, Classifier(whole))
-    version = whole.manifest.model_version
-    found = read_pointer(store)
-    previous = found[0].version if found else None
+def _switch(store: Store, target: Bundle, event: AuditEvent, occasion: Occasion) -> str | None:
+    """Replay a bundle's golden examples, then record the change and write the pointer last."""
+    golden.replay(target, Classifier(target))
+    version = target.manifest.model_version
+    pointed = read_pointer(store)
+    previous = pointed[0].version if pointed else None
     if previous == version:
-        raise DataError(f"Model {version} serves already. Expected another one: nothing changed.")
-    # The packaged one is in no store yet, and what a pointer names has to be there.
-    bundles.upload_bundle(store, whole)
+        raise DataError(
+            f"Model {version} already serves, so nothing changed. Expected another version. Choose "
+            "one that aisle model list shows."
+        )
+    # The pointer may only name a bundle in the store, and the packaged one may not be there yet.
+    bundles.upload_bundle(store, target)
     record = audit.write(store, event, version, occasion, previous=previous)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    pointer = Pointer(version, whole.manifest.dataset["test_sha256"], now)
+    pointer = Pointer(version, target.manifest.dataset["test_sha256"], now)
     try:
-        write_pointer(store, pointer, replacing=found[1] if found else None)
+        write_pointer(store, pointer, replacing=pointed[1] if pointed else None)
     except BaseException:
-        store.delete(record)  # it never came true
+        store.delete(record)  # the change did not take place
         raise
     return previous

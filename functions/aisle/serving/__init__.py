@@ -1,7 +1,8 @@
-"""The API over HTTP: routes, their schemas, who may ask, and the page beside it.
+"""The HTTP API: routes, schemas, access control and the demo page.
 
-A room for each part (`predict`, `feedback`, `learning`), what they share (`http`, `aws`), and all
-of it in one process (`whole`, with `site`). Nothing here decides: models answer in `aisle.model`,
-events and their count are `aisle.feedback`'s, states of models the registry's. The functions'
-handlers are outside the library, in `functions/predict` and its neighbours.
+There is a room for each part (`predict`, `feedback`, `learning`), rooms for what they share
+(`http`, `aws`), and `whole`, with `site`, serves everything in one process. No decision is made
+here: models predict in `aisle.model`, events are counted in `aisle.feedback`, and the registry
+derives the states of models. The Lambda handlers are outside the library, in `functions/predict`
+and its neighbours.
 """

@@ -1,4 +1,4 @@
-"""The demo page beside the API: the files of `static_site/`, as CloudFront has them."""
+"""The demo page beside the API: the files of `static_site/`, as CloudFront serves them."""
 
 from mimetypes import guess_type
 from pathlib import Path
@@ -9,14 +9,14 @@ from starlette.responses import FileResponse
 
 _PACKAGED: Final = Path(__file__).with_name("static_site")
 _ROOT: Final = Path(__file__).parents[3]
-# The wheel carries the page and its figures in this package; a checkout has each in its own folder.
+# The wheel has the page and its figures in this package; a checkout has them in separate folders.
 FOLDER: Final = _PACKAGED if _PACKAGED.is_dir() else _ROOT / "static_site"
 COMPARISON: Final = (_PACKAGED if _PACKAGED.is_dir() else _ROOT / "benchmark" / "results") / (
     "comparison.json"
 )
-"""What `aisle compare --report benchmark` measured; the page shows it where it is."""
+"""What `aisle compare --report benchmark` measured; the page shows it if the file exists."""
 _HOME: Final = "index.html"
-# The same as CloudFront sends (infra/site.yaml), but for the API, which is on the same origin here.
+# The headers that CloudFront sends (infra/site.yaml), except that the API has the same origin here.
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -33,7 +33,7 @@ HEADERS: Final = {
 def add_site(api: FastAPI, folder: Path = FOLDER, comparison: Path = COMPARISON) -> None:
     """Add the page's files to an application.
 
-    Each is a route of its own, so every other address stays the API's, with its problems.
+    Each file is a separate route, so that the API answers every other address, with its problems.
     """
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
     for path in files:

@@ -1,4 +1,4 @@
-"""The whole API in one application: what the functions answer one by one, under one address."""
+"""The whole API in one application: the routes of all functions under one address."""
 
 from collections.abc import Callable, Sequence
 
@@ -24,7 +24,7 @@ def whole_api(
     access: Access = open_access,
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
-    """Make the application, of the functions' own routes."""
+    """Make the application with the routes of all functions."""
     api = make_api(
         predict.DESCRIPTION + feedback.DESCRIPTION,
         [*predict.TAGS, *feedback.TAGS],
@@ -35,7 +35,7 @@ def whole_api(
     predict.add_routes(api, classifier, store)
 
     def predictor(products: Sequence[Product]) -> list[NamedCategory]:
-        """Return the category that the model that serves answers for each product."""
+        """Return the category that the current model predicts for each product."""
         predictions = classifier().predict(list(products), top_k=0, explain=False)
         paths = [prediction.category.path for prediction in predictions]
         return [NamedCategory(path[-1].id, tuple(node.name for node in path)) for path in paths]

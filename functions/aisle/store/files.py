@@ -1,4 +1,4 @@
-"""Files read in chunks and written whole or not at all, with StoreError for what goes wrong."""
+"""Files: read in chunks, written atomically; every OSError becomes a StoreError."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from typing import BinaryIO, Final
 
 from aisle.errors import StoreDeniedError, StoreError
 
-OWN: Final = ".aisle-"  # begins the names of this package's own files; no key may use it
+OWN: Final = ".aisle-"  # prefix of this package's own file names; no key may use it
 CHUNK_BYTES: Final = 1 << 20
 
 
@@ -23,13 +23,13 @@ def os_errors(action: str, path: Path) -> Iterator[None]:
         kind = StoreDeniedError if isinstance(error, PermissionError) else StoreError
         raise kind(
             f"Could not {action} {str(path)!r}. The system answered {error.strerror or error!s}. "
-            "A place that this process may use, with room on it, was expected. Check that the "
-            "path is right, its parents are folders, the permissions and the free space."
+            "Expected a place that this process may use, with free space. Check the path, that its "
+            "parents are folders, the permissions and the free space."
         ) from error
 
 
 def can_be_path(text: str) -> bool:
-    r"""Tell whether a file system could have a file of this name, whether there is one or not.
+    r"""Tell whether a file could have this name, whether or not it exists.
 
     >>> can_be_path("a/b"), can_be_path("a\0b"), can_be_path("\ud800")
     (True, False, False)
@@ -41,13 +41,13 @@ def can_be_path(text: str) -> bool:
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a file to read its bytes."""
+    """Open a file to read bytes from it."""
     with os_errors("open", path):
         return path.open("rb")
 
 
 def read_chunks(file: BinaryIO) -> Iterator[bytes]:
-    """Read an open file to its end."""
+    """Read an open file in chunks, to its end."""
     with os_errors("read", Path(file.name)):
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
@@ -55,16 +55,17 @@ def read_chunks(file: BinaryIO) -> Iterator[bytes]:
 
 @contextmanager
 def written_beside(target: Path, chunks: Iterable[bytes]) -> Iterator[tuple[Path, str]]:
-    """Write a temporary file for the caller to put in the target's place; give it and its sha256.
+    """Write a temporary file beside the target; yield its path and SHA-256.
 
-    The content is on the disk before the caller names it, and the name is when the block ends.
+    The caller renames or links it to the target. The content is on disk before that, and the new
+    name is on disk once the block has ended.
     """
     digest = hashlib.sha256()
     temporary = target.with_name(f"{OWN}{secrets.token_hex(8)}.tmp")
     with os_errors("write", target):
         _make_folder(target.parent)
         try:
-            # Not tempfile: its files are for their owner alone, and another user may have to read.
+            # Not tempfile: only the owner can read its files, and other users may have to.
             with temporary.open("xb") as file:
                 for chunk in chunks:
                     digest.update(chunk)
@@ -78,7 +79,7 @@ def written_beside(target: Path, chunks: Iterable[bytes]) -> Iterator[tuple[Path
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a folder's new and removed names outlive a power cut."""
+    """Make a folder's added and removed names survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

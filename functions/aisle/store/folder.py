@@ -1,4 +1,4 @@
-"""The store that is a folder, for one machine."""
+"""A store in a folder, for one machine."""
 
 import fcntl
 import hashlib
@@ -17,36 +17,36 @@ _LOCK_NAME: Final = f"{OWN}lock"
 
 
 class FolderStore(Store):
-    """Keep objects as files under one folder, which one machine's processes may share."""
+    """Store objects as files under one folder, which the processes of one machine may share."""
 
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
 
     @property
     def folder(self) -> Path:
-        """The folder, absolute."""
+        """The absolute path of the folder."""
         return self._root
 
     @property
     def url(self) -> str:
-        """Tell the folder as a `file://` address."""
+        """The folder as a `file://` address."""
         return self._root.as_uri()
 
     def get(self, key: str) -> StoredObject:
-        """Read a file; its etag is the sha256 of its content."""
+        """Read a file; its ETag is the SHA-256 of its content."""
         with self._stream(key) as chunks:
             data = b"".join(chunks)
         return StoredObject(data, hashlib.sha256(data).hexdigest())
 
     def get_if_changed(self, key: str, etag: str) -> StoredObject | None:
         """Read a file unless its content still has `etag`."""
-        found = self.get(key)
-        return None if found.etag == etag else found
+        stored = self.get(key)
+        return None if stored.etag == etag else stored
 
     def list(self, prefix: str) -> Iterator[str]:
-        """List files; skip those that no key could name, this module's own among them."""
+        """List files; skip those whose names are not valid keys, such as this module's own."""
         check_prefix(prefix)
-        self._is_file(self._root / _LOCK_NAME)  # raises where the root itself is a file
+        self._is_file(self._root / _LOCK_NAME)  # raises if the root itself is a file
         folder = self._root / prefix.rpartition("/")[0]
         with os_errors("list", self._root):
             paths = (path.relative_to(self._root).as_posix() for path in _walk(folder, ()))
@@ -68,21 +68,21 @@ class FolderStore(Store):
         self, key: str, body: bytes | BinaryIO, *, if_absent: bool, if_match: str | None
     ) -> str:
         path = self._path(key)
-        if if_match is not None:  # a lost cause leaves no trace, not even an empty folder
+        if if_match is not None:  # a write that must fail leaves no trace, not even a folder
             self._expect(key, if_match)
         chunks = [body] if isinstance(body, bytes) else read_chunks(body)
         with written_beside(path, chunks) as (temporary, etag):
             if if_absent:
-                # A link, unlike a rename, fails where the name is taken: only one writer can win.
+                # Unlike a rename, a link fails if the name exists: only one writer can succeed.
                 try:
                     os.link(temporary, path)
                 except FileExistsError:
                     if path.is_dir():
                         raise
-                    raise self._lost(key, found="an object there", given="none") from None
+                    raise self._lost(key, actual="an object there", expected="none") from None
             else:
-                # Unconditional writes take the lock too, or one could slip in between another
-                # writer's comparison and its rename, and be overwritten without anyone knowing.
+                # Unconditional writes take the lock too. Otherwise one could come between another
+                # writer's comparison and rename, and be overwritten unnoticed.
                 with _locked(path.parent):
                     if if_match is not None:
                         self._expect(key, if_match)
@@ -97,7 +97,7 @@ class FolderStore(Store):
         try:
             file = open_file(path)
         except StoreError as error:
-            if isinstance(error.__cause__, FileNotFoundError):  # deleted since we looked
+            if isinstance(error.__cause__, FileNotFoundError):  # deleted after the check
                 raise self._not_found(key) from error
             raise
         with file:
@@ -108,50 +108,50 @@ class FolderStore(Store):
         return self._root / key
 
     def _is_file(self, path: Path) -> bool:
-        # Path.is_file() would also say no where the answer is "you may not look".
+        # Path.is_file() would also return False if access is denied.
         with os_errors("look up", path):
             try:
                 return stat.S_ISREG(path.stat().st_mode)
             except FileNotFoundError:
                 return False
             except NotADirectoryError:
-                if self._root.is_dir():  # a key below another key: S3 would have both
+                if self._root.is_dir():  # a key below another key, which only S3 can have
                     return False
                 raise
 
     def _expect(self, key: str, etag: str) -> None:
         try:
-            found = self.get(key).etag
+            actual = self.get(key).etag
         except ObjectNotFoundError:
-            found = "no object"
-        if found != etag:
-            raise self._lost(key, found=found, given=etag)
+            actual = "no object"
+        if actual != etag:
+            raise self._lost(key, actual=actual, expected=etag)
 
-    def _lost(self, key: str, *, found: str, given: str) -> PreconditionFailedError:
+    def _lost(self, key: str, *, actual: str, expected: str) -> PreconditionFailedError:
         return PreconditionFailedError(
-            f"Could not write {key!r} to {self.url}. There was {found}. Expected was {given}. "
+            f"Could not write {key!r} to {self.url}. There was {actual}. Expected {expected}. "
             "Read the object and decide again."
         )
 
     def _not_found(self, key: str) -> ObjectNotFoundError:
         return ObjectNotFoundError(
-            f"Could not read {key!r} from {self.url}. There is no such file. An object that was "
-            "put before was expected. Check the key and the address of the store."
+            f"Could not read {key!r} from {self.url}. There is no such file. Expected an object "
+            "that was written before. Check the key and the address of the store."
         )
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    # The file stays: were it deleted, two processes could each lock one of the same name.
+    # The lock file stays: if it were deleted, two processes could lock two files of one name.
     with (folder / _LOCK_NAME).open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _walk(folder: Path, trail: tuple[Path, ...]) -> Iterator[Path]:
-    """Find the files under a folder, through links, but not around in circles."""
+def _walk(folder: Path, parents: tuple[Path, ...]) -> Iterator[Path]:
+    """Find the files under a folder; follow links, but not in cycles."""
     real = folder.resolve()
-    if real in trail:
+    if real in parents:
         return
     try:
         entries = [*folder.iterdir()]
@@ -159,6 +159,6 @@ def _walk(folder: Path, trail: tuple[Path, ...]) -> Iterator[Path]:
         return
     for entry in entries:
         if entry.is_dir():
-            yield from _walk(entry, (*trail, real))
+            yield from _walk(entry, (*parents, real))
         elif entry.is_file():
             yield entry

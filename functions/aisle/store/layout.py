@@ -1,26 +1,26 @@
-"""Every object key, as a function; nothing else builds one.
+"""The object layout: one function per kind of object key. No other module builds keys.
 
 ======================================================  ========================================
 ``models/current.json``                                 the pointer to the model that serves
 ``models/<version>/<file>``                             a bundle
-``models/<version>/report/<file>``                      what the run that made it measured
-``models/audit/<time>-<version>.json``                  who made it serve or refused it, and why
-``models/training.json``                                how the latest training job is getting on
-``models/training.lock``                                the lease of whoever trains
-``models/processed.json``                               the feedback that the last run has seen
-``models/feedback.json``                                what was counted of feedback, and decided
-``datasets/base/<snapshot>/<file>``                     the catalogue a shop started from
-``datasets/prepared/<id>/<file>``                       exactly what one model was trained on
-``runs/<run>/job.json``                                 what a training job has come to so far
-``runs/<build>/<file>``                                 what was built of some data and parameters
-``comparisons/<data>/results/<candidate>/<file>``        what a candidate came to on a fold
-``comparisons/<data>/report/<file>``                    the tables and pictures made of them
+``models/<version>/report/<file>``                      the report of the job that made the model
+``models/audit/<time>-<version>.json``                  a promotion, refusal or rollback, and why
+``models/training.json``                                the status of the latest training job
+``models/training.lock``                                the lease of the running training job
+``models/processed.json``                               the feedback that the last job has seen
+``models/feedback.json``                                the feedback counts and trigger decision
+``datasets/base/<snapshot>/<file>``                     a snapshot of a shop's catalogue
+``datasets/prepared/<id>/<file>``                       the exact data one model was trained on
+``runs/<run>/job.json``                                 a training job's checkpoint
+``runs/<build>/<file>``                                 a build: stage results by content hash
+``comparisons/<data>/results/<candidate>/<file>``       a candidate's result on one fold
+``comparisons/<data>/report/<file>``                    the tables and plots of the results
 ``feedback/dt=YYYY-MM-DD/<hash>.json``                  one event, named after its content
-``reviews/<hash>.json``                                  what a person decided of a held event
-``keys/keys.json``                                      what is kept of the API keys
+``reviews/<hash>.json``                                 a person's decision on a held event
+``keys/keys.json``                                      the records of the API keys
 ======================================================  ========================================
 
-A variable part that could lead to another key (a slash, two dots, a capital) is refused.
+A variable part that could lead to another key (a slash, two dots, a capital letter) is refused.
 """
 
 import re
@@ -37,7 +37,7 @@ _TRAINING: Final = "training.json"
 _LOCK: Final = "training.lock"
 _PROCESSED: Final = "processed.json"
 _STATE: Final = "feedback.json"
-# What lies beside the bundles: no version may be called so, or a file would have to be a folder.
+# Names beside the bundles: no version may have one, or a file would also have to be a folder.
 _BESIDE: Final = frozenset({_POINTER, _AUDIT, _TRAINING, _LOCK, _PROCESSED, _STATE})
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
@@ -58,7 +58,7 @@ _PREPARED_FILES: Final = frozenset(
 
 
 def current_model() -> str:
-    """Name the pointer to the model that serves.
+    """Return the key of the pointer to the model that serves.
 
     >>> current_model()
     'models/current.json'
@@ -67,7 +67,7 @@ def current_model() -> str:
 
 
 def models_prefix() -> str:
-    """Name the prefix under which every bundle and the pointer lie.
+    """Return the prefix of the pointer and of every bundle.
 
     >>> models_prefix()
     'models/'
@@ -76,7 +76,7 @@ def models_prefix() -> str:
 
 
 def bundle_prefix(version: str) -> str:
-    """Name the prefix of one bundle, with the slash that keeps `v1` apart from `v10`.
+    """Return the prefix of one bundle; its final slash tells `v1` from `v10`.
 
     >>> bundle_prefix("v1")
     'models/v1/'
@@ -87,7 +87,7 @@ def bundle_prefix(version: str) -> str:
 
 
 def may_be_version(text: str) -> bool:
-    """Tell whether a text may be the name of a model's version.
+    """Tell whether a text may be a model version.
 
     >>> may_be_version("9bd143b57fb9"), may_be_version("audit"), may_be_version("..")
     (True, False, False)
@@ -96,7 +96,7 @@ def may_be_version(text: str) -> bool:
 
 
 def bundle_file(version: str, name: str) -> str:
-    """Name one file of a bundle.
+    """Return the key of one file of a bundle.
 
     >>> bundle_file("v1", "manifest.json")
     'models/v1/manifest.json'
@@ -107,7 +107,7 @@ def bundle_file(version: str, name: str) -> str:
 
 
 def report_file(version: str, name: str) -> str:
-    """Name one report of the run that made a bundle.
+    """Return the key of one report file of the training job that made a bundle.
 
     >>> report_file("v1", "report.json")
     'models/v1/report/report.json'
@@ -117,7 +117,7 @@ def report_file(version: str, name: str) -> str:
 
 
 def audit_record(at: datetime, version: str) -> str:
-    """Name the record of what became of a model; the names are in the order of time.
+    """Return the key of an audit record; keys sort by time.
 
     >>> audit_record(datetime(2026, 11, 22, 12, tzinfo=UTC), "v1")
     'models/audit/20261122T120000.000000Z-v1.json'
@@ -127,7 +127,7 @@ def audit_record(at: datetime, version: str) -> str:
 
 
 def audit_prefix() -> str:
-    """Name the prefix under which every audit record lies.
+    """Return the prefix of every audit record.
 
     >>> audit_prefix()
     'models/audit/'
@@ -136,7 +136,7 @@ def audit_prefix() -> str:
 
 
 def training_status() -> str:
-    """Name the object that tells how the latest training job is getting on.
+    """Return the key of the status of the latest training job.
 
     >>> training_status()
     'models/training.json'
@@ -145,7 +145,7 @@ def training_status() -> str:
 
 
 def training_lock() -> str:
-    """Name the object that is the lease of whoever trains.
+    """Return the key of the training lease.
 
     >>> training_lock()
     'models/training.lock'
@@ -154,7 +154,7 @@ def training_lock() -> str:
 
 
 def processed_feedback() -> str:
-    """Name the object that tells which feedback the last training run has seen.
+    """Return the key of the list of feedback that the last training job has seen.
 
     >>> processed_feedback()
     'models/processed.json'
@@ -163,7 +163,7 @@ def processed_feedback() -> str:
 
 
 def feedback_state() -> str:
-    """Name the object that tells what was counted of the feedback, and what was decided.
+    """Return the key of the feedback counts and the latest trigger decision.
 
     >>> feedback_state()
     'models/feedback.json'
@@ -172,7 +172,7 @@ def feedback_state() -> str:
 
 
 def base_snapshot(snapshot: str, name: str) -> str:
-    """Name one file of a base snapshot.
+    """Return the key of one file of a base snapshot.
 
     >>> base_snapshot("2026-11-22", "products.jsonl.gz")
     'datasets/base/2026-11-22/products.jsonl.gz'
@@ -183,7 +183,7 @@ def base_snapshot(snapshot: str, name: str) -> str:
 
 
 def base_snapshots_prefix() -> str:
-    """Name the prefix under which every base snapshot lies.
+    """Return the prefix of every base snapshot.
 
     >>> base_snapshots_prefix()
     'datasets/base/'
@@ -192,7 +192,7 @@ def base_snapshots_prefix() -> str:
 
 
 def prepared(prepared_id: str, name: str) -> str:
-    """Name one file of a prepared dataset.
+    """Return the key of one file of a prepared dataset.
 
     >>> prepared("3f9c", "train.jsonl.gz")
     'datasets/prepared/3f9c/train.jsonl.gz'
@@ -203,7 +203,7 @@ def prepared(prepared_id: str, name: str) -> str:
 
 
 def job_file(run: str, name: str) -> str:
-    """Name one file that a training job keeps for when it is killed.
+    """Return the key of one file that a training job needs to resume after it was killed.
 
     >>> job_file("20261122-120000-3f9c1d", "job.json")
     'runs/20261122-120000-3f9c1d/job.json'
@@ -214,9 +214,9 @@ def job_file(run: str, name: str) -> str:
 
 
 def build_file(build: str, name: str) -> str:
-    """Name one file of a build: what the stages made of some data and parameters.
+    """Return the key of one file of a build: the stages' results for some data and parameters.
 
-    The folder is that of the jobs, as it was when both were called runs.
+    Builds share their folder with the jobs because both were once called runs.
 
     >>> build_file("3f9c", "trained.npz")
     'runs/3f9c/trained.npz'
@@ -227,7 +227,7 @@ def build_file(build: str, name: str) -> str:
 
 
 def comparison_result(data: str, candidate: str, name: str) -> str:
-    """Name one result of a candidate in the comparison on some data.
+    """Return the key of one result of a candidate in a comparison.
 
     >>> comparison_result("3f9c", "linear-svm", "100-text-0.npz")
     'comparisons/3f9c/results/linear-svm/100-text-0.npz'
@@ -239,7 +239,7 @@ def comparison_result(data: str, candidate: str, name: str) -> str:
 
 
 def comparison_report(data: str, name: str) -> str:
-    """Name one file of the report of a comparison.
+    """Return the key of one file of a comparison's report.
 
     >>> comparison_report("3f9c", "compare.json")
     'comparisons/3f9c/report/compare.json'
@@ -250,18 +250,18 @@ def comparison_report(data: str, name: str) -> str:
 
 
 def feedback_event(day: date, digest: str) -> str:
-    """Name one feedback event after its day and the hash of its content.
+    """Return the key of a feedback event, from its day and the hash of its content.
 
     >>> feedback_event(date(2026, 11, 22), "00112233445566778899aabbccddeeff")
     'feedback/dt=2026-11-22/00112233445566778899aabbccddeeff.json'
     """
     _match("feedback digest", digest, pattern=_DIGEST)
-    # Not isoformat(): a datetime is a date too, and would bring its time along.
+    # Not isoformat(): a datetime is also a date, and would include its time.
     return f"feedback/dt={day.year:04}-{day.month:02}-{day.day:02}/{digest}.json"
 
 
 def feedback_prefix() -> str:
-    """Name the prefix under which every feedback event lies.
+    """Return the prefix of every feedback event.
 
     >>> feedback_prefix()
     'feedback/'
@@ -270,7 +270,7 @@ def feedback_prefix() -> str:
 
 
 def review(digest: str) -> str:
-    """Name what a person decided of the feedback event with this hash.
+    """Return the key of the review decision on the feedback event with this hash.
 
     >>> review("00112233445566778899aabbccddeeff")
     'reviews/00112233445566778899aabbccddeeff.json'
@@ -280,7 +280,7 @@ def review(digest: str) -> str:
 
 
 def reviews_prefix() -> str:
-    """Name the prefix under which every review lies.
+    """Return the prefix of every review decision.
 
     >>> reviews_prefix()
     'reviews/'
@@ -289,7 +289,7 @@ def reviews_prefix() -> str:
 
 
 def api_keys() -> str:
-    """Name the object that has what is kept of the API keys.
+    """Return the key of the API key records.
 
     >>> api_keys()
     'keys/keys.json'
@@ -315,5 +315,5 @@ def _not_reserved(what: str, value: str, *, reserved: frozenset[str]) -> None:
 def _refusal(what: str, value: str, *, expected: str) -> StoreError:
     return StoreError(
         f"Could not build an object key. The {what} given was {value!r}. "
-        f"Expected was {expected}. Choose another name."
+        f"Expected {expected}. Choose another name."
     )

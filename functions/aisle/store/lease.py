@@ -1,8 +1,8 @@
-"""Who may train: one at a time, by an object that says until when.
+"""The training lease: an object with an expiry time that admits one training job at a time.
 
-Whoever holds the lease renews it while the work goes on; one that was not renewed may be taken
-over, so that a machine that was switched off holds nobody up for long. Every write is conditional:
-of several that try at once, one succeeds.
+The holder renews the lease while it works. Another job may take over an expired lease, so a machine
+that was switched off blocks training only briefly. Every write is conditional: of several
+concurrent attempts, one succeeds.
 """
 
 import json
@@ -26,10 +26,10 @@ from aisle.store import Store, layout
 from aisle.store.typed import REPLACED, parse
 
 START: Final = timedelta(hours=1)
-"""How long whoever was asked to train has to begin: a machine may have to be found first."""
+"""How long a submitted job has to begin: a machine may have to be started first."""
 
 RUNNING: Final = timedelta(minutes=2)
-"""How long a lease lasts that is renewed by who trains."""
+"""How long a lease lasts while a running job renews it."""
 
 _RENEW_SECONDS: Final = 30.0
 
@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """What the lock says: who trains, on which run, and until when nobody else may."""
+    """The content of the lease: who holds it, for which training job, and until when."""
 
     holder: str
     run: str
@@ -46,7 +46,7 @@ class Lease:
     expires_at: AwareDatetime
 
     def holds(self, now: datetime) -> bool:
-        """Tell whether nobody else may train now."""
+        """Tell whether the lease is still valid, so that no other job may train."""
         return now < self.expires_at
 
 
@@ -54,32 +54,32 @@ _LEASE: Final = TypeAdapter(Lease)
 
 
 def read(store: Store) -> tuple[Lease | None, str | None]:
-    """Return the lease and its ETag; one that is malformed counts as none, and the log says so."""
+    """Return the lease and its ETag; a malformed lease is logged and counts as none."""
     try:
-        found = store.get(layout.training_lock())
+        stored = store.get(layout.training_lock())
     except ObjectNotFoundError:
         return None, None
     try:
-        return parse(layout.training_lock(), found.data, _LEASE, advice=REPLACED), found.etag
+        return parse(layout.training_lock(), stored.data, _LEASE, advice=REPLACED), stored.etag
     except MalformedObjectError as error:
-        _log.warning("Nobody holds the lease. %s", error)
-        return None, found.etag
+        _log.warning("The training lease is malformed, so nobody holds it. %s", error)
+        return None, stored.etag
 
 
 def take(
     store: Store, run: str, holder: str, *, now: datetime, lasting: timedelta = START
 ) -> Lease | None:
-    """Take the lease for a run, or take it over where the run has it; None where another has it."""
+    """Take the lease for a job, which may hold it already; return None if another job holds it."""
     known, etag = read(store)
     if known is not None and known.holds(now) and known.run != run:
         return None
     began = known.taken_at if known is not None and known.run == run else now
-    mine = Lease(holder, run, began, now + lasting)
-    return mine if _write(store, mine, etag) else None
+    lease = Lease(holder, run, began, now + lasting)
+    return lease if _write(store, lease, etag) else None
 
 
 def renew(store: Store, run: str, *, now: datetime, lasting: timedelta = RUNNING) -> bool:
-    """Make the lease of a run last longer; tell whether it was still the run's to renew."""
+    """Extend a job's lease; return whether the job still held it."""
     known, etag = read(store)
     if known is None or known.run != run:
         return False
@@ -87,7 +87,7 @@ def renew(store: Store, run: str, *, now: datetime, lasting: timedelta = RUNNING
 
 
 def release(store: Store, run: str, *, now: datetime) -> None:
-    """End the lease of a run, unless another has it since."""
+    """End a job's lease, unless another job has taken it over."""
     known, etag = read(store)
     if known is not None and known.run == run:
         _write(store, replace(known, expires_at=now), etag)
@@ -97,17 +97,17 @@ def release(store: Store, run: str, *, now: datetime) -> None:
 def kept(
     store: Store, run: str, *, every: float = _RENEW_SECONDS, now: Callable[[], datetime]
 ) -> Iterator[None]:
-    """Renew the lease of a run while the block lasts, and end it afterwards, however it ends."""
+    """Renew a job's lease in the background during the block, and release it afterwards."""
     done = Event()
 
     def renewing() -> None:
         while not done.wait(every):
             try:
                 if not renew(store, run, now=now()):
-                    _log.warning("Another run has taken over the lease of run %s.", run)
+                    _log.warning("Another job has taken over the lease of job %s.", run)
                     return
-            except StoreError as error:  # there are more attempts before it runs out
-                _log.warning("The lease of run %s could not be renewed. %s", run, error)
+            except StoreError as error:  # there are more attempts before it expires
+                _log.warning("The lease of job %s could not be renewed. %s", run, error)
 
     renew(store, run, now=now())
     thread = Thread(target=renewing, name="lease", daemon=True)
@@ -127,6 +127,6 @@ def _write(store: Store, lease: Lease, etag: str | None) -> bool:
     try:
         store.put(layout.training_lock(), data, if_absent=etag is None, if_match=etag)
     except PreconditionFailedError:
-        # Another was faster, or the answer to this very write was lost and its retry met it.
+        # Another job was faster, or this write succeeded, its answer was lost and it was retried.
         return read(store)[0] == lease
     return True

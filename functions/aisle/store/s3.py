@@ -1,4 +1,4 @@
-"""The store that is an S3 bucket, or a part of one."""
+"""A store in an S3 bucket, or under a prefix in one."""
 
 import random
 import time
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 _WRITE_ATTEMPTS: Final = 5
 _FIRST_PAUSE_SECONDS: Final = 0.1
-# Two conditional writes collided, and S3 decided neither.
+# Two conditional writes collided, and S3 carried out neither.
 _CONFLICTS: Final = frozenset({(409, "ConditionalRequestConflict"), (409, "OperationAborted")})
-# Other codes come with 403 too (a wrong secret, a wrong clock): those say nothing about the key.
+# Other codes also have status 403 (wrong secret, wrong clock) but say nothing about the key.
 _DENIALS: Final = frozenset({(403, "AccessDenied"), (403, "Forbidden"), (403, "403")})
 
 
@@ -48,7 +48,7 @@ class _Condition(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class ObjectStream:
-    """An object's content from some byte on; `etag` and `size` are those of the whole object."""
+    """An object's content from some byte on; `etag` and `size` describe the whole object."""
 
     chunks: Iterator[bytes]
     etag: str
@@ -56,7 +56,7 @@ class ObjectStream:
 
 
 class S3Store(Store):
-    """Keep objects in an S3 bucket, under a prefix."""
+    """Store objects in an S3 bucket, under a prefix."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class S3Store(Store):
 
     @property
     def url(self) -> str:
-        """Tell bucket and prefix as an `s3://` address."""
+        """The bucket and prefix as an `s3://` address."""
         return f"s3://{self._bucket}/{self._prefix}".removesuffix("/")
 
     def get(self, key: str) -> StoredObject:
@@ -84,7 +84,7 @@ class S3Store(Store):
             return _whole(self._client.get_object(Bucket=self._bucket, Key=name))
 
     def get_if_changed(self, key: str, etag: str) -> StoredObject | None:
-        """Read an object with If-None-Match; S3 answers an empty 304 where nothing changed."""
+        """Read an object with If-None-Match; S3 answers an empty 304 if it has not changed."""
         name = self._name(key)
         with self._calling("read", name):
             try:
@@ -97,12 +97,12 @@ class S3Store(Store):
                 raise
 
     def list(self, prefix: str) -> Iterator[str]:
-        """List keys page by page; skip those that are no keys, such as a console's folder marks."""
+        """List keys page by page; skip invalid keys, such as the console's folder placeholders."""
         check_prefix(prefix)
         return self._list(self._prefix + prefix)
 
     def exists(self, key: str) -> bool:
-        """Ask for an object's head; S3 answers the same where the bucket itself is missing."""
+        """Request an object's head; S3 gives the same answer if the bucket does not exist."""
         name = self._name(key)
         with self._calling("look up", name):
             try:
@@ -121,9 +121,9 @@ class S3Store(Store):
 
     @contextmanager
     def stream_unless(self, key: str, etag: str | None) -> Iterator[ObjectStream | None]:
-        """Read an object in chunks, unless it still has `etag`: then give None.
+        """Read an object in chunks, or yield None if it still has `etag`.
 
-        The key may be any that S3 knows, since others wrote the object.
+        The key need not be a valid key of a store, because other software wrote the object.
         """
         name = self._prefix + key
         condition: _Condition = {"IfNoneMatch": etag} if etag else {}
@@ -144,9 +144,10 @@ class S3Store(Store):
 
     @contextmanager
     def stream_rest(self, key: str, etag: str, *, start: int) -> Iterator[ObjectStream]:
-        """Read an object from a byte on, in chunks.
+        """Read an object in chunks, from byte `start` on.
 
-        Raises PreconditionFailedError where it has another etag by now. The key may be any.
+        Raises PreconditionFailedError if its ETag is no longer `etag`. The key need not be a valid
+        key of a store.
         """
         name = self._prefix + key
         with self._calling("read", name):
@@ -159,7 +160,7 @@ class S3Store(Store):
                     raise
                 raise PreconditionFailedError(
                     f"Could not read the rest of {name!r} in bucket {self._bucket!r}. It has "
-                    f"changed. Expected was {etag}. Read it from the start."
+                    f"changed. Expected the ETag {etag}. Read it from the start."
                 ) from error
             with closing(response["Body"]) as body:
                 size = start + response["ContentLength"]
@@ -168,7 +169,7 @@ class S3Store(Store):
     def _write(
         self, key: str, body: bytes | BinaryIO, *, if_absent: bool, if_match: str | None
     ) -> str:
-        """Write an object in one request, again where S3 saw two conditional writes collide."""
+        """Write an object in one request; retry if two conditional writes collided."""
         name = self._name(key)
         request: PutObjectRequestTypeDef = {"Bucket": self._bucket, "Key": name, "Body": body}
         if if_absent:
@@ -219,7 +220,7 @@ class S3Store(Store):
         except BotoCoreError as error:
             raise _kind(error)(
                 f"Could not {action} {name!r} in bucket {self._bucket!r}. The request ended in "
-                f"{type(error).__name__}. An answer from S3 was expected. Check the network, the "
+                f"{type(error).__name__}. Expected an answer from S3. Check the network, the "
                 "region, the endpoint and that there are credentials."
             ) from error
 
@@ -231,30 +232,31 @@ class S3Store(Store):
         missing = status == HTTPStatus.NOT_FOUND and code != "NoSuchBucket"
         if action == "read" and missing:
             return ObjectNotFoundError(
-                what + "An object that was put before was expected. Check key, bucket and prefix."
+                what + "Expected an object that was written before. Check key, bucket and prefix."
             )
         if action == "read" and answer in _DENIALS:
             return ObjectNotFoundError(
-                what + "An object that this role may read was expected. Either there is none and "
-                "the role lacks s3:ListBucket, or it lacks s3:GetObject: grant them and look again."
+                what + "Expected an object that this role may read. Either there is none and the "
+                "role lacks s3:ListBucket, or it lacks s3:GetObject. Grant both and try again."
             )
         if action == "write" and (missing or status == HTTPStatus.PRECONDITION_FAILED):
             retries = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0)
-            doubt = " An earlier attempt of this very write may have won." if retries else ""
+            doubt = " An earlier attempt of this same write may have succeeded." if retries else ""
             return PreconditionFailedError(
-                what + "No object, or the version named, was expected there. "
-                "Read the object and decide again." + doubt
+                what + "Expected no object there, or the version with the given ETag. Read the "
+                "object and decide again." + doubt
             )
         if action == "write" and answer in _CONFLICTS:
             return StoreError(
-                what + f"One of {_WRITE_ATTEMPTS} attempts was expected to pass between other "
-                "writers of this key. Try again later."
+                what
+                + f"Each of {_WRITE_ATTEMPTS} attempts collided with another write of this key. "
+                "Expected one to succeed. Try again later."
             )
         kind = StoreDeniedError if status == HTTPStatus.FORBIDDEN else StoreError
         kind = StoreNotFoundError if code == "NoSuchBucket" else kind
         return kind(
-            what + "A success was expected. Check the bucket's name, its region and what this "
-            "role may do (s3:GetObject, s3:PutObject, s3:DeleteObject, s3:ListBucket)."
+            what + "Expected success. Check the bucket's name, its region and this role's "
+            "permissions (s3:GetObject, s3:PutObject, s3:DeleteObject, s3:ListBucket)."
         )
 
 
@@ -268,13 +270,13 @@ def _new_client(*, patient: bool) -> "S3Client":
         return boto3.client("s3", config=config)
     except (BotoCoreError, ValueError) as error:
         raise StoreError(
-            f"Could not open a store on S3. The AWS settings gave {type(error).__name__}. A usable "
-            "profile, region and endpoint were expected. Check the AWS_* variables and ~/.aws."
+            f"Could not open a store on S3. The AWS settings gave {type(error).__name__}. Expected "
+            "a usable profile, region and endpoint. Check the AWS_* variables and ~/.aws."
         ) from error
 
 
 def _kind(error: BotoCoreError) -> type[StoreError]:
-    """Tell what kind of failure it is that a request got no answer."""
+    """Return the error type for a request that got no answer."""
     if isinstance(error, HTTPClientError | NoConnectionError):  # no connection, no answer in time
         return StoreUnreachableError
     if isinstance(error, NoCredentialsError | PartialCredentialsError):

@@ -1,5 +1,4 @@
-"""What an API needs on Lambda: events of API Gateway in and out, logs, metrics, traces.
+"""What an API needs on Lambda: API Gateway events in and out, logs, metrics, traces.
 
-Only the functions' handlers import it; the command line and the routes know nothing of it. It loads
-without numpy.
+Only the Lambda handlers import it; the command line and the routes do not. It loads without numpy.
 """

@@ -1,4 +1,4 @@
-"""The way from an event of API Gateway's REST API into an application, and back."""
+"""Run an ASGI application on events of API Gateway's REST API."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -11,16 +11,16 @@ from aisle.errors import AisleError
 from aisle.serving.aws.observability import Handler, Observability
 from aisle.serving.http.problems import PROBLEM_JSON
 
-# What Mangum does not find here it sends in base64, which API Gateway passes on as it is.
+# Mangum encodes all other media types in base64, which API Gateway passes on undecoded.
 _TEXT = ["text/", "application/json", PROBLEM_JSON]
 
 
 def lambda_handler(app: FastAPI, observability: Observability) -> Handler:
     """Make the function that Lambda calls.
 
-    No lifespan: Mangum would run it at every call. What takes long is done before, once.
+    There is no lifespan, because Mangum would run it at every call. Slow work is done once, before.
     """
-    asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum expects one to be there
+    asyncio.set_event_loop(asyncio.new_event_loop())  # Mangum needs an existing event loop
     adapter = Mangum(app, lifespan="off", text_mime_types=_TEXT)
 
     def handler(event: Any, context: Any) -> Mapping[str, Any]:  # noqa: ANN401  # Lambda's own
@@ -30,7 +30,7 @@ def lambda_handler(app: FastAPI, observability: Observability) -> Handler:
 
 
 def failing(error: AisleError) -> Callable[[], NoReturn]:
-    """Stand in for what could not be set up: each request is a 503, and its cause in the log."""
+    """Return a stand-in that raises `error`: each request gets a 503, and the log the cause."""
 
     def fail() -> NoReturn:
         raise error

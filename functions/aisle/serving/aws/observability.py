@@ -10,27 +10,27 @@ from aws_lambda_powertools.logging.utils import copy_config_to_registered_logger
 from aws_lambda_powertools.metrics import MetricUnit
 
 Handler = Callable[[Any, Any], Mapping[str, Any]]
-"""What Lambda calls, with an event and a context."""
+"""The function that Lambda calls with an event and a context."""
 
 NAMESPACE = "Aisle"
 _PACKAGES = ("aisle", "authorizer", "feedback", "predict", "retrain")
 
 
 class Observability:
-    """Tell a function's work to CloudWatch: logs as JSON, metrics in the embedded format, X-Ray.
+    """Send logs as JSON, metrics in the embedded metric format, and X-Ray traces to CloudWatch.
 
-    Where there is no X-Ray (on a laptop, in a plain container), nothing is traced.
+    Without X-Ray (on a laptop, in a plain container), nothing is traced.
     """
 
     def __init__(self, service: str) -> None:
-        # A name of its own: a logger named as a package would be that package's.
+        # A distinct name: a logger with a package's name would be that package's logger.
         self.logger = Logger(service=f"aisle-{service}", level="INFO")
         self.metrics = Metrics(namespace=NAMESPACE, service=service)
-        # Lambda sets the address. Without it a tracer would load the whole SDK to do nothing.
+        # Lambda sets the address. Without it, a tracer would load the whole SDK and do nothing.
         x_ray = "AWS_XRAY_DAEMON_ADDRESS" in os.environ
         self.tracer = Tracer(service=service, auto_patch=False) if x_ray else None
         for name in _PACKAGES:
-            logging.getLogger(name)  # to be there when the configuration is copied
+            logging.getLogger(name)  # the logger must exist before the configuration is copied
         copy_config_to_registered_loggers(self.logger, include={*_PACKAGES})
 
     def observe(self, handler: Handler) -> Handler:
@@ -41,17 +41,17 @@ class Observability:
         return cast("Handler", self.logger.inject_lambda_context(observed))
 
     def begin(self, correlation_id: str) -> None:
-        """Put the request's id into every log line."""
+        """Add the request's id to every log line."""
         self.logger.set_correlation_id(correlation_id)
 
     def count(self, name: str, *values: float, **facts: str) -> None:
-        """Add to a metric that is summed up; the facts can be searched for, but cost no metric."""
+        """Add to a metric of sums; the facts become searchable metadata, not metrics."""
         self._add(name, MetricUnit.Count, values)
         for fact, value in facts.items():
             self.metrics.add_metadata(fact, value)
 
     def measure(self, name: str, *values: float) -> None:
-        """Add to a metric whose mean and percentiles are of interest."""
+        """Add to a metric of which the mean and percentiles are shown."""
         self._add(name, MetricUnit.NoUnit, values)
 
     def _add(self, name: str, unit: MetricUnit, values: tuple[float, ...]) -> None:

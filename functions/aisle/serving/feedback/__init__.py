@@ -1,5 +1,5 @@
-"""The API of feedback: its request and answer, and the application of its routes.
+"""The feedback API: its schemas, routes and application.
 
-What an event is, where it is kept and what counts is `aisle.feedback`'s. It loads without numpy, as
-the function that keeps feedback has none.
+Events, their storage and their counts belong to `aisle.feedback`. It loads without numpy, which the
+feedback function does not have.
 """

@@ -1,4 +1,4 @@
-"""The feedback API, put together."""
+"""The feedback API as an application."""
 
 from collections.abc import Callable
 
@@ -14,17 +14,17 @@ from aisle.serving.http.telemetry import Telemetry
 from aisle.store import Store
 
 DESCRIPTION = """
-Was the category right? Say so, or say which one is, and the next model learns from it.
+Was the predicted category right? Confirm it, or name the right one: the next model learns from it.
 """
-TAGS = [{"name": routes.TAG, "description": "Say whether a prediction is right."}]
+TAGS = [{"name": routes.TAG, "description": "Confirm or correct predictions."}]
 
 
 def add_routes(
     api: FastAPI, store: Callable[[], Store], predictor: Predictor | None = None
 ) -> None:
-    """Add the routes to an application; `store` opens the store that keeps feedback.
+    """Add the routes to an application; `store` opens the store for feedback.
 
-    `predictor` asks the model that serves, where it is at hand, what a client does not say.
+    `predictor`, where the process has a model, predicts what a client does not state.
     """
     api.state.store = store
     api.state.predictor = predictor
@@ -38,7 +38,7 @@ def create_app(
     access: Access = open_access,
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
-    """Make the feedback API, by itself as a function runs it."""
+    """Make the feedback API alone, as its Lambda function runs it."""
     api = make_api(
         DESCRIPTION, TAGS, settings=settings or ApiSettings(), access=access, telemetry=telemetry
     )

@@ -37,7 +37,7 @@ _AT_ONCE: Final = 8
 _log = logging.getLogger(__name__)
 
 Predictor = Callable[[Sequence[Product]], list[NamedCategory]]
-"""Return what the model that serves answers for each product; may raise AisleError."""
+"""Return the category that the current model predicts for each product; may raise AisleError."""
 
 router = APIRouter(
     prefix="/v1/feedback",
@@ -51,30 +51,30 @@ router = APIRouter(
 @router.post(
     "",
     name="record_feedback",
-    summary="Say whether a prediction is right",
+    summary="Confirm or correct a prediction",
     status_code=status.HTTP_201_CREATED,
-    response_description="It is recorded.",
+    response_description="The feedback was recorded.",
     responses={
         status.HTTP_200_OK: {
             "model": FeedbackResponse,
-            "description": "The same was recorded before.",
+            "description": "The same feedback was recorded earlier that day; nothing changed.",
         }
     },
 )
 def post_feedback(
-    said: FeedbackRequest,
+    feedback: FeedbackRequest,
     request: Request,
     response: Response,
     client: ClientDep,
     telemetry: TelemetryDep,
 ) -> FeedbackResponse:
-    """Keep what a person says of a prediction, to learn from it.
+    """Record a person's feedback on a prediction; later models learn from it.
 
-    Send it again where the answer was lost: the same is kept once.
+    The request is idempotent within a day (UTC): if the response was lost, send it again.
     """
-    said.asked()  # before the model is asked about it
-    (predicted,) = _predicted(request, [said])
-    event = said.event(client=client, now=datetime.now(UTC), predicted=predicted)
+    feedback.checked_product()  # raises for an unusable product, before the model sees it
+    (predicted,) = _predicted(request, [feedback])
+    event = feedback.event(client=client, now=datetime.now(UTC), predicted=predicted)
     recorded = record_feedback(request.app.state.store(), event)
     telemetry.count("Feedback", 1)
     telemetry.count("FeedbackRepeated", float(not recorded.new))
@@ -86,21 +86,22 @@ def post_feedback(
 @router.post(
     "/batch",
     name="record_feedback_batch",
-    summary="Say it of up to a hundred predictions",
-    response_description="What became of each.",
+    summary="Confirm or correct up to a hundred predictions",
+    response_description="One result for each piece of feedback, in the order of the request.",
 )
 def post_feedback_batch(
-    said: FeedbackBatchRequest, request: Request, client: ClientDep, telemetry: TelemetryDep
+    batch: FeedbackBatchRequest, request: Request, client: ClientDep, telemetry: TelemetryDep
 ) -> FeedbackBatchResponse:
-    """Keep what a person says of many predictions; return one result for each, in their order.
+    """Record a person's feedback on many predictions; return one result for each, in order.
 
-    Each is `recorded`, `known` where the same was kept before, or `failed` with the problem; the
-    others are kept all the same. Send it again where the answer was lost, whole.
+    A result's `status` is `recorded`, `known` if the same feedback was recorded earlier that day,
+    or `failed`, with the problem. A failure does not affect the others. The request is idempotent
+    within a day (UTC): if the response was lost, send the whole batch again.
     """
     store, now = request.app.state.store(), datetime.now(UTC)
-    checked = [_check(item) for item in said.feedback]
-    good = [item for item in checked if isinstance(item, FeedbackRequest)]
-    predicted = iter(_predicted(request, good))
+    checked = [_check(item) for item in batch.feedback]
+    valid = [item for item in checked if isinstance(item, FeedbackRequest)]
+    predicted = iter(_predicted(request, valid))
     events = [
         item.event(client=client, now=now, predicted=next(predicted))
         if isinstance(item, FeedbackRequest)
@@ -113,59 +114,61 @@ def post_feedback_batch(
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         results = [*pool.map(keep, events)]
-    kept = [each for each in results if isinstance(each, FeedbackKept)]
+    kept = [result for result in results if isinstance(result, FeedbackKept)]
     telemetry.count("Feedback", len(kept))
-    telemetry.count("FeedbackRepeated", sum(each.status == "known" for each in kept))
+    telemetry.count("FeedbackRepeated", sum(result.status == "known" for result in kept))
     return FeedbackBatchResponse(results=results)
 
 
-def _predicted(request: Request, said: Sequence[FeedbackRequest]) -> Sequence[NamedCategory | None]:
-    """Return what the model predicts for each that `may_disagree`, else None.
+def _predicted(
+    request: Request, feedback: Sequence[FeedbackRequest]
+) -> Sequence[NamedCategory | None]:
+    """Return the model's prediction for each piece of feedback that needs it, else None.
 
-    Where the model cannot be asked, feedback is kept all the same.
+    If the model cannot be asked, the feedback is recorded without.
     """
     predictor: Predictor | None = request.app.state.predictor
-    asked = [each for each in said if each.may_disagree()]
-    if predictor is None or not asked:
-        return [None] * len(said)
+    unclear = [item for item in feedback if item.may_disagree()]
+    if predictor is None or not unclear:
+        return [None] * len(feedback)
     try:
-        answers = iter(predictor([each.asked() for each in asked]))
+        predicted = iter(predictor([item.checked_product() for item in unclear]))
     except AisleError:
-        _log.exception("The model could not be asked what it had predicted; it stays unknown.")
-        return [None] * len(said)
-    return [next(answers) if each.may_disagree() else None for each in said]
+        _log.exception("The model could not be asked; the predicted category stays unknown.")
+        return [None] * len(feedback)
+    return [next(predicted) if item.may_disagree() else None for item in feedback]
 
 
 def _check(item: Any) -> FeedbackRequest | FeedbackFailed:  # noqa: ANN401  # whatever was sent
     try:
-        said = FeedbackRequest.model_validate(item)
-        said.asked()
+        feedback = FeedbackRequest.model_validate(item)
+        feedback.checked_product()
     except ValidationError as error:
         errors = field_errors(error.errors(include_url=False), whole="feedback")
         return _failed(ErrorAnswer(INVALID_INPUT, summary(errors), errors))
     except InvalidProductError as error:
         return _failed(answer(error))
-    return said
+    return feedback
 
 
 def _keep(store: Store, event: FeedbackEvent) -> FeedbackKept | FeedbackFailed:
     try:
         recorded = record_feedback(store, event)
     except StoreError as error:
-        _log.exception("One piece of feedback of a batch could not be kept.")
+        _log.exception("One piece of feedback in a batch could not be stored.")
         return _failed(answer(error))
     return FeedbackKept(status=_status(recorded), id=recorded.feedback_id)
 
 
-def _failed(told: ErrorAnswer) -> FeedbackFailed:
+def _failed(error: ErrorAnswer) -> FeedbackFailed:
     return FeedbackFailed(
         status="failed",
         problem=FeedbackProblem(
-            type=told.kind.type,
-            title=told.kind.title,
-            status=told.kind.status,
-            detail=told.detail,
-            errors=list(told.errors),
+            type=error.kind.type,
+            title=error.kind.title,
+            status=error.kind.status,
+            detail=error.detail,
+            errors=list(error.errors),
         ),
     )
 

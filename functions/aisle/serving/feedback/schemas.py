@@ -1,4 +1,4 @@
-"""What goes over the wire of the feedback API."""
+"""The request and response schemas of the feedback API."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
@@ -19,61 +19,63 @@ _LONGEST_NAME = 200
 _DEEPEST = 20
 _LONGEST_ID = (_LONGEST_NAME + len(PATH_SEPARATOR)) * _DEEPEST  # an id may be a path of names
 _LONGEST_NOTE = 1_000
-# Of a category that a model answered: a shop's own, however long its names are.
+# A predicted category is the shop's own, however long its names are.
 _LONGEST_PREDICTED = 20_000
 _DEEPEST_PREDICTED = 100
 
-# What a prediction's category has beside id and path.
-_ANSWERED_TOO = ("name", "confidence")
+# What a prediction's category has besides id and path.
+_OTHER_FIELDS = ("name", "confidence")
 
 _NOT_BLANK = r"\S"
 
 
 class _Category(Input):
-    """A category, by its id, by its path of names, or by both."""
+    """A category, named by its id, by its path of names, or by both."""
 
     id: str | None = None
     path: list[str] | None = None
 
     @model_validator(mode="after")
-    def _says_which(self) -> Self:
+    def _has_id_or_path(self) -> Self:
         if self.id is None and self.path is None:
             raise PydanticCustomError("category_missing", "give its 'id' or its 'path' of names")
         return self
 
     def named(self) -> NamedCategory:
-        """Return it as an event keeps it."""
+        """Return the category as an event stores it."""
         return NamedCategory(self.id, tuple(self.path) if self.path else None)
 
 
 class RightCategory(_Category):
-    """A category, by its id, by its path of names, or by both. The model need not know it."""
+    """A category, named by its id, its path of names, or both. It may be new to the model."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "abcat0410022"}]})
 
     id: Annotated[
         str | None,
         Field(
-            max_length=_LONGEST_ID, pattern=_NOT_BLANK, description="The shop's own id, exactly."
+            max_length=_LONGEST_ID,
+            pattern=_NOT_BLANK,
+            description="The shop's own id, spelled exactly.",
         ),
     ] = None
     path: Annotated[
         list[Annotated[str, Field(max_length=_LONGEST_NAME, pattern=_NOT_BLANK)]] | None,
-        Field(min_length=1, max_length=_DEEPEST, description="Its names, root first."),
+        Field(min_length=1, max_length=_DEEPEST, description="The names of the path, root first."),
     ] = None
 
 
 class PredictedCategory(_Category):
-    """The category that the model had answered, by its id, by its path of names, or by both.
+    """The category that the model predicted, named by its id, its path of names, or both.
 
-    A prediction's `category` may be sent as it was answered: of its nodes the names are taken.
+    A prediction's `category` may be sent unchanged.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"id": "abcat0515013"}]})
 
     id: Annotated[
         str | None,
-        Field(max_length=_LONGEST_PREDICTED, description="As the prediction's `category.id`."),
+        Field(max_length=_LONGEST_PREDICTED, description="The prediction's `category.id`."),
     ] = None
     path: Annotated[
         list[Annotated[str, Field(max_length=_LONGEST_PREDICTED)]] | None,
@@ -86,26 +88,26 @@ class PredictedCategory(_Category):
 
     @model_validator(mode="before")
     @classmethod
-    def _as_answered(cls, said: Any) -> Any:  # noqa: ANN401  # whatever was sent
-        """Reduce a prediction's `category` to id and names; leave anything else to the fields."""
-        if not isinstance(said, dict):
-            return said
-        plain = {name: value for name, value in said.items() if name not in _ANSWERED_TOO}
+    def _reduce_prediction(cls, sent: Any) -> Any:  # noqa: ANN401  # whatever was sent
+        """Reduce a prediction's `category` to id and names; the fields validate everything else."""
+        if not isinstance(sent, dict):
+            return sent
+        plain = {name: value for name, value in sent.items() if name not in _OTHER_FIELDS}
         if isinstance(path := plain.get("path"), list):
             plain["path"] = [node.get("name") if isinstance(node, dict) else node for node in path]
         return plain
 
 
 class FeedbackRequest(Input):
-    """What a person says of a prediction: that it is right, or which category is.
+    """A person's feedback on a prediction: that it is right, or which category is right.
 
-    `category` is needed unless `right` is true. A confirmation says by `prediction_id` what was
-    right, or by `category`.
+    `category` is required unless `right` is true. With `right`, `prediction_id` or `category` says
+    what is confirmed.
 
-    Only feedback that disagrees with what was predicted counts towards the next training run: where
-    `category` names the same as `predicted`, it confirms the prediction, and is learnt from when a
-    run comes. Without `predicted`, a server that has the model at hand asks it; elsewhere it stays
-    unknown, and a `category` then counts as one that may disagree.
+    Only feedback that disagrees with the prediction counts towards the next training job. If
+    `category` and `predicted` name the same category, the feedback confirms the prediction; the
+    next job still learns from it. Without `predicted`, a server that runs the model asks it; on
+    other servers the prediction stays unknown, and a `category` counts as a disagreement.
     """
 
     model_config = ConfigDict(
@@ -127,85 +129,95 @@ class FeedbackRequest(Input):
         }
     )
 
-    product: Annotated[ProductInput, Field(description="As it was typed when it was asked about.")]
+    product: Annotated[
+        ProductInput, Field(description="The product as it was sent for prediction.")
+    ]
     prediction_id: Annotated[
         str | None,
-        Field(pattern="^[0-9a-f]{24}$", description="The prediction that this is about."),
+        Field(
+            pattern="^[0-9a-f]{24}$",
+            description="The id of the prediction that the feedback is about.",
+        ),
     ] = None
-    right: Annotated[bool, Field(description="Whether the predicted category is right.")] = False
+    right: Annotated[bool, Field(description="True if the predicted category is right.")] = False
     category: Annotated[RightCategory | None, Field(description="The right category.")] = None
     predicted: Annotated[
         PredictedCategory | None,
         Field(
             description=(
-                "What the model had answered: the prediction's `category`, as it is or by its id "
-                "and names. Where it names neither the id nor the path that `category` has, a "
-                "server that has the model asks it. It is no part of what is said: the same "
-                "feedback with or without it is the same."
+                "The category that the model predicted: the prediction's `category`, unchanged or "
+                "reduced to its id and names. If it cannot be compared with `category` (one has "
+                "only an id, the other only a path), a server that runs the model asks it. It is "
+                "not part of the feedback's identity: sent again without it, the feedback is still "
+                "the same."
             )
         ),
     ] = None
     note: Annotated[
-        str | None, Field(max_length=_LONGEST_NOTE, description="Why, for whoever reviews it.")
+        str | None,
+        Field(
+            max_length=_LONGEST_NOTE,
+            description="A reason, for the person who reviews the feedback.",
+        ),
     ] = None
 
     @model_validator(mode="after")
-    def _says_what(self) -> Self:
+    def _is_complete(self) -> Self:
         if self.category is None and not self.right:
             raise PydanticCustomError(
-                "feedback_empty", "say which 'category' is right, or that 'right' is true"
+                "feedback_empty", "give the right 'category', or set 'right' to true"
             )
         if self.category is None and self.prediction_id is None:
             raise PydanticCustomError(
                 "confirmation_of_nothing",
-                "say what is right: give the 'prediction_id', or the 'category'",
+                "say which prediction is right: give its 'prediction_id' or its 'category'",
             )
         return self
 
-    def asked(self) -> Product:
-        """Return the product; raise InvalidProductError where it could not be asked about."""
+    def checked_product(self) -> Product:
+        """Return the product; raise InvalidProductError if it cannot be classified."""
         try:
             return self.product.product()
         except InvalidProductError as error:
             raise InvalidProductError(str(error), field=f"product.{error.field}") from None
 
-    def said_predicted(self) -> NamedCategory | None:
-        """Return what the client says that was predicted."""
+    def stated_prediction(self) -> NamedCategory | None:
+        """Return the predicted category as the client states it."""
         return self.predicted.named() if self.predicted else None
 
     def may_disagree(self) -> bool:
-        """Tell whether it depends on the model what this says.
+        """Tell whether only the model can say if this feedback agrees with the prediction.
 
-        It does where a category is named that is not said to be the predicted one, and what the
-        client says of that, if anything, cannot be compared with it: an id with a path.
+        That is so if the client names a category and either states no predicted category or one
+        that cannot be compared with it (an id with a path).
         """
         if self.right or self.category is None:
             return False
-        predicted = self.said_predicted()
+        predicted = self.stated_prediction()
         return predicted is None or self.category.named().same_as(predicted) is None
 
     def event(
         self, *, client: str, now: datetime, predicted: NamedCategory | None = None
     ) -> FeedbackEvent:
-        """Return what is said as an event.
+        """Return the feedback as an event.
 
-        `predicted` is what the model was asked for, and goes before what the client says. Raises
-        InvalidProductError where the product is none that could be asked about.
+        `predicted` is the model's own answer; it takes precedence over what the client states.
+        Raises InvalidProductError if the product cannot be classified.
         """
         return new_event(
-            self.asked(),
+            self.checked_product(),
             client=client,
             now=now,
             right=self.right,
             category=self.category.named() if self.category else None,
-            predicted=predicted or self.said_predicted(),
+            predicted=predicted or self.stated_prediction(),
             prediction_id=self.prediction_id,
             note=self.note,
         )
 
 
 class _Unchecked:
-    """Describe a list's items as feedback, but let anything pass: each is checked by itself."""
+    """Describe a list's items as feedback, but accept anything: each is validated separately."""
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -215,7 +227,7 @@ class _Unchecked:
 
 
 class FeedbackBatchRequest(Input):
-    """What a person says of many predictions."""
+    """A person's feedback on many predictions."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -233,13 +245,13 @@ class FeedbackBatchRequest(Input):
 FeedbackId = Annotated[
     str,
     Field(
-        description="64 hexadecimal digits: the SHA-256 of who said what of which product.",
+        description="64 hexadecimal digits: the SHA-256 of client, product and statement.",
         pattern="^[0-9a-f]{64}$",
     ),
 ]
 Status = Annotated[
     Literal["recorded", "known"],
-    Field(description="`known` where the same was said already on the same day (UTC)."),
+    Field(description="`known` if the same feedback was recorded earlier that day (UTC)."),
 ]
 
 
@@ -248,39 +260,41 @@ class _Output(BaseModel):
 
 
 class FeedbackResponse(_Output):
-    """That the feedback is kept."""
+    """The confirmation that the feedback is stored."""
 
     feedback_id: FeedbackId
     status: Status
 
 
 class FeedbackKept(_Output):
-    """One piece of feedback of a batch that is kept."""
+    """A piece of feedback in a batch that was stored."""
 
     status: Status
     id: FeedbackId
 
 
 class FeedbackProblem(_Output):
-    """Why one piece of feedback of a batch was not kept."""
+    """The reason why a piece of feedback in a batch was not stored."""
 
     type: str = Field(examples=["/problems/invalid-input"])
     title: str
-    status: int = Field(description="The status it would have had by itself.", examples=[422])
-    detail: str = Field(description="What is wrong, and what to do.")
+    status: int = Field(
+        description="The HTTP status it would get in a request of its own.", examples=[422]
+    )
+    detail: str = Field(description="What is wrong, and what to do about it.")
     errors: list[FieldError] = Field(
-        description="The fields that cannot be used, where it is about fields."
+        description="The fields at fault, if the problem is about fields."
     )
 
 
 class FeedbackFailed(_Output):
-    """One piece of feedback of a batch that was not kept."""
+    """A piece of feedback in a batch that was not stored."""
 
     status: Literal["failed"]
     problem: FeedbackProblem
 
 
 class FeedbackBatchResponse(_Output):
-    """What became of each piece of feedback, in their order."""
+    """One result for each piece of feedback, in the order of the request."""
 
     results: list[FeedbackKept | FeedbackFailed]

@@ -1,4 +1,4 @@
-"""What every API here has: problems, limits of a body, access by API key, settings, docs.
+"""What all APIs share: problem details, body limits, access by API key, settings, docs.
 
-Nothing of a single route belongs here, and nothing of Lambda. It loads without numpy.
+Code for a single route, or for Lambda, does not belong here. It loads without numpy.
 """

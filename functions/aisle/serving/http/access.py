@@ -1,6 +1,6 @@
-"""Who may ask: the API key of a request, and the dependency that asks for it.
+"""Access control of requests: the API key, and the dependency that checks it.
 
-An application is given one `Access`; its routes say with `requires` which scope they need.
+An application has one `Access`; its routes declare the scope they need with `Requires`.
 """
 
 from collections.abc import Callable
@@ -18,28 +18,28 @@ from aisle.access.scopes import Scope
 from aisle.errors import NotAuthenticatedError
 
 NOBODY = "anonymous"
-"""The client of a request where no key is asked for."""
+"""The client name of all requests to a server without keys."""
 
 _HEADER = APIKeyHeader(
     name=api_keys.HEADER,
     scheme_name="ApiKey",
-    description="As `aisle keys create` shows it, once. It opens what its scopes say.",
+    description="A key from `aisle keys create`. Its scopes decide which routes it opens.",
     auto_error=False,
 )
 
 
 Access = Callable[[Request, Scope], str]
-"""Return the client of a request that may pass; else raise NotAuthenticatedError or
-NotPermittedError."""
+"""Return the client of an admitted request; raise NotAuthenticatedError or NotPermittedError for
+any other."""
 
 
 def open_access(_request: Request, _scope: Scope) -> str:
-    """Let everyone pass."""
+    """Admit every request."""
     return NOBODY
 
 
 class KeyAccess:
-    """Ask for a key; with `open_without_keys`, only from when there is one to ask for."""
+    """Require a key; with `open_without_keys`, only once at least one key exists."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class KeyAccess:
         self._now = now
 
     def __call__(self, request: Request, scope: Scope) -> str:
-        """Check the key in the request's header."""
+        """Check the key in the request's header and return its client."""
         keys = self._keys()
-        # Once there was a key, its removal closes the door; it does not open it.
+        # Once a key has existed, removing it does not open the API again.
         self._open = self._open and not keys
         if self._open:
             return NOBODY
@@ -64,26 +64,26 @@ class KeyAccess:
 
 
 def gateway_access(request: Request, scope: Scope) -> str:
-    """Take the word of API Gateway's authorizer, which has made the same check."""
+    """Trust API Gateway's authorizer, which has made the same check."""
     context = request.scope.get("aws.event", {}).get("requestContext", {})
-    found = context.get("authorizer") or {}
-    client = found.get("client")
+    authorized = context.get("authorizer") or {}
+    client = authorized.get("client")
     if not client:
-        raise NotAuthenticatedError("The request came past the check of its API key; send one.")
-    scopes.require(scope, found.get("scopes", "").split())
+        raise NotAuthenticatedError("The request's API key was not checked; send a key.")
+    scopes.require(scope, authorized.get("scopes", "").split())
     return str(client)
 
 
 @dataclass(frozen=True, slots=True)
 class Requires:
-    """A dependency that lets a request pass whose key has the scope; it gives the client."""
+    """A dependency that admits requests whose key has the scope, and returns the client."""
 
     scope: Scope
 
     async def __call__(
         self, request: Request, _header: Annotated[str | None, Security(_HEADER)] = None
     ) -> str:
-        """Ask the application's access, once a request: it may have to read keys."""
+        """Check access once per request, in a thread, because it may have to read the keys."""
         if getattr(request.state, "admitted", None) != self.scope:
             access: Access = request.app.state.access
             request.state.client = await run_in_threadpool(access, request, self.scope)
@@ -92,7 +92,7 @@ class Requires:
 
 
 def client_of(request: Request) -> str:
-    """Return the client whom a `Requires` has let pass."""
+    """Return the client that a `Requires` has admitted."""
     return str(request.state.client)
 
 

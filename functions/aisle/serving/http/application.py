@@ -1,4 +1,4 @@
-"""The application that every function's interface starts from."""
+"""The base application of every API."""
 
 from typing import Any
 
@@ -22,9 +22,10 @@ DOCS_URL = "/v1/docs"
 _PROBLEMS = """
 ## Errors
 
-Every error is a problem as [RFC 9457](https://www.rfc-editor.org/rfc/rfc9457) has it, sent as
-`application/problem+json`. Its `type` is what a program compares; it stays the same, and there is
-nothing to fetch at it. Its `detail` says what to do, and `errors` which fields it is about.
+Errors are problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)), sent as
+`application/problem+json`. Programs should compare `type`: it is a stable identifier, not an
+address to fetch. `detail` says what is wrong and what to do, and `errors` lists the fields at
+fault.
 
 | type | status | title |
 | --- | --- | --- |
@@ -32,10 +33,10 @@ nothing to fetch at it. Its `detail` says what to do, and `errors` which fields 
 
 
 class Api(FastAPI):
-    """A FastAPI application whose errors are problems, and whose description says so."""
+    """A FastAPI application whose OpenAPI description includes the problem schemas."""
 
     def openapi(self) -> dict[str, Any]:
-        """Return the OpenAPI description, with the schemas that problems have."""
+        """Return the OpenAPI description, with the schemas of problem details."""
         described = super().openapi()
         schemas = described.setdefault("components", {}).setdefault("schemas", {})
         if Problem.__name__ not in schemas:
@@ -54,8 +55,8 @@ def make_api(
 ) -> Api:
     """Make an application with error table, body limit, description and docs, but no routes.
 
-    `access` decides who may ask, `telemetry` listens to what the application tells of its work.
-    Links are relative: behind a prefix they need no more than the server's own root path.
+    `access` admits or refuses requests, `telemetry` receives logs and counts. Links are relative,
+    so they work behind any prefix.
     """
     kinds = "\n".join(f"| `{kind.type}` | {kind.status} | {kind.title} |" for kind in KINDS)
     api = Api(
@@ -67,15 +68,15 @@ def make_api(
         openapi_url=OPENAPI_URL,
         docs_url=None,
         redoc_url=None,
-        # Relative to the description: right behind every prefix, and the same text everywhere.
-        servers=[{"url": "..", "description": "Where this description was read"}],
+        # Relative to the description: correct behind any prefix, and the same text everywhere.
+        servers=[{"url": "..", "description": "The server that this description came from"}],
         root_path_in_servers=False,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
     api.state.access = access
     api.state.telemetry = telemetry or Silence()
-    # The last added is the outermost.
+    # The middleware added last is the outermost.
     api.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     add_error_handlers(api)
     if settings.cors_origins:

@@ -1,4 +1,4 @@
-"""The checks that a request's body passes before anyone looks into it."""
+"""Checks of a request's body before it is parsed."""
 
 import json
 from collections.abc import Callable, Coroutine
@@ -20,11 +20,11 @@ from aisle.serving.http.problems import (
 )
 
 MAX_BYTES = 6_000_000
-"""The largest body: what a Lambda can be given at once is 6 MB with its envelope."""
+"""The largest body: a Lambda event, envelope included, is at most 6 MB."""
 
 
 class BodyError(HTTPException):
-    """A body that is refused unread; an HTTPException because FastAPI lets only these through."""
+    """A body is refused unparsed; an HTTPException, because FastAPI lets only these through."""
 
     def __init__(self, kind: Kind, detail: str) -> None:
         super().__init__(kind.status, detail)
@@ -32,7 +32,7 @@ class BodyError(HTTPException):
 
 
 class BodyLimit:
-    """ASGI middleware that refuses large bodies, by what they declare and by what arrives."""
+    """ASGI middleware that refuses large bodies, by declared and by received length."""
 
     def __init__(self, app: ASGIApp, *, max_bytes: int = MAX_BYTES) -> None:
         self._app = app
@@ -45,7 +45,7 @@ class BodyLimit:
             return
         error = BodyError(
             BODY_TOO_LARGE,
-            f"The body is larger than {self._max_bytes / 1e6:g} MB; send fewer products at once.",
+            f"The body is larger than {self._max_bytes / 1e6:g} MB; send fewer items per request.",
         )
         if _declared_length(scope) > self._max_bytes:
             await ErrorAnswer(error.kind, error.detail).response(scope)(scope, receive, send)
@@ -64,9 +64,9 @@ class BodyLimit:
 
 
 class JsonRoute(APIRoute):
-    """A route whose body, where it takes one, must be JSON, sent as JSON, in UTF-8.
+    """A route whose body, if it takes one, must be JSON in UTF-8, with a JSON media type.
 
-    Who may not ask is told so before the body is read; FastAPI would read it first.
+    Access is checked before the body is read; FastAPI would read the body first.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -75,8 +75,8 @@ class JsonRoute(APIRoute):
         if self.body_field is None:
             return handle
 
-        called = [each.dependency for each in self.dependencies]
-        guards = [each for each in called if isinstance(each, Requires)]
+        called = [dependant.dependency for dependant in self.dependencies]
+        guards = [dependency for dependency in called if isinstance(dependency, Requires)]
 
         async def checked(request: Request) -> Response:
             request = _JsonRequest(request.scope, request.receive)
@@ -91,7 +91,7 @@ class JsonRoute(APIRoute):
 
 class _JsonRequest(Request):
     async def json(self) -> Any:  # noqa: ANN401  # JSON has no narrower type
-        """Return the parsed body; raise BodyError where it is not JSON."""
+        """Return the parsed body; raise BodyError if it is not JSON."""
         if not hasattr(self, "_json"):
             self._json = _parse(await self.body())
         return self._json
@@ -113,19 +113,19 @@ def _parse(body: bytes) -> Any:  # noqa: ANN401  # JSON has no narrower type
     if not body.strip():
         raise BodyError(INVALID_JSON, "The body is empty; send a JSON object.")
     try:
-        # NaN and Infinity pass here, so that the field they stand in can be named.
+        # NaN and Infinity pass here, so that validation can name the field.
         return json.loads(body.decode("utf-8-sig"))
     except RecursionError:
-        detail = "The JSON is nested too deeply; no field here takes more than a list of objects."
+        detail = "The JSON is nested too deeply; remove the extra levels of lists or objects."
         raise BodyError(JSON_TOO_DEEP, detail) from None
     except json.JSONDecodeError as error:
         detail = (
-            f"The body is not JSON: it cannot be read from line {error.lineno}, column "
-            f"{error.colno} on ({error.msg}). Correct it there."
+            f"The body is not JSON: parsing stopped at line {error.lineno}, column {error.colno} "
+            f"({error.msg}). Correct it there."
         )
         raise BodyError(INVALID_JSON, detail) from None
     except UnicodeDecodeError as error:
-        detail = f"The body is not UTF-8: byte {error.start} is no part of it. Encode it as UTF-8."
+        detail = f"The body is not UTF-8: byte {error.start} is invalid. Encode it as UTF-8."
         raise BodyError(INVALID_JSON, detail) from None
     except ValueError:  # an integer of thousands of digits
         detail = "The JSON has a number with thousands of digits; shorten it."
@@ -133,8 +133,8 @@ def _parse(body: bytes) -> Any:  # noqa: ANN401  # JSON has no narrower type
 
 
 def _declared_length(scope: Scope) -> int:
-    """Return the Content-Length; 0 where there is none or it is no number."""
+    """Return the Content-Length; 0 if it is missing or not a number."""
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
-            return int(value[:20])  # Python refuses to read thousands of digits
+            return int(value[:20])  # Python refuses to parse thousands of digits
     return 0

@@ -1,10 +1,10 @@
-"""The page that shows the OpenAPI description: Swagger UI, every byte of it served from here."""
+"""The page that shows the OpenAPI description: Swagger UI, served entirely from this origin."""
 
 from importlib import resources
 
 from fastapi import FastAPI, Response
 
-# Nothing but what this origin serves; the style sheet carries its pictures as data.
+# Only what this origin serves; the style sheet embeds its images as data URLs.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -27,7 +27,7 @@ _ASSETS = {
 
 
 def add_docs(app: FastAPI, url: str) -> None:
-    """Add the page at `url`, and its assets below it; the page's own links are relative."""
+    """Add the page at `url` and its assets below it; links in the page are relative."""
     app.add_api_route(url, _page, include_in_schema=False)
     for name in _ASSETS:
         app.add_api_route(f"{url}/{name}", _Asset(name), include_in_schema=False, name=name)

@@ -1,7 +1,7 @@
-"""The error table: which exception becomes which problem, decided here and nowhere else.
+"""The error table: the one place that maps exceptions to problems.
 
-The text of an error reaches the client only where it is about the client's own input. Of all
-others the client gets a fixed sentence, and the log the cause.
+A client sees an exception's message only if it is about the client's own request. For all other
+exceptions, the client gets a fixed sentence and the log gets the cause.
 """
 
 import logging
@@ -41,7 +41,7 @@ from aisle.serving.http.validation import field_errors, summary
 
 _log = logging.getLogger(__name__)
 
-# The most particular class wins; HTTPException brings its own status.
+# The most specific class wins; an HTTPException has its own status.
 TABLE: Mapping[type[Exception], Kind] = {
     RequestValidationError: INVALID_INPUT,
     DataError: INVALID_INPUT,
@@ -55,31 +55,31 @@ TABLE: Mapping[type[Exception], Kind] = {
 }
 
 _FIXED = {
-    NOT_FOUND: "There is nothing at this address; /v1/docs lists what there is.",
-    UNAVAILABLE: "This is not available just now; ask again in a minute.",
-    INTERNAL: "Something went wrong on our side, not with the request; ask again in a minute.",
+    NOT_FOUND: "There is nothing at this address; /v1/docs lists the addresses that exist.",
+    UNAVAILABLE: "The service is temporarily unavailable; try again in a minute.",
+    INTERNAL: "The server failed; the request is not at fault; try again in a minute.",
 }
 _HEADERS = {UNAVAILABLE: {"Retry-After": "60"}, UNAUTHENTICATED: {"WWW-Authenticate": "ApiKey"}}
 _SERVER_ERROR = 500
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Make an application answer every error as the table has it."""
+    """Make an application answer every error as the table specifies."""
     handled: list[type[Exception]] = [HTTPException, *TABLE]
-    handled.remove(Exception)  # Starlette would answer, and raise it again
+    handled.remove(Exception)  # Starlette would answer it and then raise it again
     for error in handled:
         app.add_exception_handler(error, _handle)
     app.add_middleware(CatchUnexpected)
 
 
 class CatchUnexpected:
-    """ASGI middleware that answers what no handler expected."""
+    """ASGI middleware that answers exceptions without a handler."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and answer what it raises."""
+        """Pass a request on, and answer the exception that it raises."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -99,7 +99,7 @@ class CatchUnexpected:
 
 
 def answer(error: Exception) -> ErrorAnswer:
-    """Tell what a client learns of an error."""
+    """Return what a client is told about an error."""
     if isinstance(error, HTTPException):
         return _answer_http(error)
     kind = next(TABLE[cls] for cls in type(error).__mro__ if cls in TABLE)
@@ -119,7 +119,7 @@ def _answer_http(error: HTTPException) -> ErrorAnswer:
     detail = _FIXED.get(kind, error.detail)
     if kind is METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow", "another method")
-        detail = f"This address does not take this method; use {allowed}."
+        detail = f"This address does not support this method; use {allowed}."
     return ErrorAnswer(kind, detail, headers=error.headers)
 
 
@@ -128,9 +128,10 @@ async def _handle(request: Request, error: Exception) -> Response:
 
 
 def _respond(error: Exception, scope: Scope) -> Response:
-    told = answer(error)
-    if told.kind.status >= _SERVER_ERROR:
+    result = answer(error)
+    if result.kind.status >= _SERVER_ERROR:
         request = scope.get("state", {}).get("correlation_id", "unknown")
         where = f"{scope['method']} {route_of(scope)}"
-        _log.error("%s answered %d (request %s).", where, told.kind.status, request, exc_info=error)
-    return told.response(scope)
+        status = result.kind.status
+        _log.error("%s answered %d (request %s).", where, status, request, exc_info=error)
+    return result.response(scope)

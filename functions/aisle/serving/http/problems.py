@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): what an error looks like on the wire, and which kinds there are."""
+"""Problem details (RFC 9457): the schema of error responses, and all kinds of problem."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,26 +15,28 @@ PROBLEM_JSON = "application/problem+json"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of problem: `type` is what a program compares, `title` says it in words."""
+    """A kind of problem: `type` is for programs, `title` for people."""
 
     type: str
     title: str
     status: int
 
 
-BAD_REQUEST = Kind("/problems/bad-request", "The request cannot be understood", 400)
+BAD_REQUEST = Kind("/problems/bad-request", "The request is malformed", 400)
 INVALID_JSON = Kind("/problems/invalid-json", "The body is not JSON", 400)
 JSON_TOO_DEEP = Kind("/problems/json-too-deep", "The JSON is nested too deeply", 400)
 UNAUTHENTICATED = Kind("/problems/unauthenticated", "A valid API key is needed", 401)
-FORBIDDEN = Kind("/problems/forbidden", "The API key is not for this", 403)
+FORBIDDEN = Kind("/problems/forbidden", "The API key does not permit this", 403)
 NOT_FOUND = Kind("/problems/not-found", "There is nothing at this address", 404)
-METHOD_NOT_ALLOWED = Kind("/problems/method-not-allowed", "This address has other methods", 405)
+METHOD_NOT_ALLOWED = Kind(
+    "/problems/method-not-allowed", "This address does not support this method", 405
+)
 BODY_TOO_LARGE = Kind("/problems/body-too-large", "The body is too large", 413)
-NOT_JSON = Kind("/problems/unsupported-media-type", "The body is not sent as JSON", 415)
-INVALID_INPUT = Kind("/problems/invalid-input", "The input cannot be used as it is", 422)
-TOO_MANY_REQUESTS = Kind("/problems/too-many-requests", "These are too many requests", 429)
-INTERNAL = Kind("/problems/internal", "Something went wrong here", 500)
-UNAVAILABLE = Kind("/problems/unavailable", "This is not available just now", 503)
+NOT_JSON = Kind("/problems/unsupported-media-type", "The body must be sent as JSON", 415)
+INVALID_INPUT = Kind("/problems/invalid-input", "The input is not valid", 422)
+TOO_MANY_REQUESTS = Kind("/problems/too-many-requests", "Too many requests", 429)
+INTERNAL = Kind("/problems/internal", "The server failed", 500)
+UNAVAILABLE = Kind("/problems/unavailable", "Temporarily unavailable", 503)
 
 KINDS = (
     BAD_REQUEST,
@@ -62,48 +64,48 @@ OF_A_JSON_BODY = (
     INVALID_INPUT,
     TOO_MANY_REQUESTS,
 )
-"""The kinds that a route which takes JSON, and needs a key, may answer with."""
+"""The problems of a route that takes JSON and needs a key."""
 
 
 class FieldError(BaseModel):
-    """One field that cannot be used."""
+    """A field at fault."""
 
     model_config = ConfigDict(frozen=True)
 
     field: str = Field(
-        description="Where: a name, or a way such as `products[3].name`; `body` for the whole.",
+        description="A name or path such as `products[3].name`; `body` for the whole body.",
         examples=["name"],
     )
     detail: str = Field(
-        description="What is wrong, and what to do.",
+        description="What is wrong, and what to do about it.",
         examples=["'name' must be text, in quotes; a number was given."],
     )
 
 
 class Problem(BaseModel):
-    """An error, as RFC 9457 has it."""
+    """An error (RFC 9457)."""
 
     model_config = ConfigDict(frozen=True)
 
     type: str = Field(
-        description="The kind of problem. It identifies, and stays; there is nothing to fetch.",
+        description="The kind of problem: a stable identifier, not an address to fetch.",
         examples=[INVALID_INPUT.type],
     )
     title: str = Field(description="The kind of problem in words.", examples=[INVALID_INPUT.title])
     status: int = Field(description="The HTTP status.", examples=[INVALID_INPUT.status])
     detail: str = Field(
-        description="What is wrong this time, and what to do.",
+        description="What is wrong in this case, and what to do about it.",
         examples=["'name' must be text, in quotes; a number was given."],
     )
-    instance: str = Field(description="The path asked for.", examples=["/v1/predict"])
+    instance: str = Field(description="The path of the request.", examples=["/v1/predict"])
     errors: list[FieldError] = Field(
-        default=[], description="The fields that cannot be used, where it is about fields."
+        default=[], description="The fields at fault, if the problem is about fields."
     )
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """What to tell a client about an error."""
+    """What a client is told about an error."""
 
     kind: Kind
     detail: str
@@ -111,7 +113,7 @@ class ErrorAnswer:
     headers: Mapping[str, str] | None = None
 
     def response(self, scope: Scope) -> JSONResponse:
-        """Return the answer to the request of an ASGI scope."""
+        """Return the response to the request of an ASGI scope."""
         problem = Problem(
             type=self.kind.type,
             title=self.kind.title,
@@ -129,7 +131,7 @@ class ErrorAnswer:
 
 
 def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a route that may answer with these kinds of problem."""
+    """Return the OpenAPI `responses` of a route that may answer with these problems."""
     schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
     titles: dict[int | str, list[str]] = {}
     for kind in kinds:
@@ -141,7 +143,7 @@ def documented(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
 
 
 def kind_of_status(status: int) -> Kind:
-    """Return the kind of a bare HTTP status; one without its own is `about:blank`."""
+    """Return the kind of problem for an HTTP status; `about:blank` if it has none of its own."""
     for kind in (NOT_FOUND, METHOD_NOT_ALLOWED, BODY_TOO_LARGE, NOT_JSON, INTERNAL, UNAVAILABLE):
         if kind.status == status:
             return kind

@@ -1,4 +1,4 @@
-"""A product as it comes over the wire; the same for every function."""
+"""The schema of a product, shared by all APIs."""
 
 from typing import Annotated, Final
 
@@ -14,11 +14,11 @@ GOPRO: Final[JsonDict] = {
         "Compatible with most GoPro cameras; includes a variety of camera mounting accessories"
     ),
 }
-"""The example of every description."""
+"""The example product of the OpenAPI descriptions."""
 
 
 class Input(BaseModel):
-    """What is sent: nothing unknown, no type that would have to be guessed."""
+    """A request schema: no unknown fields, no type conversion."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -26,30 +26,34 @@ class Input(BaseModel):
 class ProductInput(Input):
     """A product as a shop typed it.
 
-    Null counts as absent. A name or a description with at least one letter or digit is needed.
+    The name or the description must have at least one letter or digit. Null counts as absent.
     """
 
     model_config = ConfigDict(json_schema_extra={"examples": [GOPRO]})
 
     name: Annotated[
-        str | None, Field(max_length=LONGEST["name"], description="What the shop calls it.")
+        str | None, Field(max_length=LONGEST["name"], description="The product's name in the shop.")
     ] = None
     description: Annotated[
         str | None,
         Field(
             max_length=LONGEST["description"],
-            description="What the shop says of it. HTML in it is ignored.",
+            description="The shop's description. HTML markup is ignored.",
         ),
     ] = None
     manufacturer: Annotated[
         str | None,
-        Field(max_length=LONGEST["manufacturer"], description="Who makes it, or its brand."),
+        Field(max_length=LONGEST["manufacturer"], description="The manufacturer or brand."),
     ] = None
     price: Annotated[
         float | None,
-        Field(ge=0, allow_inf_nan=False, description="In the currency of the model's catalogue."),
+        Field(
+            ge=0,
+            allow_inf_nan=False,
+            description="The price, in the currency of the catalogue the model was trained on.",
+        ),
     ] = None
 
     def product(self) -> Product:
-        """Return the product; raise InvalidProductError where it has nothing to go by."""
+        """Return the product; raise InvalidProductError if it cannot be classified."""
         return check(Product(self.name, self.description, self.manufacturer, self.price))

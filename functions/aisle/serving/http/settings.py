@@ -1,4 +1,4 @@
-"""What can be set about the functions, read from an explicit mapping."""
+"""Settings of the APIs, read from an explicit mapping."""
 
 from collections.abc import Mapping
 from typing import Annotated, Self
@@ -18,32 +18,34 @@ def _split(value: object) -> object:
 
 
 class Settings(BaseModel):
-    """Settings; each is the variable AISLE_<NAME> of the environment."""
+    """Settings; each is the environment variable AISLE_<NAME>."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Self:
-        """Read the settings that the environment has.
+        """Read the settings from the environment; missing variables have defaults.
 
-        Raises ConfigurationError, which names the variable but not its value, where one is wrong.
+        Raises ConfigurationError, which names the variable but not its value, for a bad value.
         """
         names = {name: PREFIX + name.upper() for name in cls.model_fields}
-        given = {name: environment[key] for name, key in names.items() if key in environment}
+        values = {name: environment[key] for name, key in names.items() if key in environment}
         try:
-            return cls.model_validate(given)
+            return cls.model_validate(values)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             raise ConfigurationError(
                 f"The variable {names[str(first['loc'][0])]} cannot be used: {first['msg']}. "
-                "Correct it in the environment, or leave it out."
+                "Correct it in the environment, or remove it."
             ) from None
 
 
 class ApiSettings(Settings):
-    """What can be set about every function that answers HTTP."""
+    """The settings of every HTTP API."""
 
-    max_body_bytes: int = Field(default=MAX_BYTES, gt=0, description="The largest body accepted.")
+    max_body_bytes: int = Field(
+        default=MAX_BYTES, gt=0, description="The largest accepted body, in bytes."
+    )
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
-        default=(), description="The origins whose pages may ask, with commas between them."
+        default=(), description="The origins whose pages may call the API, separated by commas."
     )

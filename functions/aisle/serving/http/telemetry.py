@@ -1,6 +1,7 @@
-"""What an application tells of its work, whoever listens: nobody, or CloudWatch.
+"""Telemetry of an application: discarded, or sent to CloudWatch.
 
-Product texts and API keys are never told, only counts, shares, names of routes and clients.
+It never includes product texts or API keys, only counts, shares, and the names of routes and
+clients.
 """
 
 import logging
@@ -22,29 +23,29 @@ _log = logging.getLogger(__name__)
 
 
 class Telemetry(Protocol):
-    """Listen to what an application tells."""
+    """Receives an application's telemetry."""
 
     def begin(self, correlation_id: str) -> None:
-        """Begin a request: what is logged from here on belongs to it."""
+        """Begin a request: later log lines belong to it."""
 
     def count(self, name: str, *values: float, **facts: str) -> None:
-        """Count things, each value so many of them; `facts` say of what."""
+        """Add values to a count; `facts` describe what was counted."""
 
     def measure(self, name: str, *values: float) -> None:
-        """Note values without a unit, of which the mean and the spread are of interest."""
+        """Record values without a unit, for their mean and percentiles."""
 
 
 class Silence:
-    """Listen to nothing."""
+    """Telemetry that is discarded."""
 
     def begin(self, correlation_id: str) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def count(self, name: str, *values: float, **facts: str) -> None:
-        """Forget it."""
+        """Do nothing."""
 
     def measure(self, name: str, *values: float) -> None:
-        """Forget it."""
+        """Do nothing."""
 
 
 class Observed:
@@ -89,12 +90,12 @@ class Observed:
 
 
 def route_of(scope: Scope) -> str:
-    """Name the route of a request for a log: not the path as sent, which may say anything."""
+    """Return the route of a request for logs; the path as sent could contain anything."""
     return str(getattr(scope.get("route"), "path", "none"))
 
 
 def _correlation_id(scope: Scope) -> str:
-    """Return the client's own id of the request where it is fit for a log, else the gateway's."""
+    """Return the client's correlation id if it is safe to log, else the gateway's or a new one."""
     sent = Headers(scope=scope).get(CORRELATION_HEADER, "")
     if _CORRELATION_ID.fullmatch(sent):
         return sent
@@ -103,7 +104,7 @@ def _correlation_id(scope: Scope) -> str:
 
 
 def telemetry_of(request: Request) -> Telemetry:
-    """Return what the application tells its work to."""
+    """Return the application's telemetry."""
     return cast("Telemetry", request.app.state.telemetry)
 
 

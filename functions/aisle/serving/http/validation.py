@@ -1,6 +1,7 @@
-"""pydantic's findings -> sentences that a person understands, with the field they are about."""
+"""pydantic's validation errors -> plain sentences, each with the field that it is about."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from aisle.serving.http.problems import FieldError
@@ -9,26 +10,26 @@ _MOST_ERRORS = 20
 _LONGEST_NAME = 60
 _BODY = "body"
 
-# By pydantic's type of error; it names the limits in its context.
+# By pydantic's error type; the error's context has the limits.
 _SENTENCES = {
     "missing": "{field} is missing; add it.",
-    "extra_forbidden": "{field} is not known here; remove it or correct its spelling.",
+    "extra_forbidden": "{field} is not a known field; remove it or correct its spelling.",
     "string_type": "{field} must be text, in quotes; {given} was given.",
     "string_too_long": "{field} is too long; shorten it to {max_length:,} characters.",
     "string_unicode": (
-        "{field} has half of a surrogate pair, which is no character; send whole characters."
+        "{field} has a lone surrogate, which is not a character; send complete characters."
     ),
-    "string_pattern_mismatch": "{field} should match {pattern}; correct it or leave it out.",
+    "string_pattern_mismatch": "{field} must match {pattern}; correct it or leave it out.",
     "bool_type": "{field} must be true or false, without quotes; {given} was given.",
     "float_type": "{field} must be a number without quotes; {given} was given.",
-    "finite_number": "{field} must be a finite number; leave it out where it is not known.",
+    "finite_number": "{field} must be a finite number; leave it out if it is not known.",
     "greater_than_equal": "{field} must be {ge:g} or more; correct it or leave it out.",
     "less_than_equal": "{field} must be {le:g} or less; correct it or leave it out.",
     "int_type": "{field} must be a whole number without quotes; {given} was given.",
     "int_parsing": "{field} must be a whole number; correct it or leave it out.",
-    "int_parsing_size": "{field} must be a whole number of fewer digits; correct it.",
+    "int_parsing_size": "{field} must be a whole number with fewer digits; correct it.",
     "list_type": "{field} must be a list, in square brackets; {given} was given.",
-    "too_short": "{field} must not be empty; add what it is about.",
+    "too_short": "{field} must not be empty; add at least one item.",
     "too_long": "{field} must have at most {max_length} items; send the others separately.",
     "model_type": "{field} must be a JSON object, in curly braces; {given} was given.",
 }
@@ -46,51 +47,51 @@ _GIVEN = {
 
 
 def field_errors(
-    findings: Iterable[Mapping[str, Any]], *, whole: str = _BODY
+    details: Iterable[Mapping[str, Any]], *, whole: str = _BODY
 ) -> tuple[FieldError, ...]:
-    """Translate what pydantic's `errors()` returned, up to 20 of it.
+    """Translate up to 20 of the errors that pydantic's `errors()` returns.
 
-    `whole` names what a finding is about that is about no single field.
+    `whole` names the object, for an error that is not about a single field.
     """
-    return tuple(_field_error(finding, whole) for finding, _ in zip(findings, range(_MOST_ERRORS)))  # noqa: B905  # cut at the shorter
+    return tuple(_field_error(detail, whole) for detail in islice(details, _MOST_ERRORS))
 
 
 def summary(errors: Sequence[FieldError]) -> str:
-    """Say what is wrong in one sentence: the first error, and how many more there are."""
+    """Return one sentence: the first error, and how many more there are."""
     more = len(errors) - 1
     return errors[0].detail + (f" ({more} more under 'errors'.)" if more else "")
 
 
-def _field_error(finding: Mapping[str, Any], whole: str) -> FieldError:
-    # FastAPI puts where a value came from before its name; pydantic alone does not.
-    parts = [part for at, part in enumerate(finding["loc"]) if at or part not in {_BODY, "query"}]
-    field = _way(parts)
-    values = dict(finding.get("ctx", {}))
+def _field_error(error: Mapping[str, Any], whole: str) -> FieldError:
+    # FastAPI puts the source of a value before its name; pydantic alone does not.
+    parts = [part for at, part in enumerate(error["loc"]) if at or part not in {_BODY, "query"}]
+    field = _path(parts)
+    values = dict(error.get("ctx", {}))
     values["field"] = f"'{field}'" if parts else f"The {whole}"
-    values["given"] = _GIVEN.get(type(finding["input"]), "something else")
-    kind = finding["type"]
-    if kind == "float_type" and type(finding["input"]) is int:  # one beyond every float
+    values["given"] = _GIVEN.get(type(error["input"]), "something else")
+    kind = error["type"]
+    if kind == "float_type" and type(error["input"]) is int:  # too large for a float
         kind = "finite_number"
-    return FieldError(field=field or whole, detail=_sentence(kind, finding["msg"], values))
+    return FieldError(field=field or whole, detail=_sentence(kind, error["msg"], values))
 
 
 def _sentence(kind: str, message: str, values: Mapping[str, Any]) -> str:
-    known = _SENTENCES.get(kind)
-    return known.format_map(values) if known else f"{values['field']}: {message}."
+    template = _SENTENCES.get(kind)
+    return template.format_map(values) if template else f"{values['field']}: {message}."
 
 
-def _way(parts: Sequence[str | int]) -> str:
-    """Write the way to a field as a program would: products[3].name."""
-    way = ""
+def _path(parts: Sequence[str | int]) -> str:
+    """Return the path to a field as code would write it: products[3].name."""
+    path = ""
     for part in parts:
         if isinstance(part, int):
-            way += f"[{part}]"
+            path += f"[{part}]"
         else:
-            way += f".{_printable(part)}" if way else _printable(part)
-    return way
+            path += f".{_printable(part)}" if path else _printable(part)
+    return path
 
 
 def _printable(name: str) -> str:
-    """Make a name that a client chose fit for an answer: short, and encodable as UTF-8."""
-    whole = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
-    return whole.encode("utf-8", "backslashreplace").decode()
+    """Make a name chosen by a client safe for a response: short, and encodable as UTF-8."""
+    short = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+    return short.encode("utf-8", "backslashreplace").decode()

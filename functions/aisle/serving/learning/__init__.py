@@ -1,4 +1,4 @@
-"""The API of learning: which models there were, how training and the count of feedback stand.
+"""The learning API: the models, the training status and the feedback counts.
 
-It reads records and reshapes them; the registry and `aisle.feedback` derive what they mean.
+It reads stored records and reshapes them; the registry and `aisle.feedback` interpret them.
 """

@@ -1,4 +1,4 @@
-"""The routes that tell how the model comes to learn: feedback, training, models, reports."""
+"""The routes about learning: feedback counts, training status, models, reports."""
 
 from http import HTTPStatus
 from typing import Annotated, Final, cast
@@ -41,39 +41,41 @@ RecordsDep = Annotated[LearningRecords, Depends(_records)]
 
 
 @router.get(
-    "/feedback/stats", summary="Count the feedback", response_description="What is known of it."
+    "/feedback/stats", summary="Get the feedback counts", response_description="The latest counts."
 )
 def count_feedback(records: RecordsDep) -> FeedbackStatsResponse:
-    """Tell how much feedback there is, how much of it is new, and whether training is due."""
+    """Return how much feedback there is, how much of it is new, and whether retraining is due."""
     return records.feedback()
 
 
 @router.get(
-    "/training", summary="Follow the training", response_description="The latest training run."
+    "/training",
+    summary="Get the training status",
+    response_description="The status of the latest training job.",
 )
 def follow_training(records: RecordsDep) -> TrainingResponse:
-    """Tell how the latest training run is getting on, stage by stage."""
+    """Return the status of the latest training job, stage by stage."""
     return records.training()
 
 
-@router.get("/models", summary="List the models", response_description="The models there are.")
+@router.get("/models", summary="List the models", response_description="The models.")
 def list_models(records: RecordsDep) -> ModelsResponse:
-    """List the models, published or refused, and what became of them, the newest first."""
+    """List the models that were published or refused, newest first, and their audit records."""
     return records.models()
 
 
 @router.get(
     "/models/{version}/report",
-    summary="Read a model's report",
-    response_description="What was measured of it.",
+    summary="Get a model's report",
+    response_description="The report.",
     responses=documented(NOT_FOUND, INVALID_INPUT),
 )
 def read_report(
-    version: Annotated[str, Path(description="As the list has it, or `packaged`.")],
+    version: Annotated[str, Path(description="A version from `GET /v1/models`, or `packaged`.")],
     records: RecordsDep,
 ) -> ReportResponse:
-    """Return what was measured when the model was made, why it was published or refused."""
-    found = records.report(version)
-    if found is None:
+    """Return what training measured of the model, and why it was published or refused."""
+    report = records.report(version)
+    if report is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
-    return ReportResponse.model_validate(found)
+    return ReportResponse.model_validate(report)

@@ -1,4 +1,4 @@
-"""What goes over the wire about learning: feedback, training runs, models and their reports."""
+"""The response schemas of the learning API: feedback counts, training, models, reports."""
 
 from typing import Annotated, Any, Literal
 
@@ -14,120 +14,146 @@ _Count = Annotated[int, Field(ge=0)]
 
 
 class _Stored(BaseModel):
-    """What the store says, and nothing more than is described here."""
+    """Stored data, reduced to the fields that are described here."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Decision(_Stored):
-    """Whether the last look at the feedback started a training run."""
+    """The latest check of the feedback, and whether it started a training job."""
 
     at: _Time
     started: bool
-    why: str = Field(description="Why it did, or did not.")
-    run: str | None = Field(default=None, description="The run that was started.")
+    why: str = Field(description="The reason why it did or did not.")
+    run: str | None = Field(default=None, description="The id of the training job it started.")
 
 
 class FeedbackStatsResponse(_Stored):
-    """What is known of the feedback, as of the last time that it was counted."""
+    """The feedback counts, as of the latest check."""
 
-    counted_at: _Time | None = Field(default=None, description="Null where it never was.")
-    events: _Count = Field(default=0, description="How many there are in all.")
+    counted_at: _Time | None = Field(
+        default=None, description="When the feedback was counted; null if never."
+    )
+    events: _Count = Field(default=0, description="The number of feedback events.")
     right: _Count = Field(
         default=0,
         description=(
-            "How many say that a prediction was right, or name the category that was predicted."
+            "The number of events that confirm a prediction or name the predicted category."
         ),
     )
-    corrections: _Count = Field(default=0, description="How many say what is right instead.")
+    corrections: _Count = Field(
+        default=0, description="The number of events that name, or may name, another category."
+    )
     new: _Count = Field(
         default=0,
         description=(
-            "Of how many products a correction disagrees with what the model had predicted, and "
-            "was not there yet at the last training. One that names the predicted category agrees, "
-            "and does not count; where it is unknown what was predicted, it counts."
+            "The number of products with a correction that the last training has not seen. A "
+            "correction to a category other than the predicted one counts; so does any category "
+            "if the predicted one is unknown. Confirmations do not count."
         ),
     )
     needed: _Count = Field(
-        default=0, description="How many products of which one disagrees start a training run."
+        default=0, description="How many newly corrected products start a training job."
     )
-    due: bool = Field(default=False, description="Whether there are enough of them.")
-    why: str = Field(default="Nothing was counted yet.", description="Why it is due, or not.")
-    held: _Count = Field(default=0, description="How many wait for a person to look at them.")
-    quarantined: _Count = Field(default=0, description="How many look wrong.")
+    due: bool = Field(default=False, description="Whether retraining is due.")
+    why: str = Field(
+        default="No feedback has been counted yet.",
+        description="The reason why retraining is or is not due.",
+    )
+    held: _Count = Field(default=0, description="The number of events that wait for a person.")
+    quarantined: _Count = Field(
+        default=0, description="The number of events that look wrong and wait for a person."
+    )
     unusable: _Count = Field(
         default=0,
-        description="How many objects are no feedback that can be read, and count for nothing.",
+        description="The number of stored objects that cannot be read as feedback; not counted.",
     )
     last: Decision | None = None
 
 
 class TrainingStage(_Stored):
-    """A stage of a training run."""
+    """A stage of a training job."""
 
     name: str
     state: StageState
-    seconds: float | None = Field(default=None, ge=0, description="How long it has taken.")
+    seconds: float | None = Field(default=None, ge=0, description="How long the stage took.")
 
 
 class TrainingResponse(_Stored):
-    """How the latest training run is getting on, or went."""
+    """The status of the latest training job."""
 
-    run: str | None = None
-    state: JobState = Field(default="idle", description="`idle` where there was no run yet.")
-    stage: str | None = Field(default=None, description="The stage that runs.")
+    run: str | None = Field(default=None, description="The id of the training job.")
+    state: JobState = Field(default="idle", description="`idle` before the first training job.")
+    stage: str | None = Field(default=None, description="The stage that is running.")
     stages: list[TrainingStage] = []
-    progress: _Share = Field(default=0.0, description="How much of it is done.")
+    progress: _Share = Field(default=0.0, description="The share that is done, from 0 to 1.")
     started_at: _Time | None = None
     updated_at: _Time | None = None
     finished_at: _Time | None = None
-    message: str = Field(default="No training run was started yet.", description="What happens.")
-    version: str | None = Field(default=None, description="The model that it came to.")
+    message: str = Field(
+        default="No training job has been started yet.",
+        description="What the job is doing, or how it ended.",
+    )
+    version: str | None = Field(default=None, description="The model that the job produced.")
 
 
 class AuditRecord(_Stored):
-    """Something that became of a model."""
+    """A promotion, refusal or rollback of a model."""
 
     at: _Time
     event: AuditEvent
-    version: str = Field(description="The model it is about; after a rollback, the one it led to.")
-    previous: str | None = Field(default=None, description="The model that served before.")
-    who: str | None = Field(default=None, description="Who did it.")
+    version: str = Field(
+        description="The model it is about; for a rollback, the model that serves after it."
+    )
+    previous: str | None = Field(
+        default=None, description="The model that served before; null for the packaged one."
+    )
+    who: str | None = Field(default=None, description="Who decided.")
     why: str | None = None
-    run: str | None = Field(default=None, description="The training run that it came from.")
+    run: str | None = Field(default=None, description="The training job that decided, if any.")
 
 
 class ModelSummary(_Stored):
-    """A model of the store, in short."""
+    """A model in the list."""
 
     version: str
     created_at: _Time | None = None
     state: Literal[
         ModelState.CURRENT, ModelState.PUBLISHED, ModelState.REFUSED, ModelState.ROLLED_BACK
     ]
-    accuracy: _Share | None = Field(default=None, description="On its frozen test.")
-    classes: _Count | None = Field(default=None, description="How many categories it predicts.")
-    products: _Count | None = Field(default=None, description="How many it was trained on.")
+    accuracy: _Share | None = Field(
+        default=None, description="The accuracy on its frozen test, in the deepest category."
+    )
+    classes: _Count | None = Field(
+        default=None, description="The number of categories it can predict."
+    )
+    products: _Count | None = Field(
+        default=None, description="The number of products it was trained on."
+    )
     event: AuditRecord | None = Field(
-        default=None, description="The last record of which it is the subject."
+        default=None, description="The latest audit record about this model."
     )
     why: str | None = Field(
-        default=None, description="The reason in the record that the state goes by."
+        default=None, description="The reason in the audit record that determines `state`."
     )
 
 
 class ModelsResponse(_Stored):
-    """The models there are, and what became of them."""
+    """The models, and their audit records."""
 
-    current: str = Field(description="The version that serves, or that is about to.")
-    models: list[ModelSummary] = Field(description="The newest first.")
-    history: list[AuditRecord] = Field(description="The newest first, a hundred at most.")
+    current: str = Field(
+        description="The version in use; a server may take a minute to switch to a new one."
+    )
+    models: list[ModelSummary] = Field(description="The models, newest first.")
+    history: list[AuditRecord] = Field(
+        description="The latest audit records, newest first, at most a hundred."
+    )
 
 
 class ReportResponse(BaseModel):
-    """What was measured of a model. Which figures there are depends on how it was made."""
+    """A model's report. Which figures it has depends on how the model was trained."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     version: str
-    metrics: dict[str, Any] = Field(default={}, description="On its frozen test.")
+    metrics: dict[str, Any] = Field(default={}, description="The figures on its frozen test.")

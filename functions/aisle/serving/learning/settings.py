@@ -1,4 +1,4 @@
-"""What can be set about the decision to retrain, wherever it is made."""
+"""The settings of the retraining trigger."""
 
 from pydantic import Field
 
@@ -7,17 +7,17 @@ from aisle.serving.http.settings import Settings
 
 
 class RetrainSettings(Settings):
-    """When retraining is due; each is the variable AISLE_<NAME> of the environment."""
+    """When retraining is due; each is the environment variable AISLE_<NAME>."""
 
     retrain_needed: int = Field(
         default=NEEDED,
         gt=0,
-        description="How many products newly corrected make it due; what agrees counts for none.",
+        description="How many newly corrected products make retraining due.",
     )
     retrain_days: float = Field(
-        default=DAYS, gt=0, description="After how many days a single one does."
+        default=DAYS, gt=0, description="After how many days one newly corrected product does."
     )
 
     def policy(self) -> Policy:
-        """Return them as the decision takes them."""
+        """Return the settings as a `Policy`."""
         return Policy(needed=self.retrain_needed, days=self.retrain_days)

@@ -1,5 +1,5 @@
-"""The API of predictions: products in, categories out, with the model that serves just now.
+"""The predict API: products in, categories out, with the current model.
 
-`live` swaps the model when another is published. How a model answers is `aisle.model`'s, and the
-handler of the Lambda function is in `functions/predict`.
+`live` swaps the model when another is published. Prediction itself is in `aisle.model`, the Lambda
+handler in `functions/predict`.
 """

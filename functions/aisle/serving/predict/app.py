@@ -1,4 +1,4 @@
-"""The predict API, put together."""
+"""The predict API as an application."""
 
 from collections.abc import Callable
 
@@ -16,15 +16,15 @@ from aisle.serving.predict import model, predictions
 from aisle.store import Store
 
 DESCRIPTION = """
-Which aisle does this product belong in? Send a product as a shop types it, a name, a description,
-perhaps a manufacturer and a price, and get its category: the path in the shop's taxonomy, a
-confidence for every level of it, the alternatives, the words that decided, and whether a person
-should look.
+Which aisle does this product belong in? Send a product as a shop types it: a name, a description,
+and optionally a manufacturer and a price. The response has its category: the path in the shop's
+taxonomy, a confidence for every level, the alternatives, the words that decided, and whether a
+person should review it.
 """
 TAGS = [
     {"name": predictions.TAG, "description": "Classify one product, or up to a hundred at once."},
-    {"name": model.TAG, "description": "What the model knows, and how good it is."},
-    {"name": routes.TAG, "description": "How it comes to learn: feedback, training, models."},
+    {"name": model.TAG, "description": "The current model: its categories, version and figures."},
+    {"name": routes.TAG, "description": "Feedback counts, training status, models and reports."},
 ]
 
 
@@ -33,9 +33,9 @@ def add_routes(
 ) -> None:
     """Add the routes to an application.
 
-    `classifier` is asked at each request for the classifier that serves, so that a newer one can
-    take its place; it raises BundleError or StoreError where there is none. `store` opens the store
-    that knows of feedback, training and models.
+    Each request calls `classifier` for the current classifier, so that the model can be swapped; it
+    raises BundleError or StoreError if there is none. `store` opens the store with the records of
+    feedback, training and models.
     """
     api.state.classifier = classifier
     api.state.records = LearningRecords(store)
@@ -51,9 +51,9 @@ def create_app(
     access: Access = open_access,
     telemetry: Telemetry | None = None,
 ) -> FastAPI:
-    """Make the predict API, by itself as a function runs it.
+    """Make the predict API alone, as its Lambda function runs it.
 
-    The address `/` is left for whoever wants to put a page there.
+    The address `/` stays free for a page.
     """
     api = make_api(
         DESCRIPTION,

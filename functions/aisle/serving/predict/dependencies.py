@@ -1,4 +1,4 @@
-"""What the routes are given."""
+"""Dependencies of the routes."""
 
 from typing import Annotated, cast
 
@@ -8,7 +8,7 @@ from aisle.model.classifier import Classifier
 
 
 def current_classifier(request: Request) -> Classifier:
-    """Ask the application's provider for the classifier that serves now."""
+    """Return the current classifier from the application's provider."""
     return cast("Classifier", request.app.state.classifier())
 
 

@@ -1,4 +1,4 @@
-"""The routes that tell what the model knows, and that it is there."""
+"""The routes about the current model and its health."""
 
 from typing import Annotated, Final
 
@@ -31,41 +31,41 @@ _REFUSALS = documented(UNAUTHENTICATED, FORBIDDEN, TOO_MANY_REQUESTS)
 @router.get(
     "/v1/categories",
     summary="Search the categories",
-    response_description="A page of categories.",
+    response_description="A page of matching categories.",
     dependencies=[_GUARD],
     responses=_REFUSALS | documented(INVALID_INPUT),
 )
 def list_categories(
     query: Annotated[CategoriesQuery, Query()], classifier: ClassifierDep
 ) -> CategoriesResponse:
-    """Find categories by the words in their path, a page at a time.
+    """Find categories by the words in their path, one page at a time.
 
-    A match in the category's own name comes before one in its ancestors, then the categories with
-    more products.
+    Matches in a category's own name come before matches in its ancestors, then categories with
+    more products before those with fewer.
     """
     taxonomy = classifier.taxonomy
     classes = frozenset(taxonomy.classes)
-    found = taxonomy.search(query.q)
+    matches = taxonomy.search(query.q)
     end = query.offset + query.limit
     return CategoriesResponse(
         items=[
             listed_category(entry, predicted=entry.path in classes)
-            for entry in found[query.offset : end]
+            for entry in matches[query.offset : end]
         ],
-        total=len(found),
-        next_offset=end if end < len(found) else None,
+        total=len(matches),
+        next_offset=end if end < len(matches) else None,
     )
 
 
 @router.get(
     "/v1/model",
-    summary="Describe the model",
-    response_description="The model.",
+    summary="Describe the current model",
+    response_description="The current model.",
     dependencies=[_GUARD],
     responses=_REFUSALS,
 )
 def describe_model(classifier: ClassifierDep) -> ModelResponse:
-    """Tell the model's version, what it was trained on and what was measured on its test."""
+    """Return the model's version, its training data and its figures on the frozen test."""
     manifest, taxonomy = classifier.manifest, classifier.taxonomy
     return ModelResponse(
         version=manifest.model_version,
@@ -80,12 +80,7 @@ def describe_model(classifier: ClassifierDep) -> ModelResponse:
     )
 
 
-@router.get(
-    "/healthz", summary="Check that predictions can be had", response_description="They can."
-)
+@router.get("/healthz", summary="Check the health", response_description="The service can predict.")
 def check_health(classifier: ClassifierDep) -> HealthResponse:
-    """Answer with the version of the model that serves; 503 where there is none.
-
-    It needs no key.
-    """
+    """Return the version of the current model, or 503 if there is none. No API key is needed."""
     return HealthResponse(status="ok", model_version=classifier.model_version)

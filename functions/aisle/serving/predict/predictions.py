@@ -1,4 +1,4 @@
-"""The routes that classify."""
+"""The routes that classify products."""
 
 from typing import Any, Final
 
@@ -42,7 +42,7 @@ router = APIRouter(
 def predict(
     request: PredictRequest, classifier: ClassifierDep, telemetry: TelemetryDep
 ) -> PredictResponse:
-    """Say which category a product belongs in, how sure that is, and what spoke for it."""
+    """Return the category that a product belongs in, the confidence and the evidence for it."""
     product = request.product()
     top_k = request.top_k or DEFAULT_TOP_K
     (prediction,) = _predict(classifier, [product], top_k, telemetry)
@@ -52,26 +52,26 @@ def predict(
 @router.post(
     "/batch",
     summary="Classify up to a hundred products",
-    response_description="A prediction or an error for each product.",
+    response_description="A prediction or an error for each product, in the order of the request.",
 )
 def predict_batch(
     request: BatchRequest, classifier: ClassifierDep, telemetry: TelemetryDep
 ) -> BatchResponse:
-    """Return one result per product, in their order.
+    """Return one result for each product, in order.
 
-    Each is a `prediction`, or an `error` where that product cannot be used; the others are
-    classified all the same.
+    A result is a `prediction`, or an `error` if the product cannot be used. An error does not
+    affect the other products.
     """
     top_k = request.top_k or DEFAULT_TOP_K
     checked = [_check(index, item) for index, item in enumerate(request.products)]
-    products = [each for each in checked if isinstance(each, Product)]
+    products = [item for item in checked if isinstance(item, Product)]
     predictions = iter(_predict(classifier, products, top_k, telemetry) if products else ())
     return BatchResponse(
         results=[
-            BatchSuccess(prediction=predict_response(each, next(predictions)))
-            if isinstance(each, Product)
-            else each
-            for each in checked
+            BatchSuccess(prediction=predict_response(item, next(predictions)))
+            if isinstance(item, Product)
+            else item
+            for item in checked
         ]
     )
 
@@ -81,8 +81,10 @@ def _predict(
 ) -> list[Prediction]:
     predictions = classifier.predict(products, top_k=top_k)
     telemetry.count("Predictions", len(predictions), model_version=classifier.model_version)
-    telemetry.measure("Confidence", *(each.category.confidence for each in predictions))
-    telemetry.measure("NeedsReview", *(float(each.needs_review) for each in predictions))
+    telemetry.measure("Confidence", *(prediction.category.confidence for prediction in predictions))
+    telemetry.measure(
+        "NeedsReview", *(float(prediction.needs_review) for prediction in predictions)
+    )
     return predictions
 
 
@@ -90,15 +92,15 @@ def _check(index: int, item: Any) -> Product | BatchFailure:  # noqa: ANN401  # 
     try:
         return ProductInput.model_validate(item).product()
     except ValidationError as error:
-        found = field_errors(error.errors(include_url=False), whole="product")
+        errors = field_errors(error.errors(include_url=False), whole="product")
     except InvalidProductError as error:
-        found = (FieldError(field=error.field, detail=str(error)),)
+        errors = (FieldError(field=error.field, detail=str(error)),)
     problem = ProductProblem(
         type=INVALID_INPUT.type,
         title=INVALID_INPUT.title,
         status=INVALID_INPUT.status,
-        detail=summary(found),
+        detail=summary(errors),
         index=index,
-        errors=list(found),
+        errors=list(errors),
     )
     return BatchFailure(error=problem)

@@ -1,4 +1,4 @@
-"""What goes over the wire: pydantic models around the library's own types."""
+"""The request and response schemas of the predict API."""
 
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
@@ -18,13 +18,13 @@ MAX_PRODUCTS = 100
 
 Confidence = Annotated[
     float,
-    Field(ge=0, le=1, description="How sure the model is, from 0 to 1."),
-    # What single precision has, and no digits that only look like it.
+    Field(ge=0, le=1, description="The model's confidence, from 0 to 1."),
+    # The digits that single precision has, and no others.
     AfterValidator(lambda value: round(value, 6)),
 ]
 TopK = Annotated[
     int | None,
-    Field(ge=1, le=20, description="How many alternatives to name, at most. Null counts as 5."),
+    Field(ge=1, le=20, description="The maximum number of alternatives. Null means 5."),
 ]
 
 
@@ -37,7 +37,7 @@ class PredictRequest(ProductInput):
 
 
 class _Unchecked:
-    """Describe a list's items as products, but let anything pass: each is checked by itself."""
+    """Describe a list's items as products, but accept anything: each is validated separately."""
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -71,7 +71,7 @@ class CategoryNode(_Output):
     """One node of the shop's taxonomy."""
 
     id: str = Field(
-        description="The shop's own id, or the path of names where it has none.",
+        description="The shop's own id, or the path of names if the category has none.",
         examples=["abcat0400000"],
     )
     name: str = Field(examples=["Cameras & Camcorders"])
@@ -79,12 +79,12 @@ class CategoryNode(_Output):
 
 NodePath = Annotated[
     list[CategoryNode],
-    Field(description="From the root down to the category itself.", min_length=1),
+    Field(description="The path from the root down to the category itself.", min_length=1),
 ]
 
 
 class CategoryPath(CategoryNode):
-    """A category with its place in the taxonomy."""
+    """A category and its path in the taxonomy."""
 
     path: NodePath
 
@@ -96,17 +96,17 @@ class Level(CategoryNode):
 
 
 class ScoredCategory(CategoryPath):
-    """A category, its place in the taxonomy, and how sure the model is of it."""
+    """A category, its path in the taxonomy, and the model's confidence in it."""
 
     confidence: Confidence
 
 
 class EvidenceFragment(_Output):
-    """A fragment of the product's text that spoke for the predicted category.
+    """A fragment of the product's text that supports the predicted category.
 
-    `start` and `end` count Unicode code points of the field as it was sent, from 0, `end`
-    excluded. JavaScript counts UTF-16 units instead: there, take
-    `Array.from(text).slice(start, end).join("")`.
+    `start` (inclusive) and `end` (exclusive) count Unicode code points in the field as it was sent,
+    from 0. JavaScript strings count UTF-16 units instead, so use
+    `Array.from(text).slice(start, end).join("")` there.
     """
 
     field: Literal["name", "description", "manufacturer"]
@@ -114,67 +114,80 @@ class EvidenceFragment(_Output):
     end: int = Field(ge=1, examples=[5])
     text: str = Field(examples=["GoPro"])
     weight: float = Field(
-        ge=0, le=1, description="Its share of all that spoke for the category.", examples=[0.31]
+        ge=0,
+        le=1,
+        description="The fragment's share of all evidence for the category.",
+        examples=[0.31],
     )
 
 
 class PredictResponse(_Output):
-    """What the model says of a product."""
+    """The model's prediction for a product."""
 
     prediction_id: str = Field(
         description=(
-            "24 hexadecimal digits. The same product asked of the same model has the same id: it "
-            "is the beginning of the SHA-256 of the model's version, a line feed, and the "
-            "product's fields as JSON (sorted, without spaces or nulls, the price as a float)."
+            "24 hexadecimal digits; the same product and model always give the same id. It is the "
+            "beginning of the SHA-256 of the model's version, a line feed, and the product's "
+            "fields as JSON (sorted by name, without spaces or nulls, the price as a float)."
         ),
         pattern="^[0-9a-f]{24}$",
     )
-    category: CategoryPath = Field(description="The deepest best category, sure or not.")
+    category: CategoryPath = Field(
+        description="The most probable category, however low its confidence."
+    )
     confidence: Confidence
     levels: list[Level] = Field(
         description=(
-            "Every level of the category's path, root first. A level's confidence is that of "
-            "everything below it together."
+            "Every level of the category's path, root first. A level's confidence is the sum over "
+            "that category and all categories below it."
         )
     )
     answer: ScoredCategory | None = Field(
-        description="The deepest level that is sure enough to show, or null where none is."
+        description=(
+            "The deepest level whose confidence is high enough to show; null if there is none."
+        )
     )
-    needs_review: bool = Field(description="Whether the answer stops short of the category.")
+    needs_review: bool = Field(
+        description=(
+            "Whether a person should review it: `answer` is null or higher up than `category`."
+        )
+    )
     alternatives: list[ScoredCategory] = Field(
-        description="The next best categories, best first; not the predicted one's ancestors."
+        description="The next most probable categories, best first, without `category`'s ancestors."
     )
     evidence: list[EvidenceFragment] = Field(
-        description="The fragments that spoke for the category, heaviest first."
+        description="The fragments that support the category, highest weight first."
     )
-    model_version: str = Field(description="The model that predicted.")
+    model_version: str = Field(description="The version of the model that predicted.")
 
 
 class BatchSuccess(_Output):
-    """The result of a product that could be classified."""
+    """The result for a product that was classified."""
 
     prediction: PredictResponse
 
 
 class ProductProblem(_Output):
-    """Why one product of a batch could not be classified."""
+    """The reason why a product in a batch could not be classified."""
 
     type: str = Field(examples=["/problems/invalid-input"])
     title: str
-    status: int = Field(description="The status it would have had by itself.", examples=[422])
-    detail: str = Field(description="What is wrong, and what to do.")
-    index: int = Field(ge=0, description="The product's place in the batch, from 0.")
-    errors: list[FieldError] = Field(description="The fields that cannot be used.", min_length=1)
+    status: int = Field(
+        description="The HTTP status it would get in a request of its own.", examples=[422]
+    )
+    detail: str = Field(description="What is wrong, and what to do about it.")
+    index: int = Field(ge=0, description="The product's index in the batch, from 0.")
+    errors: list[FieldError] = Field(description="The fields at fault.", min_length=1)
 
 
 class BatchFailure(_Output):
-    """The result of a product that could not be classified."""
+    """The result for a product that could not be classified."""
 
     error: ProductProblem
 
 
 class BatchResponse(_Output):
-    """A result for each product, in their order."""
+    """One result for each product, in the order of the request."""
 
     results: list[BatchSuccess | BatchFailure]
 
@@ -187,19 +200,21 @@ class CategoriesQuery(BaseModel):
     q: str = Field(
         default="",
         max_length=200,
-        description="Words that the path must have; the last may be begun. Empty for all.",
+        description=(
+            "Words that the path must contain; the last may be incomplete. Empty: all categories."
+        ),
         examples=["camera acc"],
     )
-    limit: int = Field(default=20, ge=1, le=100, description="How many to return, at most.")
-    offset: int = Field(default=0, ge=0, description="How many to pass over.")
+    limit: int = Field(default=20, ge=1, le=100, description="The maximum number to return.")
+    offset: int = Field(default=0, ge=0, description="The number to skip.")
 
 
 class ListedCategory(CategoryPath):
-    """A category that the model has seen."""
+    """A category in the model's training data."""
 
-    products: int = Field(ge=0, description="How many products it was seen with.")
+    products: int = Field(ge=0, description="The number of products with exactly this category.")
     predicted: bool = Field(
-        description="Whether the model can predict it; where not, it predicts an ancestor."
+        description="Whether the model can predict it; if not, it predicts an ancestor."
     )
 
 
@@ -207,56 +222,58 @@ class CategoriesResponse(_Output):
     """A page of categories, best match first."""
 
     items: list[ListedCategory]
-    total: int = Field(ge=0, description="How many there are on all pages together.")
-    next_offset: int | None = Field(description="The next page's offset; null on the last one.")
+    total: int = Field(ge=0, description="The number of matches on all pages.")
+    next_offset: int | None = Field(
+        description="The offset of the next page; null on the last page."
+    )
 
 
 class ModelResponse(_Output):
-    """What the model is and how good it is."""
+    """The current model and its figures."""
 
-    version: str = Field(description="Derived from its content: another version, another model.")
+    version: str = Field(description="A hash of the model's content.")
     normalizer_version: int = Field(description="The version of the text normalisation.")
-    labels: int = Field(ge=1, description="How many categories it can predict.")
-    categories: int = Field(ge=0, description="How many categories it has seen.")
-    levels: int = Field(ge=1, description="How deep the predicted paths go.")
+    labels: int = Field(ge=1, description="The number of categories it can predict.")
+    categories: int = Field(ge=0, description="The number of categories in its training data.")
+    levels: int = Field(ge=1, description="The length of its longest category path.")
     answer_thresholds: list[float] = Field(
         description=(
-            "The confidence from which a level is shown as the answer, root first; a level whose "
-            "threshold is above 1 is never shown."
+            "For each level, root first, the minimum confidence to show it as the answer. A level "
+            "with a threshold above 1 is never shown."
         )
     )
-    metrics: dict[str, Any] = Field(description="What was measured on its frozen test.")
-    dataset: dict[str, Any] = Field(description="The snapshot it was trained on.")
-    libraries: dict[str, str] = Field(description="The versions it was trained with.")
+    metrics: dict[str, Any] = Field(description="The figures on its frozen test.")
+    dataset: dict[str, Any] = Field(description="The snapshot of products it was trained on.")
+    libraries: dict[str, str] = Field(description="The library versions it was trained with.")
 
 
 class HealthResponse(_Output):
-    """Whether predictions can be had."""
+    """The health of the service."""
 
     status: Literal["ok"]
-    model_version: str = Field(description="The model that serves.")
+    model_version: str = Field(description="The version of the current model.")
 
 
 def predict_response(product: Product, prediction: Prediction) -> PredictResponse:
-    """Translate the library's prediction of a product."""
+    """Convert the library's prediction for a product."""
     return PredictResponse(
         prediction_id=prediction_id(product, prediction.model_version),
         category=CategoryPath(**_place(prediction.category.path)),
         confidence=prediction.category.confidence,
         levels=[
-            Level(id=each.category.id, name=each.category.name, confidence=each.confidence)
-            for each in prediction.levels
+            Level(id=level.category.id, name=level.category.name, confidence=level.confidence)
+            for level in prediction.levels
         ],
         answer=_scored(prediction.answer) if prediction.answer else None,
         needs_review=prediction.needs_review,
-        alternatives=[_scored(each) for each in prediction.alternatives],
-        evidence=[EvidenceFragment(**asdict(each)) for each in prediction.evidence],
+        alternatives=[_scored(alternative) for alternative in prediction.alternatives],
+        evidence=[EvidenceFragment(**asdict(fragment)) for fragment in prediction.evidence],
         model_version=prediction.model_version,
     )
 
 
 def listed_category(entry: Entry, *, predicted: bool) -> ListedCategory:
-    """Translate an entry of the library's taxonomy."""
+    """Convert an entry of the library's taxonomy."""
     return ListedCategory(**_place(entry.path), products=entry.products, predicted=predicted)
 
 

@@ -1,4 +1,4 @@
-"""What can be set about predictions, wherever they are served."""
+"""The settings of the predict API."""
 
 from pydantic import Field
 
@@ -7,8 +7,8 @@ from aisle.serving.predict.live import POLL_SECONDS
 
 
 class LiveSettings(ApiSettings):
-    """The settings; each is the variable AISLE_<NAME> of the environment."""
+    """The settings; each is the environment variable AISLE_<NAME>."""
 
     poll_seconds: int = Field(
-        default=POLL_SECONDS, gt=0, description="How often to look for another model, at most."
+        default=POLL_SECONDS, gt=0, description="The seconds between checks for a new model."
     )

@@ -1,4 +1,5 @@
-"""The page around Swagger UI, which the API's documentation shows.
+"""The page around Swagger UI, for the API's documentation.
 
-Its two files are served as they are; Swagger UI itself comes from a package, not from a network.
+Its two files are served unchanged; Swagger UI itself comes from an installed package, not from a
+CDN.
 """
