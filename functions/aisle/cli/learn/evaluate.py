@@ -1,4 +1,4 @@
-"""`aisle evaluate`: how good the model is on a labelled file."""
+"""`aisle evaluate`: score the model on a labelled file."""
 
 import json
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="FILE|URL|s3://…",
-            help="A labelled file, or its address, that the model never saw.",
+            help="The labelled products to score on. The model must not have been trained on them.",
         ),
     ],
     fields: Annotated[
@@ -24,7 +24,9 @@ def evaluate(
     min_count: Annotated[
         int,
         typer.Option(
-            min=1, help="Categories with fewer products in the model's snapshot count as `other`."
+            min=1,
+            help="For the folded figures: categories with fewer products in the model's snapshot "
+            "count as `other`.",
         ),
     ] = 100,
     columns: ColumnsOption = None,
@@ -34,10 +36,10 @@ def evaluate(
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
 ) -> None:
-    """Score the store's model on labelled products, level by level of the category path.
+    """Score the store's model on labelled products, at each level of the category path.
 
-    Labels compare by id, by name where there is none. A predicted path that ends earlier, or a
-    label that training never saw, is wrong.
+    Labels are compared by id, or by name if they have no id. A prediction counts as wrong if its
+    path ends above the level, or if its label was not in the training data.
 
     **Examples**
 
