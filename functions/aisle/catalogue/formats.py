@@ -114,7 +114,7 @@ def _table(
     except csv.Error as error:
         raise DataError(
             f"{name} is not CSV at line {before + reader.line_num}: {error}. Expected cells of at "
-            f"most {LONGEST:,} characters, with every quote closed, and quotes inside a quoted cell "
+            f"most {LONGEST:,} characters, with every quote closed, and quotes in a quoted cell "
             "doubled. Correct the line, or an unclosed quote before it."
         ) from error
 

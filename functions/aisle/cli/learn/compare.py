@@ -57,7 +57,8 @@ def compare(
     quick: Annotated[
         bool,
         typer.Option(
-            "--quick", help="Run only the cheap candidates, on two folds of a sample (< 3 minutes)."
+            "--quick",
+            help="Run only the cheap candidates, on two folds of a sample: under 3 minutes.",
         ),
     ] = False,
     research: Annotated[
@@ -74,11 +75,11 @@ def compare(
         typer.Option(
             "--with-finetuned",
             help="Also fine-tune MiniLM end to end, on the text of one fold: half an hour on two "
-            "cores. Needs torch and transformers, which `make research` does not install.",
+            "cores. Needs torch and transformers, which are not part of `make research`.",
         ),
     ] = False,
     workers: Annotated[
-        int, typer.Option(min=1, help="How many runs in parallel, each on one core.")
+        int, typer.Option(min=1, help="How many models to train in parallel, each on one core.")
     ] = 2,
     report: Annotated[
         Path | None,

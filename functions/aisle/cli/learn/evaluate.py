@@ -39,7 +39,7 @@ def evaluate(
     """Score the store's model on labelled products, at each level of the category path.
 
     Labels are compared by id, or by name if they have no id. A prediction counts as wrong if its
-    path ends above the level, or if its label was not in the training data.
+    path ends above the level, or if the product's label was not in the training data.
 
     **Examples**
 

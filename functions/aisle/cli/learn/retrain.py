@@ -43,10 +43,10 @@ def retrain(
 ) -> None:
     """Train on the catalogue and the feedback, and publish the model if it passes the gate.
 
-    Training is due when enough products have new corrections (AISLE_RETRAIN_NEEDED), or when any
-    has and the last training was long ago (AISLE_RETRAIN_DAYS). Only feedback that disagrees with
-    the prediction counts as a correction; training also learns from confirmations, but they never
-    make it due.
+    Training is due when enough products have new corrections (AISLE_RETRAIN_NEEDED, default 50),
+    or when any has and the last training was long ago (AISLE_RETRAIN_DAYS, default 7). Only
+    feedback that disagrees with the prediction counts as a correction; training also learns from
+    confirmations, but they never make it due.
 
     The exit code is 2 if another training job is running, and 3 if the gate refuses the model or
     all new feedback agrees with the predictions.

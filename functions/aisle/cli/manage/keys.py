@@ -21,8 +21,8 @@ ApiOption = Annotated[
     typer.Option(
         envvar="AISLE_API",
         metavar="ID/STAGE",
-        help="The API Gateway in front of the service, as `make deploy` prints it. It keeps a "
-        "usage plan for each client and rejects everyone else.",
+        help="The API Gateway in front of the service, printed by `make deploy`. It keeps a usage "
+        "plan for each client and rejects everyone else.",
     ),
 ]
 
@@ -32,7 +32,9 @@ def create(
     context: typer.Context,
     client: Annotated[
         str,
-        typer.Option(help="Who will use the key: lower-case letters, digits, and . _ - inside."),
+        typer.Option(
+            help="Who will use the key: lower-case letters, digits, and . _ - after the first."
+        ),
     ],
     scope: Annotated[
         list[str] | None,

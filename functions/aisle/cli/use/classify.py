@@ -48,8 +48,8 @@ def classify(
 
     The results have one row for each input row, in the same order: the category with its path and
     confidence, the answer that is confident enough to show, and whether a person should review it.
-    A row that cannot be used gets an error instead. After an interruption, the same command
-    resumes where it stopped.
+    A row that cannot be used gets an error instead. Ctrl-C stops the run with exit code 130; the
+    same command resumes it.
 
     **Examples**
 

@@ -7,7 +7,7 @@ import typer
 
 
 def openapi() -> None:
-    """Print the OpenAPI description of the API. It depends only on the code.
+    """Print the OpenAPI description of the API, as JSON.
 
     **Example**
 

@@ -21,7 +21,9 @@ def predict(
         bool, typer.Option("--json", help="Print one JSON object, in the API's format.")
     ] = False,
 ) -> None:
-    """Classify one product: its category path, confidences, evidence and alternatives.
+    """Classify one product: print its category path, confidences, evidence and alternatives.
+
+    Give at least a name or a description.
 
     **Examples**
 
