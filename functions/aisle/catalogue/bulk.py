@@ -70,7 +70,7 @@ class Bulk:
             return 0
 
     def _read_checkpoint(self) -> tuple[int, int]:
-        """Return the rows and bytes safely on disk; (0, 0) if they are of another identity."""
+        """Return the rows and bytes safely on disk, or (0, 0) if the identity differs."""
         state = json.loads(self._checkpoint.read_bytes())
         rows, size = int(state["rows"]), int(state["size"])
         same = state["identity"] == self._identity and self._part.stat().st_size >= size

@@ -134,8 +134,8 @@ def _delimiter(first: bytes, columns: Columns) -> str:
 def _check_header(header: list[str], name: str, columns: Columns, needs: Collection[str]) -> None:
     required = [field for field in RECORD_FIELDS if field in {*needs, *columns.given}]
     missing = [column for field in required for column in columns.of(field) if column not in header]
-    named = {"name", "description"} & columns.given
-    if not named and not {columns.name, columns.description} & set(header):
+    explicit = {"name", "description"} & columns.given
+    if not explicit and not {columns.name, columns.description} & set(header):
         missing[:0] = [f"{columns.name} or {columns.description}"]
     used = {column for field in RECORD_FIELDS for column in columns.of(field)}
     repeated = [column for column in header if column in used and header.count(column) > 1]

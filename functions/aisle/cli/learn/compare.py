@@ -125,15 +125,15 @@ def compare(
     if list_them:
         _list()
         return
-    names = _known(only or (QUICK if quick else PEERS), PEERS)
-    chosen = _numbers(folds or (_QUICK_FOLDS if quick else _ALL_FOLDS), "--folds", 0, 4)
-    minima = None if min_count is None else _numbers(min_count, "--min-count", 1)
-    outside = list(dict.fromkeys(candidate or ()))
-    for spec in outside:
+    names = _checked_names(only or (QUICK if quick else PEERS), PEERS)
+    fold_numbers = _numbers(folds or (_QUICK_FOLDS if quick else _ALL_FOLDS), "--folds", 0, 4)
+    minimums = None if min_count is None else _numbers(min_count, "--min-count", 1)
+    plugins = list(dict.fromkeys(candidate or ()))
+    for spec in plugins:
         plugged.load(spec)  # fail before the slow part
-    most = _QUICK_PRODUCTS if quick else None
-    catalogue = _catalogue(data, columns, mapping, separator, most=most)
-    plan = make_plan(catalogue, candidates=[*names, *outside], folds=chosen, minima=minima)
+    limit = _QUICK_PRODUCTS if quick else None
+    catalogue = _catalogue(data, columns, mapping, separator, limit=limit)
+    plan = make_plan(catalogue, candidates=[*names, *plugins], folds=fold_numbers, minima=minimums)
     if research if research is not None else not (quick or only or plan.unfolded):
         plan = replace(plan, sections=tuple(SECTIONS))
     options: Context = context.obj
@@ -170,9 +170,9 @@ def _catalogue(
     mapping: Path | None,
     separator: str | None,
     *,
-    most: int | None,
+    limit: int | None,
 ) -> Any:  # noqa: ANN401  # its type is imported only at run time
-    """Read the catalogue, or a sample of `most` products if given."""
+    """Read the catalogue, or a sample of at most `limit` products."""
     from aisle.catalogue.columns import columns_from
     from aisle.catalogue.labelled import Skipped, read_labelled
     from aisle.catalogue.source import local_file
@@ -180,15 +180,15 @@ def _catalogue(
     from aisle_benchmark import protocol
     from aisle_training.data.fetch import open_data_set
 
-    named = columns_from(columns, mapping=mapping, separator=separator)
+    column_names = columns_from(columns, mapping=mapping, separator=separator)
     path, _ = local_file(open_data_set() if data is None else data)
     skipped = Skipped()
-    rows = list(read_labelled(path, columns=named, skipped=skipped))
+    rows = list(read_labelled(path, columns=column_names, skipped=skipped))
     if skipped.reasons:
         say(f"{path.name}: rows left out: {skipped}.")
-    if most is not None:
-        return protocol.make_catalogue(protocol.sample(rows, most), shop_size=len(rows))
-    return protocol.make_catalogue(rows, protocol.read_types(path, named))
+    if limit is not None:
+        return protocol.make_catalogue(protocol.sample(rows, limit), shop_size=len(rows))
+    return protocol.make_catalogue(rows, protocol.read_types(path, column_names))
 
 
 def _numbers(text: str, option: str, least: int, most: int | None = None) -> list[int]:
@@ -207,16 +207,16 @@ def _numbers(text: str, option: str, least: int, most: int | None = None) -> lis
     return numbers
 
 
-def _known(names: Iterable[str], candidates: Iterable[str]) -> list[str]:
+def _checked_names(names: Iterable[str], candidates: Iterable[str]) -> list[str]:
     """Return the names as a list; raise BadParameter for one that is no candidate."""
-    chosen = list(names)
-    unknown = [name for name in chosen if name not in candidates]
+    selected = list(names)
+    unknown = [name for name in selected if name not in candidates]
     if unknown:
         raise typer.BadParameter(
             f"{unknown[0]!r} was given; expected one of {', '.join(candidates)}.",
             param_hint="--only",
         )
-    return chosen
+    return selected
 
 
 def _list() -> None:

@@ -38,12 +38,12 @@ def sample(
 
     from aisle.catalogue.records import read_records
 
-    chance = random.Random(seed)  # noqa: S311  # sampling, not security
+    generator = random.Random(seed)  # noqa: S311  # sampling, not security
     drawn: list[tuple[int, dict[str, Any]]] = []
     records = read_records(source, columns=_columns(columns, mapping, separator))
     for number, record in enumerate(records):
         # Reservoir sampling (Vitter 1985): a uniform sample without knowing the number of rows.
-        at = number if number < count else chance.randrange(number + 1)
+        at = number if number < count else generator.randrange(number + 1)
         if at < count:
             drawn[at : at + 1] = [(number, record.fields)]
     for _, fields in sorted(drawn, key=lambda pair: pair[0]):
@@ -73,8 +73,8 @@ def describe(
     from aisle_training.data.pictures import draw
 
     skipped = Skipped()
-    named = _columns(columns, mapping, separator)
-    rows = read_labelled(source, columns=named, skipped=skipped)
+    column_names = _columns(columns, mapping, separator)
+    rows = read_labelled(source, columns=column_names, skipped=skipped)
     description = count(track(rows, "reading"))
     if skipped.reasons:
         say(f"Rows left out: {skipped}.")

@@ -56,22 +56,22 @@ def evaluate(
     from aisle.progress import say
     from aisle_training.release.evaluate import evaluate as score
 
-    chosen = [field.strip() for field in fields.split(",")]
-    unknown = [field for field in chosen if field not in FIELDS]
-    if unknown or len(set(chosen)) < len(chosen):
+    selected = [field.strip() for field in fields.split(",")]
+    unknown = [field for field in selected if field not in FIELDS]
+    if unknown or len(set(selected)) < len(selected):
         raise typer.BadParameter(
             f"{fields!r} was given; expected a list of {', '.join(FIELDS)}, each once, separated "
             "by commas.",
             param_hint="--fields",
         )
     skipped = Skipped()
-    named = columns_from(columns, mapping=mapping, separator=separator)
+    column_names = columns_from(columns, mapping=mapping, separator=separator)
     path, _ = local_file(data)
-    rows = list(read_labelled(path, columns=named, skipped=skipped))
+    rows = list(read_labelled(path, columns=column_names, skipped=skipped))
     if skipped.reasons:
         say(f"{path.name}: rows left out: {skipped}.")
     options: Context = context.obj
-    result = score(options.classifier(), rows, fields=chosen, min_count=min_count)
+    result = score(options.classifier(), rows, fields=selected, min_count=min_count)
     if as_json:
         typer.echo(json.dumps(result))
     else:
@@ -91,10 +91,10 @@ def _print_table(result: dict[str, Any]) -> None:
     table.add_column("compared")
     for heading in ("products", "categories", "accuracy", "macro-F1", "weighted F1"):
         table.add_column(heading, justify="right")
-    named = [(f"level {level['level']}", level) for level in result["levels"]]
-    named.append(("last category", result["leaf"]))
-    named.append((f"fewer than {folded['min_count']} products: other", folded))
-    for name, figures in named:
+    rows = [(f"level {level['level']}", level) for level in result["levels"]]
+    rows.append(("last category", result["leaf"]))
+    rows.append((f"fewer than {folded['min_count']} products: other", folded))
+    for name, figures in rows:
         table.add_row(
             name,
             str(figures["rows"]),

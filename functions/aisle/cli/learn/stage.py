@@ -49,9 +49,9 @@ def ingest(
     from aisle.catalogue.columns import columns_from
     from aisle_training.data.fetch import open_data_set
 
-    named = columns_from(columns, mapping=mapping, separator=separator)
+    column_names = columns_from(columns, mapping=mapping, separator=separator)
     source = open_data_set() if data is None else data
-    typer.echo(_trainer(context).ingest(source, test_data=test_data, columns=named))
+    typer.echo(_trainer(context).ingest(source, test_data=test_data, columns=column_names))
 
 
 @app.command()

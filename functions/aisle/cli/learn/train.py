@@ -66,20 +66,20 @@ def train(
     from aisle_training.retrain import retrain
 
     options: Context = context.obj
-    store, chosen = options.store(), load(parameters or DEFAULT)
+    store, settings = options.store(), load(parameters or DEFAULT)
     if feedback:
         if test_data or columns or mapping or separator:
             raise typer.BadParameter(
                 "Of the catalogue options, --feedback takes only --data. To train on a catalogue "
                 "with its own column names, first run aisle train without --feedback."
             )
-        typer.echo(retrain(store, chosen, run=run, why=why, data=data).version)
+        typer.echo(retrain(store, settings, run=run, why=why, data=data).version)
         return
-    named = columns_from(columns, mapping=mapping, separator=separator)
-    request = {"data": data, "test_data": test_data, "columns": repr(named)}
-    job = TrainingJob.start(store, request | {"train": asdict(chosen)}, run=run)
+    column_names = columns_from(columns, mapping=mapping, separator=separator)
+    request = {"data": data, "test_data": test_data, "columns": repr(column_names)}
+    job = TrainingJob.start(store, request | {"train": asdict(settings)}, run=run)
     with job.working():
         source = open_data_set() if data is None else data
-        trainer = Trainer(store, chosen, job, Occasion(user(), why, job.id))
-        verdict = trainer.train(source, test_data=test_data, columns=named)
+        trainer = Trainer(store, settings, job, Occasion(user(), why, job.id))
+        verdict = trainer.train(source, test_data=test_data, columns=column_names)
     typer.echo(verdict.version)

@@ -74,9 +74,9 @@ def create(
 
         limits = Limits.of(client, rate=rate, burst=burst, quota=quota)
         with UsagePlans(api).registered(record, limits):
-            keyring.edit(store, lambda known: (*known, record))
+            keyring.edit(store, lambda keys: (*keys, record))
     else:
-        keyring.edit(store, lambda known: (*known, record))
+        keyring.edit(store, lambda keys: (*keys, record))
     typer.echo(key)
     typer.echo(
         f"Key {record.id} of {client} is valid for {' and '.join(record.scopes)} until "
@@ -133,12 +133,12 @@ def revoke(
     options: Context = context.obj
     store = options.store()
     now = datetime.now(UTC)
-    keyring.edit(store, lambda known: api_keys.revoke(known, key_id, now=now))
+    keyring.edit(store, lambda keys: api_keys.revoke(keys, key_id, now=now))
     if api:
         from aisle.access.usage_plans import UsagePlans
 
-        known, _ = keyring.read(store)
-        UsagePlans(api).remove(next(record for record in known if record.id == key_id))
+        keys, _ = keyring.read(store)
+        UsagePlans(api).remove(next(record for record in keys if record.id == key_id))
     typer.echo(f"Key {key_id} is revoked.")
 
 

@@ -123,7 +123,7 @@ def promote(
 
     options: Context = context.obj
     before = switch(options.store(), version, Occasion(user(), why))
-    typer.echo(f"Model {version} serves; before it: {before or 'the packaged one'}.")
+    typer.echo(f"Model {version} now serves instead of {before or 'the packaged one'}.")
 
 
 @app.command()

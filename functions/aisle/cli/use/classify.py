@@ -64,9 +64,9 @@ def classify(
     out = _work_file(source, target)
     _check_apart(source, target, out)
     options: Context = context.obj
-    chosen = columns_from(columns, mapping=mapping, separator=separator)
+    column_names = columns_from(columns, mapping=mapping, separator=separator)
     try:
-        _run(options, source, out, chosen, workers or cpu_count() or 1)
+        _run(options, source, out, column_names, workers or cpu_count() or 1)
     except KeyboardInterrupt:
         typer.echo("Stopped. Run the same command again to resume.", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -144,7 +144,7 @@ def _run(options: Context, source: str, target: Path, columns: "Columns", worker
             advance=bar.done,
         )
     unusable = f", {failed} of them unusable" if failed else ""
-    say(f"{total} rows classified by model {version}{unusable}.")
+    say(f"{total} rows processed with model {version}{unusable}.")
 
 
 def _work_file(source: str, target: str) -> Path:
