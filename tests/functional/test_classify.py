@@ -106,7 +106,7 @@ def test_killed_at_ten_moments(aisle, tmp_path):
             process.kill()
             process.wait()
     aisle("classify", catalogue, "killed.csv", "--workers", 1)
-    assert "Going on after" in said.read_text()
+    assert "Resuming after" in said.read_text()
     assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert not (tmp_path / "killed.csv.part").exists()
 
@@ -124,7 +124,7 @@ def test_stopped_by_hand(aisle, tmp_path):
         os.kill(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "goes on from here" in said
+    assert "again to resume" in said
     assert "Traceback" not in said
     assert (tmp_path / "out.csv.part").exists()
     assert not (tmp_path / "out.csv").exists()
@@ -187,7 +187,7 @@ def test_results_never_go_over_the_catalogue(source, target, monkeypatch, tmp_pa
     (tmp_path / "link.csv").symlink_to(shop)
     (tmp_path / "hard.csv").hardlink_to(shop)
     (tmp_path / "x").mkdir()
-    with pytest.raises(typer.BadParameter, match="written over"):
+    with pytest.raises(typer.BadParameter, match="overwrite"):
         use_classify.classify(None, *(name.format(folder=tmp_path) for name in (source, target)))
 
 

@@ -160,7 +160,7 @@ def test_no_models(aisle):
 
 def test_model_is_promoted_with_a_reason(aisle, store, stored):
     """Promotion makes it serve, and the reason is on record."""
-    assert "before it: the packaged one" in aisle("model", "promote", stored, "--why", "a test")
+    assert "instead of the packaged one" in aisle("model", "promote", stored, "--why", "a test")
     assert read_pointer(store)[0].version == stored
     assert [(one.event, one.why) for one in audit.history(store)] == [("promoted", "a test")]
 

@@ -28,7 +28,7 @@ REASONS = [
     "without a category",
     "with a name that is not text",
     "not an object",
-    "the same as a row before",
+    "identical to an earlier row",
 ]
 
 

@@ -87,7 +87,7 @@ def test_every_command_refuses_other_addresses(command):
     Path("local.jsonl").write_bytes(DATA)
     result = CliRunner().invoke(app, command)
     assert isinstance(result.exception, AisleError), result.output
-    assert "no reading from ftp://" in str(result.exception)
+    assert "ftp:// is not supported" in str(result.exception)
     assert "s3://bucket/key" in str(result.exception)
     assert "hush" not in str(result.exception)
 
@@ -213,7 +213,7 @@ def test_absent_denied_and_unreachable_differ(said, monkeypatch):
 )
 def test_address_of_no_object(address):
     """An address that lacks the bucket or the key is completed by nobody."""
-    with pytest.raises(DataError, match="no address of an object"):
+    with pytest.raises(DataError, match="not the address of an object"):
         local_file(address)
     result = CliRunner().invoke(app, ["classify", "local.jsonl", f"{address}/.csv/"])
     assert result.exit_code != 0
@@ -280,7 +280,7 @@ def test_commands_read_from_the_web(tmp_path):
 def test_what_names_no_file(source):
     """A text that cannot be a path is an error of this package's, and says what was given."""
     with pytest.raises(
-        DataError, match=r"names no file|can be no file's name|two slashes"
+        DataError, match=r"does not name a file|cannot be a path|a complete address"
     ) as failed:
         local_file(source)
     assert "hush" not in str(failed.value)
@@ -288,7 +288,7 @@ def test_what_names_no_file(source):
 
 def test_a_path_of_an_address():
     """`Path` takes a slash from an address, and the message says so."""
-    with pytest.raises(DataError, match="not in a Path"):
+    with pytest.raises(DataError, match="not as a Path"):
         local_file(Path("s3://shelf/products.jsonl"))
 
 

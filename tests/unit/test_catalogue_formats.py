@@ -131,8 +131,8 @@ def test_row_with_too_many_cells_is_no_product(tmp_path):
         (b"title,cat\nPan,Pans\n", "name=headline", "headline is missing"),
         (b"name,cat\nPan,Pans\n", "", "the column category is missing. Its header has: name, cat"),
         (b"name,cat\nPan,Pans\n", "category=dept+cat", "the column dept is missing"),
-        (b"name,name,category\na,b,c\n", "", "name is there twice"),
-        (b'{"name": "Pan", "cat": "Pans"}\n', "", "The first has the columns name, cat"),
+        (b"name,name,category\na,b,c\n", "", "name appears twice"),
+        (b'{"name": "Pan", "cat": "Pans"}\n', "", "The first row has the columns name, cat"),
         (b'{"name": "Pan", "category": "A"}\n', "name=name,price=cost", "no row has cost"),
     ],
 )
@@ -228,7 +228,7 @@ def test_exact_duplicates_are_left_out_where_they_have_a_sku(tmp_path):
     path.write_text(json.dumps(rows))
     skipped = Skipped()
     assert len(list(read_labelled(path, skipped=skipped, duplicates=False))) == 4
-    assert str(skipped) == "2 the same as a row before"
+    assert str(skipped) == "2 identical to an earlier row"
     assert len(list(read_labelled(path))) == 6
 
 

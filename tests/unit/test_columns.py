@@ -91,7 +91,7 @@ def test_category_of_one_column(value, category):
 )
 def test_what_is_not_understood_is_refused(text):
     """An option that cannot be understood is quoted, with an example of a good one."""
-    with pytest.raises(DataError, match=r"The columns cannot be told.*name=title"):
+    with pytest.raises(DataError, match=r"The columns .* cannot be used.*name=title"):
         columns_from(text)
 
 

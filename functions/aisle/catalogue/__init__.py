@@ -1,5 +1,5 @@
-"""A shop's catalogue: from a file or an address to rows, products and labels, and results back.
+"""A shop's catalogue: read rows, products and labels from a file or URL, and write results.
 
-`source` alone knows where rows come from, `formats` and `columns` how they are written down. What
-is learnt from a catalogue, or kept of one in a store, is not here.
+Only `source` knows where rows come from, and only `formats` and `columns` how they are encoded.
+Training data and the snapshots in a store do not belong here.
 """

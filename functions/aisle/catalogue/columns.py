@@ -1,4 +1,4 @@
-"""Which columns of a shop's file hold what."""
+"""Which column of a shop's file holds which field."""
 
 import json
 import tomllib
@@ -17,10 +17,11 @@ _EXAMPLE: Final = "name=title,description=body,category=dept+aisle"
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The names that a shop gave its columns; without any, those of the README's schema.
+    """A shop's column names; the defaults are those of the README's schema.
 
-    `category` is one column or several, root first. Where one column holds the whole path as text,
-    `separator` is what stands between its names. `given` are the fields that somebody named.
+    `category` is one column, or several with the root first. If a single column holds the whole
+    path as text, `separator` separates its levels. `given` is the set of fields whose columns were
+    named explicitly.
     """
 
     sku: str = "sku"
@@ -33,31 +34,31 @@ class Columns:
     given: frozenset[str] = frozenset()
 
     def of(self, field: str) -> tuple[str, ...]:
-        """Return the columns that hold a field; only a category may have several.
+        """Return the columns of a field; only the category may have several.
 
         >>> Columns(category=("dept", "aisle")).of("category")
         ('dept', 'aisle')
         """
-        found: str | tuple[str, ...] = getattr(self, field)
-        return (found,) if isinstance(found, str) else found
+        columns: str | tuple[str, ...] = getattr(self, field)
+        return (columns,) if isinstance(columns, str) else columns
 
     def select(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a row's fields under their own names, a category as a list of its levels.
+        """Return a row's fields under Aisle's names, the category as a list of levels.
 
         >>> Columns(name="title", category=("cat",)).select({"title": "Pan", "cat": "Home > Pans"})
         {'name': 'Pan', 'category': ['Home', 'Pans']}
         """
-        chosen = {
+        selected = {
             field: row[column]
             for field in RECORD_FIELDS[:-1]
             for column in self.of(field)
             if column in row
         }
         if any(column in row for column in self.category):
-            chosen["category"] = self._category([row.get(column) for column in self.category])
-        return chosen
+            selected["category"] = self._category([row.get(column) for column in self.category])
+        return selected
 
-    def _category(self, values: list[Any]) -> Any:  # noqa: ANN401  # whatever the file holds
+    def _category(self, values: list[Any]) -> Any:  # noqa: ANN401  # any JSON value
         if len(values) > 1:
             while values and (values[-1] is None or not str(values[-1]).strip()):
                 values.pop()
@@ -65,7 +66,7 @@ class Columns:
         (value,) = values
         if not isinstance(value, str):
             return value
-        if value.lstrip().startswith("[{"):  # a list of nodes, put into a cell of a table
+        if value.lstrip().startswith("[{"):  # a JSON list of nodes in a table cell
             try:
                 return json.loads(value)
             except (ValueError, RecursionError):
@@ -79,70 +80,69 @@ class Columns:
 def columns_from(
     text: str | None = None, *, mapping: Path | None = None, separator: str | None = None
 ) -> Columns:
-    """Return the columns that the options `--columns`, `--mapping` and `--separator` name.
+    """Return the columns given by the options `--columns`, `--mapping` and `--separator`.
 
-    A mapping file is TOML or JSON with a shop's column for each field, several for the category as
-    a list, and perhaps the separator; the other options go before it. Raises DataError for what
-    cannot be understood.
+    A mapping file is TOML or JSON. It names the column of each field, for the category perhaps a
+    list of columns, and optionally the separator; the other two options override it. Raises
+    DataError if an option or the file is invalid.
 
     >>> columns_from("name=title,category=dept+aisle").category
     ('dept', 'aisle')
     """
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if mapping is not None:
-        found |= _from_file(mapping)
+        options |= _from_file(mapping)
     if text is not None:
-        found |= _from_text(text)
+        options |= _from_text(text)
     if separator is not None:
-        found["separator"] = separator
-    if not found.get("separator", SEPARATOR).strip():
+        options["separator"] = separator
+    if not options.get("separator", SEPARATOR).strip():
         raise DataError(
-            f"The separator of categories cannot be used: {found['separator']!r} was given. "
-            "Expected was what stands between the names of a path, such as > or /. Correct "
-            "--separator."
+            f"The category separator cannot be used: {options['separator']!r} was given. Expected "
+            "the text between the levels of a category path, such as > or /. Correct --separator."
         )
-    return Columns(**found, given=frozenset(found) & frozenset(RECORD_FIELDS))
+    return Columns(**options, given=frozenset(options) & frozenset(RECORD_FIELDS))
 
 
 def _from_text(text: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for part in text.split(","):
-        field, _, column = (each.strip() for each in part.partition("="))
-        columns = tuple(each.strip() for each in column.split("+"))
-        several = field == "category"
-        if field not in RECORD_FIELDS or field in found or not all(columns):
+    mapping: dict[str, Any] = {}
+    for item in text.split(","):
+        field, _, column = (part.strip() for part in item.partition("="))
+        columns = tuple(part.strip() for part in column.split("+"))
+        if field not in RECORD_FIELDS or field in mapping or not all(columns):
             raise DataError(
-                f"The columns cannot be told from {text!r}: {part.strip()!r} was given. Expected "
-                f"was a field and its column, each field once, of {', '.join(RECORD_FIELDS)}. "
-                f"Write it like {_EXAMPLE}, or give a --mapping file."
+                f"The columns {text!r} cannot be used: {item.strip()!r} was given. Expected "
+                f"FIELD=COLUMN, each field once; the fields are {', '.join(RECORD_FIELDS)}. Write "
+                f"it like {_EXAMPLE}, or give a --mapping file."
             )
-        found[field] = columns if several else column
-    return found
+        mapping[field] = columns if field == "category" else column
+    return mapping
 
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text("utf-8-sig")
-        read = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+        mapping = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
     except OSError as error:
         raise DataError(
-            f"The mapping {path} cannot be read: {error.strerror}. Expected was a small TOML or "
-            "JSON file. Check the path given with --mapping."
+            f"The mapping {path} cannot be read: {error.strerror}. Expected a TOML or JSON file. "
+            "Check the path given with --mapping."
         ) from error
     except (ValueError, RecursionError) as error:
         raise DataError(
-            f"The mapping {path} is neither TOML nor JSON: {error}. Expected were lines like "
+            f"The mapping {path} is neither TOML nor JSON: {error}. Expected lines like "
             'name = "title". Correct the file.'
         ) from error
-    return {key: _checked(path, key, value) for key, value in read.items()}
+    return {key: _checked(path, key, value) for key, value in mapping.items()}
 
 
 def _checked(path: Path, key: str, value: Any) -> str | tuple[str, ...]:  # noqa: ANN401  # any TOML
-    names = [one.name for one in fields(Columns) if one.name != "given"]
+    names = [field.name for field in fields(Columns) if field.name != "given"]
     values = value if isinstance(value, list) and key == "category" else [value]
-    if key not in names or not values or not all(isinstance(one, str) and one for one in values):
+    if key not in names or not values or not all(isinstance(text, str) and text for text in values):
         raise DataError(
-            f"The mapping {path} cannot be used: it has {key} = {value!r}. Expected was the name "
-            f"of a column for each of {', '.join(names)}, for category perhaps a list. Correct it."
+            f"The mapping {path} cannot be used: it has {key} = {value!r}. Expected only the keys "
+            f"{', '.join(names)}, each with one text; category may have a list of columns. Correct "
+            "the file."
         )
     return tuple(values) if key == "category" else str(value)

@@ -1,6 +1,6 @@
-"""Files fetched from http(s) addresses, kept in a cache, and resumed where they were cut off.
+"""Resumable downloads from http(s) URLs, kept in a cache.
 
-`Download` does what is the same for a file from elsewhere: see `objects` for S3.
+`Download` is the part shared with downloads from S3 (`objects`).
 """
 
 import base64
@@ -37,7 +37,7 @@ _URL_MARKS: Final = "%/:=&?~#+!$,;'@()*[]"
 _TIMEOUT: Final = 30
 _CHUNK: Final = 1 << 18
 _ATTEMPTS: Final = 4
-"""How often a download may break off without a byte more than the time before."""
+"""How many times in a row a download may fail without receiving a byte."""
 _PAUSE: Final = 0.5
 _NOT_MODIFIED: Final = 304
 _PARTIAL: Final = 206
@@ -48,37 +48,40 @@ _LONGEST_REASON: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class FileVersion:
-    """What a server said of the file, so that two halves of one download are of one file."""
+    """A file's version as its server describes it, so that a download never mixes two versions."""
 
     etag: str | None
     modified: str | None
     size: int | None
 
     def differs(self, other: "FileVersion") -> bool:
-        """Tell whether anything that both know is another."""
+        """Tell whether any value that both have differs."""
         pairs = zip(astuple(self), astuple(other), strict=True)
-        return any(mine != its for mine, its in pairs if mine is not None and its is not None)
+        return any(mine != theirs for mine, theirs in pairs if None not in (mine, theirs))
 
     def conditions(self) -> dict[str, str]:
-        """Ask for the rest only if the file is still the same; a weak tag cannot promise that."""
+        """Return headers that ask for the rest only if the file is unchanged.
+
+        A weak ETag is not used: it does not guarantee identical bytes.
+        """
         if self.etag and not self.etag.startswith("W/"):
             return {"If-Range": self.etag}
         return {"If-Range": self.modified} if self.modified else {}
 
 
-def shown_url(url: str) -> str:
-    """Return an address without what may be secret in it: a password, a signature.
+def display_url(url: str) -> str:
+    """Return a URL for messages, without possible secrets: a login, a signature.
 
-    Of an address that cannot be taken apart, only the scheme is shown where there may be a secret.
+    If a URL cannot be parsed and may contain a secret, only its scheme is returned.
 
-    >>> shown_url("https://me:secret@shop.example/products.json?signature=abc")
+    >>> display_url("https://me:secret@shop.example/products.json?signature=abc")
     'https://shop.example/products.json'
-    >>> shown_url("https://me:secret@[shop.example/products.json")
+    >>> display_url("https://me:secret@[shop.example/products.json")
     'https://…'
     """
     try:
         parts = urlsplit(url)
-        # A slash in a password ends the host too early: what is left is then no port.
+        # A slash in a password ends the host too early; the port is then invalid.
         _ = parts.port
     except ValueError:
         plain = not {"@", "?", "#"} & set(url)
@@ -88,16 +91,16 @@ def shown_url(url: str) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return a text that does nothing to a terminal.
+    r"""Replace control characters, so that a text cannot affect the terminal.
 
     >>> printable("a\x1b[2Jb")
     'a�[2Jb'
     """
-    return "".join(mark if mark.isprintable() else "\N{REPLACEMENT CHARACTER}" for mark in text)
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 def file_name(url: str) -> str:
-    """Return the last part of an address's path.
+    """Return the last part of a URL's path.
 
     >>> file_name("https://shop.example/all%20products.csv?page=1")
     'all products.csv'
@@ -106,61 +109,61 @@ def file_name(url: str) -> str:
 
 
 def fetch(url: str, *, cache: Path = CACHE, again: bool = True, advice: str = "") -> Path:
-    """Return the file of an address, fetched to the cache where it is not there yet.
+    """Return the local file of a URL, downloaded to the cache if needed.
 
-    The cache keeps its SHA-256 beside it, as `sha256sum` writes it. With `again`, the server is
-    asked whether the file has changed since; without, what was fetched once stays. A download that
-    breaks off goes on where it stopped, now or the next time, if the server can do that and its
-    file is still the same. Raises DataError, which ends with `advice`, where it cannot be fetched.
+    The cache keeps each file's SHA-256 beside it, in the format of `sha256sum`. With `again`, the
+    server is asked whether the file has changed; without it, a cached file is used as it is. An
+    interrupted download resumes, now or next time, if the server supports that and the file is
+    unchanged. Raises DataError, with `advice` on what to do, if the download fails.
     """
     try:
         with cached(url, file_name(url), cache) as target:
             return _WebDownload(quote(url, safe=_URL_MARKS), target).run(again=again)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise DataError(
-            f"{shown_url(url)} could not be fetched: {_reason(error)}. Expected was an "
-            "answer with the whole file; what has arrived of it is kept. Check the address and "
-            f"the connection and try again, {advice or 'or give a file instead'}."
+            f"{display_url(url)} could not be fetched: {_reason(error)}. Expected a response with "
+            "the whole file; the part received so far is kept. Check the URL and the connection "
+            f"and try again, {advice or 'or give a file instead'}."
         ) from error
 
 
 def _reason(error: Exception) -> str:
-    """Say why nothing came, without what a server or an address may hide in an error's text."""
+    """Return why a download failed, without repeating text that the server or URL controls."""
     if isinstance(error, HTTPError):
-        # Its own text holds the whole address that a redirect leads to, or what the server likes.
+        # The error's own text may contain the full redirect URL, or any text from the server.
         if error.code in _REDIRECTS:
             return f"the server answered {error.code}, a redirect that cannot be followed"
         return f"the server answered {error.code} {responses.get(error.code, '')}".rstrip()
     if isinstance(error, ValueError | http.client.InvalidURL):
-        return "the address, or one that it redirects to, is malformed"
+        return "the URL, or one that it redirects to, is malformed"
     reason = error.reason if isinstance(error, URLError) else error
     return printable(str(reason))[:_LONGEST_REASON].rstrip(".")
 
 
 class FileChangedError(OSError):
-    """What had arrived is no part of the server's file."""
+    """The part received before does not belong to the server's current file."""
 
     def __str__(self) -> str:
-        return "the server's file changed while it was fetched"
+        return "the server's file changed during the download"
 
 
 @contextmanager
 def cached(address: str, name: str, cache: Path) -> Iterator[Path]:
-    """Give the file of the cache for an address, to nobody else until the block ends."""
+    """Give the cache file of an address, locked against other processes during the block."""
     target = (
         cache
         / hashlib.sha256(address.encode(errors="surrogatepass")).hexdigest()[:12]
         / _safe(name)
     )
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Two processes must not write the same part.
+    # Two processes must not write the same partial file.
     with target.with_name(target.name + ".lock").open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield target
 
 
 class Download(ABC):
-    """A file on its way to the cache: the whole, its hash, what came of it so far."""
+    """A download to the cache: the complete file, its hash, and the part received so far."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -170,26 +173,28 @@ class Download(ABC):
         self._part_version = target.with_name(target.name + ".part.version.json")
 
     @abstractmethod
-    def receive(self, start: int, version: FileVersion | None, whole: FileVersion | None) -> bool:
-        """Fetch what is missing, by `keep`; return whether there was anything to fetch.
+    def receive(
+        self, start: int, version: FileVersion | None, complete: FileVersion | None
+    ) -> bool:
+        """Fetch the missing bytes and pass them to `keep`; return False if the cache is current.
 
-        Of `version`, `start` bytes have arrived; `whole` was fetched before. Raises
-        FileChangedError where what has arrived is no part of the file any more.
+        `start` bytes of `version` were received before; `complete` is the version in the cache.
+        Raises FileChangedError if the received part is no longer part of the file.
         """
 
     def run(self, *, again: bool = True) -> Path:
-        """Return the file, whole; with `again`, ask whether it has changed since."""
-        known = self._is_whole()
-        if known and not again:
+        """Return the complete file; with `again`, ask the server whether it has changed."""
+        is_cached = self._is_complete()
+        if is_cached and not again:
             return self._target
         attempts, restarted, done = 0, False, False
         while not done:
-            before = self._arrived()
+            before = self._part_size()
             try:
-                if self._receive(known=known):
+                if self._receive(is_cached=is_cached):
                     self._finish()
                 done = True
-            except (HTTPError, ObjectNotFoundError):  # an answer, and it will be the same again
+            except (HTTPError, ObjectNotFoundError):  # a definite answer: do not retry
                 raise
             except FileChangedError:
                 self._part.unlink(missing_ok=True)
@@ -197,22 +202,22 @@ class Download(ABC):
                     raise
                 restarted = True
             except (OSError, http.client.HTTPException, StoreError):
-                # A server that cannot be reached at all is not asked again and again.
-                attempts = 0 if self._arrived() > before else attempts + 1
-                if self._arrived() == 0 or attempts == _ATTEMPTS:
+                # Do not retry a server that has sent nothing at all.
+                attempts = 0 if self._part_size() > before else attempts + 1
+                if self._part_size() == 0 or attempts == _ATTEMPTS:
                     raise
                 time.sleep(_PAUSE)
         return self._target
 
-    def _receive(self, *, known: bool) -> bool:
-        start, version = self._arrived(), _read_version(self._part_version)
-        whole = _read_version(self._version) if known else None
-        return self.receive(start if version else 0, version, whole)
+    def _receive(self, *, is_cached: bool) -> bool:
+        start, version = self._part_size(), _read_version(self._part_version)
+        complete = _read_version(self._version) if is_cached else None
+        return self.receive(start if version else 0, version, complete)
 
     def keep(self, blocks: Iterable[bytes], start: int, version: FileVersion) -> None:
-        """Write what arrives behind the `start` bytes that have arrived of this version."""
+        """Append received blocks to the partial file, which has `start` bytes of this version."""
         if not start:
-            # Emptied before its version is written: never old bytes under a new version.
+            # Truncate before writing the version, so that old bytes never get a new version.
             self._part.write_bytes(b"")
             self._part_version.write_text(json.dumps(asdict(version)))
         with (
@@ -222,25 +227,25 @@ class Download(ABC):
             for block in blocks:
                 out.write(block)
                 advance(len(block))
-        if version.size is not None and self._arrived() != version.size:
+        if version.size is not None and self._part_size() != version.size:
             raise OSError(
-                f"the connection ended after {self._arrived():,} of {version.size:,} bytes"
+                f"the connection ended after {self._part_size():,} of {version.size:,} bytes"
             )
 
     def _finish(self) -> None:
         digest = _sha256(self._part)
-        self._sum.unlink(missing_ok=True)  # without it, a file is not taken for whole
+        self._sum.unlink(missing_ok=True)  # a file without its hash does not count as complete
         self._part.replace(self._target)
         self._part_version.replace(self._version)
         self._sum.write_text(f"{digest}  {self._target.name}\n")
 
-    def _is_whole(self) -> bool:
+    def _is_complete(self) -> bool:
         try:
             return self._sum.read_text().split()[0] == _sha256(self._target)
         except (FileNotFoundError, IndexError):
             return False
 
-    def _arrived(self) -> int:
+    def _part_size(self) -> int:
         try:
             return self._part.stat().st_size
         except FileNotFoundError:
@@ -248,33 +253,35 @@ class Download(ABC):
 
 
 class _WebDownload(Download):
-    """A file from an http(s) address."""
+    """The download of a file from an http(s) URL."""
 
     def __init__(self, url: str, target: Path) -> None:
         super().__init__(target)
         self._url = url
 
-    def receive(self, start: int, version: FileVersion | None, whole: FileVersion | None) -> bool:
-        """Ask for the rest, or for the whole unless it has not changed."""
+    def receive(
+        self, start: int, version: FileVersion | None, complete: FileVersion | None
+    ) -> bool:
+        """Request the missing rest, or the whole file unless it is unchanged."""
         request = _request(self._url)
         if start and version:
             request.add_header("Range", f"bytes={start}-")
             for name, value in version.conditions().items():
                 request.add_header(name, value)
-        elif whole:
-            if whole.etag:
-                request.add_header("If-None-Match", whole.etag)
-            if whole.modified:
-                request.add_header("If-Modified-Since", whole.modified)
+        elif complete:
+            if complete.etag:
+                request.add_header("If-None-Match", complete.etag)
+            if complete.modified:
+                request.add_header("If-Modified-Since", complete.modified)
         try:
             with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310  # as above
                 self._store(response, start, version)
         except HTTPError as error:
-            error.close()  # it is an answer, too
+            error.close()  # the error is also a response
             if error.code == _NOT_MODIFIED:
                 return False
             if error.code == _RANGE_WRONG and start:
-                if version and version.size == start:  # it was cut off after its last byte
+                if version and version.size == start:  # interrupted after the last byte
                     return True
                 raise FileChangedError from error
             raise
@@ -285,28 +292,28 @@ class _WebDownload(Download):
         size = int(length) if length and length.isdigit() else None
         etag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
         if response.status == _PARTIAL:
-            sent = response.headers.get("Content-Range", "").removeprefix("bytes ")
-            total = sent.rpartition("/")[2]
+            content_range = response.headers.get("Content-Range", "").removeprefix("bytes ")
+            total = content_range.rpartition("/")[2]
             size = int(total) if total.isdigit() else None
-            found = FileVersion(etag, modified, size)
-            first = sent.partition("-")[0]
-            if version is None or first != str(start) or found.differs(version):
+            received = FileVersion(etag, modified, size)
+            first = content_range.partition("-")[0]
+            if version is None or first != str(start) or received.differs(version):
                 raise FileChangedError
         else:
-            start, found = 0, FileVersion(etag, modified, size)
-        self.keep(iter(lambda: response.read(_CHUNK), b""), start, found)
+            start, received = 0, FileVersion(etag, modified, size)
+        self.keep(iter(lambda: response.read(_CHUNK), b""), start, received)
 
 
 def _request(url: str) -> Request:
-    """Ask for an address; a name and password in it go into a header, and no further than it."""
+    """Return the request for a URL; send its login in a header that redirects do not forward."""
     parts = urlsplit(url)
     login, _, host = parts.netloc.rpartition("@")
-    request = Request(  # noqa: S310  # checked by who calls
+    request = Request(  # noqa: S310  # the caller has checked the scheme
         urlunsplit(parts._replace(netloc=host)), headers={"Accept-Encoding": "identity"}
     )
     if login:
-        coded = base64.b64encode(unquote(login).encode()).decode()
-        request.add_unredirected_header("Authorization", f"Basic {coded}")
+        credentials = base64.b64encode(unquote(login).encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {credentials}")
     return request
 
 
@@ -334,8 +341,8 @@ def _read_version(path: Path) -> FileVersion | None:
 
 
 def _safe(name: str) -> str:
-    kept = "".join(one if one.isalnum() or one in "._-" else "-" for one in name)
-    return kept.lstrip(".")[-80:] or "catalogue"
+    safe = "".join(char if char.isalnum() or char in "._-" else "-" for char in name)
+    return safe.lstrip(".")[-80:] or "catalogue"
 
 
 def _sha256(path: Path) -> str:

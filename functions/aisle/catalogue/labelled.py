@@ -1,4 +1,4 @@
-"""A whole catalogue of labelled products, and an account of the rows that could not be used."""
+"""A catalogue of labelled products, and the count of the rows left out."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,27 +11,27 @@ from typing import Any
 from aisle.catalogue.columns import Columns
 from aisle.catalogue.products import LabelledProduct, UnusableRowError, to_labelled
 from aisle.catalogue.records import DEFAULT_COLUMNS, Record, read_records
-from aisle.catalogue.source import shown
+from aisle.catalogue.source import display_name
 from aisle.errors import DataError
 
-DUPLICATE = "the same as a row before"
+DUPLICATE = "identical to an earlier row"
 
 
 @dataclass(slots=True)
 class Skipped:
-    """Rows that could not be used, counted by reason; `keep` is given each of them."""
+    """Rows left out, counted by reason; `keep` is called with each row and its reason."""
 
     reasons: Counter[str] = field(default_factory=Counter)
     keep: Callable[[Record, str], None] | None = None
 
     def add(self, record: Record, reason: str) -> None:
-        """Count a row."""
+        """Count a row that was left out."""
         self.reasons[reason] += 1
         if self.keep is not None:
             self.keep(record, reason)
 
     def __str__(self) -> str:
-        """Say how many rows for which reason."""
+        """List the reasons, each with its number of rows, most frequent first."""
         return ", ".join(f"{count} {reason}" for reason, count in self.reasons.most_common())
 
 
@@ -42,13 +42,14 @@ def read_labelled(
     skipped: Skipped | None = None,
     duplicates: bool = True,
 ) -> Iterator[LabelledProduct]:
-    """Yield the labelled products of a file or an address, in order.
+    """Yield the labelled products of a file or URL, in order.
 
-    Rows that cannot be used are counted in `skipped`. Without `duplicates`, so are rows that equal
-    one before in every column; only where they have a sku, because a catalogue that came without
-    its skus has products that look the same, and how often says something of its categories.
+    Rows that cannot be used are counted in `skipped`. With `duplicates=False`, a row is also left
+    out if it has a sku and equals an earlier row in every column. Equal rows without a sku stay:
+    in a catalogue exported without skus, different products can look the same, and their number
+    says how large a category is.
 
-    Raises DataError where the file cannot be read to its end, or has no usable row.
+    Raises DataError if the file cannot be read to its end or has no usable row.
     """
     skipped = skipped if skipped is not None else Skipped()
     usable, seen, first = False, set[int](), None
@@ -69,9 +70,10 @@ def read_labelled(
         yield labelled
     if not usable:
         raise DataError(
-            f"No usable product was found in {shown(source)}: {skipped}. {_found(first)}Expected "
-            "were rows with a name or a description and a category, in the schema of the README. "
-            "Say which column holds what: --columns name=title,category=dept+aisle."
+            f"No usable product was found in {display_name(source)}: {skipped}. "
+            f"{_columns_of(first)}Expected rows with a category, and a name or a description, in "
+            "the README's schema. Say which column holds which field: --columns "
+            "name=title,category=dept+aisle."
         )
 
 
@@ -80,13 +82,13 @@ def _has_sku(record: Record) -> bool:
     return sku is not None and sku != ""
 
 
-def _digest(row: Any) -> int:  # noqa: ANN401  # whatever the file holds
+def _digest(row: Any) -> int:  # noqa: ANN401  # any JSON value
     text = dumps(row, sort_keys=True)
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
-def _found(record: Record | None) -> str:
+def _columns_of(record: Record | None) -> str:
     if record is None or not isinstance(record.raw, dict) or not record.raw:
         return ""
     names = ", ".join(record.raw)
-    return f"The first has the columns {names[:500]}. "
+    return f"The first row has the columns {names[:500]}. "

@@ -1,4 +1,4 @@
-"""Objects of a bucket, by address: fetched to the cache as files from the web are, or written."""
+"""Objects in S3, by address: downloaded to the cache like files from the web, or uploaded."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def is_object(address: str) -> bool:
-    """Tell whether an address is one of S3.
+    """Tell whether an address is an S3 address.
 
     >>> is_object("s3://shop/products.csv"), is_object("https://shop.example/products.csv")
     (True, False)
@@ -29,54 +29,53 @@ def is_object(address: str) -> bool:
 
 
 def fetch_object(address: str, *, cache: Path = CACHE) -> Path:
-    """Return the file of `s3://bucket/key`, fetched to the cache unless it is there unchanged.
+    """Return the local file of `s3://bucket/key`, downloaded unless the cache has it unchanged.
 
-    A download that breaks off goes on where it stopped, now or the next time, if the object is
-    still the same. Raises DataError where it cannot be fetched: absent, denied and unreachable are
-    told apart.
+    An interrupted download resumes, now or next time, if the object is still the same. Raises
+    DataError if the download fails; its message tells absent, denied and unreachable apart.
     """
     store, key = object_of(address)
     try:
         with cached(address, key.rpartition("/")[2], cache) as target:
             return _ObjectDownload(store, key, target).run()
     except (OSError, StoreError) as error:
-        raise DataError(f"{shown_object(address)} could not be fetched. {error}") from error
+        raise DataError(f"{display_object(address)} could not be fetched. {error}") from error
 
 
 def write_object(address: str, path: Path) -> None:
-    """Write a file to `s3://bucket/key`; raise StoreError where that cannot be done."""
+    """Upload a file to `s3://bucket/key`; raise StoreError if that fails."""
     store, key = object_of(address)
     store.upload(key, path)
 
 
 def object_of(address: str) -> tuple["S3Store", str]:
-    """Return the bucket of an address as a store, and the key in it.
+    """Return an address's bucket, as a store, and its key.
 
-    Raises DataError for an address without either, and StoreError where boto3 is not installed.
+    Raises DataError for an address that lacks either, and StoreError if boto3 is not installed.
     """
     bucket, key = parts_of(address)
     if not bucket or not key or key.endswith("/") or _has_login(bucket):
         raise DataError(
-            f"{shown_object(address)} is no address of an object. Expected was s3://bucket/key, "
-            "where the key is all that comes behind the bucket, with the file's name, and no name "
-            "or password before it. Correct it."
+            f"{display_object(address)} is not the address of an object. Expected s3://bucket/key, "
+            "with a key that ends in the file's name, and without a login before the bucket. "
+            "Correct the address."
         )
     if not key.isprintable() or {".", ".."} & set(key.split("/")):
-        # A path of the web does without the dots, so that another object would be asked for.
+        # HTTP clients resolve the dots in a path, and would request another object.
         raise DataError(
-            f"{shown_object(address)} cannot be used: its key {key!r} has a part '.' or '..', or a "
-            "character that cannot be printed. Expected was a key without either. Copy the object "
-            "to another key, and give that."
+            f"{display_object(address)} cannot be used: its key {key!r} has a part '.' or '..', or "
+            "a non-printable character. Expected a key without either. Copy the object to another "
+            "key and use that."
         )
     return cast("S3Store", open_store(f"s3://{bucket}")), key
 
 
 def check_writable(address: str) -> None:
-    """Raise DataError where no result can be written to an address of S3, whatever is there."""
+    """Raise DataError if an S3 address cannot be a target for results; make no request."""
     _, key = object_of(address)
     if expected := fault(key):
         raise DataError(
-            f"{shown_object(address)} cannot be written: its key is {key!r}. Expected was "
+            f"{display_object(address)} cannot be written: its key is {key!r}. Expected "
             f"{expected}. Choose another key."
         )
 
@@ -91,15 +90,15 @@ def parts_of(address: str) -> tuple[str, str]:
     return bucket, key
 
 
-def shown_object(address: str) -> str:
-    """Return an S3 address without a name or password, which some put before the bucket.
+def display_object(address: str) -> str:
+    """Return an S3 address for display, without a login that someone put before the bucket.
 
-    >>> shown_object("s3://me:secret@shop/all.csv")
+    >>> display_object("s3://me:secret@shop/all.csv")
     's3://shop/all.csv'
     """
     bucket, key = parts_of(address)
     bucket = bucket.rpartition("@")[2]
-    if _has_login(bucket):  # a password with a slash in it, the rest of which is in the key
+    if _has_login(bucket):  # a slash in a password moves its rest into the key
         return "s3://…"
     return printable(f"s3://{bucket}/{key}")
 
@@ -109,16 +108,18 @@ def _has_login(bucket: str) -> bool:
 
 
 class _ObjectDownload(Download):
-    """An object of a bucket; the store retries by itself where S3 does not answer."""
+    """The download of an S3 object; the store itself retries if S3 does not answer."""
 
     def __init__(self, store: "S3Store", key: str, target: Path) -> None:
         super().__init__(target)
         self._store, self._key = store, key
 
-    def receive(self, start: int, version: FileVersion | None, whole: FileVersion | None) -> bool:
-        """Read the rest, or the whole unless it has not changed."""
+    def receive(
+        self, start: int, version: FileVersion | None, complete: FileVersion | None
+    ) -> bool:
+        """Read the missing rest, or the whole object unless it is unchanged."""
         if start and version and version.etag:
-            if start == version.size:  # it was cut off after its last byte
+            if start == version.size:  # interrupted after the last byte
                 return True
             try:
                 with self._store.stream_rest(self._key, version.etag, start=start) as rest:
@@ -126,7 +127,7 @@ class _ObjectDownload(Download):
             except PreconditionFailedError as error:
                 raise FileChangedError from error
             return True
-        etag = whole.etag if whole else None
+        etag = complete.etag if complete else None
         with self._store.stream_unless(self._key, etag) as content:
             if content is None:
                 return False

@@ -1,4 +1,4 @@
-"""From a row of a file to a product, and to one with the category that its shop gave it."""
+"""Convert a row of a file to a product, with or without its category."""
 
 import math
 import re
@@ -16,12 +16,12 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}|[A-Z]{0,2}\$|kr\.?|Kč|zł|Fr\.?|Rs\.?"
 
 
 class UnusableRowError(InvalidProductError):
-    """A row that is no product of a catalogue; `reason` says why, in words that can be counted."""
+    """A row that cannot be used; `reason` is a fixed phrase, so that reasons can be counted."""
 
     def __init__(self, record: Record, reason: str, expected: str, *, field: str) -> None:
         super().__init__(
-            f"The row at line {record.line} cannot be used: it is {reason}. Expected was "
-            f"{expected}. Correct the row or leave it out.",
+            f"The row at line {record.line} cannot be used: it is {reason}. Expected {expected}. "
+            "Correct the row or leave it out.",
             field=field,
         )
         self.reason = reason
@@ -29,10 +29,10 @@ class UnusableRowError(InvalidProductError):
 
 @dataclass(frozen=True, slots=True)
 class LabelledProduct:
-    """A product with the category a shop gave it.
+    """A product with the category that its shop gave it.
 
-    `ids` are the shop's own category ids along the path, None where it has none; `path` has the
-    same nodes with the path of names for an id there.
+    `ids` are the shop's own category ids along the path, None for a level without one. In `path`,
+    the id of such a level is its path of names.
     """
 
     product: Product
@@ -43,20 +43,20 @@ class LabelledProduct:
 def to_product(record: Record) -> Product:
     """Return a row's product.
 
-    A number is a text like another: tables know nothing else. What is no price is left out. Raises
-    InvalidProductError where a row is no object, a text is of another type, or there is neither a
-    name nor a description.
+    A number in a text field becomes text, and an unreadable price is ignored. Raises
+    InvalidProductError if the row is not an object, a text field has another type, or there is
+    neither a name nor a description.
     """
     if record.problem is not None:
         _refuse(record, record.problem, "a row with a value for each column", field="row")
     texts = {field: _text(record, field) for field in ("name", "description", "manufacturer")}
     if texts["name"] is None and texts["description"] is None:
-        _refuse(record, "without a name or a description", "one of them at least", field="name")
+        _refuse(record, "without a name or a description", "at least one of them", field="name")
     return Product(**texts, price=to_price(record.fields.get("price")))
 
 
 def to_labelled(record: Record) -> LabelledProduct:
-    """Return a row's product with its category; raise InvalidProductError where it has none."""
+    """Return a row's product with its category; raise InvalidProductError if it has none."""
     product = to_product(record)
     nodes = record.fields.get("category")
     if isinstance(nodes, int | float) and not isinstance(nodes, bool):
@@ -65,21 +65,22 @@ def to_labelled(record: Record) -> LabelledProduct:
         _refuse(record, "without a category", "a list of its levels, root first", field="category")
     names = [node.get("name") if isinstance(node, dict) else node for node in nodes]
     ids = [_id(node.get("id")) if isinstance(node, dict) else None for node in nodes]
-    known = [
-        _plain(name) if name is not None else own for name, own in zip(names, ids, strict=True)
+    labels = [
+        _plain(name) if name is not None else node_id
+        for name, node_id in zip(names, ids, strict=True)
     ]
-    if not all(name is not None and name.strip() for name in known):
+    if not all(label is not None and label.strip() for label in labels):
         _refuse(
             record,
             "with a category that has neither a name nor an id",
             "a name or an id for each level",
             field="category",
         )
-    return LabelledProduct(product, path_from_names(cast("list[str]", known), ids), tuple(ids))
+    return LabelledProduct(product, path_from_names(cast("list[str]", labels), ids), tuple(ids))
 
 
-def to_price(value: Any) -> float | None:  # noqa: ANN401  # whatever the file holds
-    """Return a price that can be told for sure, else None.
+def to_price(value: Any) -> float | None:  # noqa: ANN401  # any JSON value
+    """Return the price, or None if it is ambiguous or not a price.
 
     >>> [to_price(text) for text in ("$1,299.00", "12,50 €", "1.299,00", "1 299 kr", 5)]
     [1299.0, 12.5, 1299.0, 1299.0, 5.0]
@@ -96,7 +97,7 @@ def to_price(value: Any) -> float | None:  # noqa: ANN401  # whatever the file h
 
 
 def _typed_price(text: str) -> float:
-    """Read a price as people type it; return NaN where a mark may be of thousands or decimals."""
+    """Parse a price as people type it; return NaN if a separator is ambiguous."""
     number = _NUMBER.search(text)
     around = [text[: number.start()], text[number.end() :]] if number else []
     if number is None or not all(_is_currency(part.strip()) for part in around):
@@ -106,7 +107,7 @@ def _typed_price(text: str) -> float:
     whole, cents = digits, ""
     if marks and marks[-1] in ".," and marks.count(marks[-1]) == 1:
         whole, _, cents = digits.rpartition(marks[-1])
-        if len(marks) == 1 and len(cents) == 3:  # noqa: PLR2004  # 1,299 may be either
+        if len(marks) == 1 and len(cents) == 3:  # noqa: PLR2004  # 1,299: thousands or decimals?
             return math.nan
     if not whole.isdigit() and not _GROUPED.fullmatch(whole):
         return math.nan
@@ -129,14 +130,14 @@ def _text(record: Record, field: str) -> str | None:
     return text if text.strip() else None
 
 
-def _plain(value: Any) -> str | None:  # noqa: ANN401  # whatever the file holds
-    """Return a text, or a number as text."""
+def _plain(value: Any) -> str | None:  # noqa: ANN401  # any JSON value
+    """Return a string, a number as a string, or None for any other type."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) else None
 
 
-def _id(value: Any) -> str | None:  # noqa: ANN401  # whatever the file holds
+def _id(value: Any) -> str | None:  # noqa: ANN401  # any JSON value
     return None if value is None or value == "" else str(value)
 
 

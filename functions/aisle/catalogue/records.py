@@ -1,4 +1,4 @@
-"""The rows of a shop's file, whatever its format, in constant memory."""
+"""The rows of a shop's file in any supported format, read in constant memory."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -13,12 +13,13 @@ from aisle.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A row of a file: where it stands, and what it says.
+    """A row of a file: its position and its values.
 
-    `line` is where it begins and `number` counts rows, both from 1: a JSON array may be all in one
-    line. `fields` are the fields it has of sku, name, description, manufacturer, price and
-    category, with the values of the file; a category of text or of several columns is a list of
-    its names. `raw` is the row as it was. `problem` says why a row cannot be one of a catalogue.
+    `line` is the line it begins at and `number` its row number, both from 1; they differ, for
+    example, in a JSON array on a single line. `fields` has those of sku, name, description,
+    manufacturer, price and category that the row has, with the file's values; a category given as
+    text or in several columns is a list of names. `raw` is the row as read. `problem` says why the
+    row is unusable, or is None.
     """
 
     line: int
@@ -37,32 +38,32 @@ def read_records(
     columns: Columns = DEFAULT_COLUMNS,
     needs: Collection[str] = (),
 ) -> Iterator[Record]:
-    """Yield the rows of a file or of what an http(s) address answers, in order.
+    """Yield the rows of a file or URL, in order.
 
-    The content tells the format: a JSON array, JSON lines, or a table with a header and commas,
-    tabs or semicolons; each perhaps gzipped, in UTF-8. `needs` names fields that a table must have
-    a column for, beside a name or a description and the columns that were given by name.
+    The format is detected from the content: a JSON array, JSON lines, or a table with a header and
+    commas, tabs or semicolons; in UTF-8, optionally gzipped. `needs` are the fields that a table
+    must have a column for, in addition to a name or a description and the columns named explicitly.
 
-    Raises DataError where the file cannot be read to its end, or has no row.
+    Raises DataError if the file cannot be read to its end or has no row.
     """
     empty = True
     unseen = {column for field in columns.given for column in columns.of(field)}
-    with open_source(source) as (stream, shown):
-        for number, row in enumerate(read_rows(stream, shown, columns, needs), start=1):
+    with open_source(source) as (stream, name):
+        for number, row in enumerate(read_rows(stream, name, columns, needs), start=1):
             empty = False
             if unseen and isinstance(row.value, dict):
                 unseen -= row.value.keys()
             yield _record(row, number, columns)
     if empty:
         raise DataError(
-            f"No usable product was found in {shown}: it is empty. Expected was a JSON array, JSON "
+            f"No usable product was found in {name}: it is empty. Expected a JSON array, JSON "
             "lines, or a table with a header and a row for each product. Check that it is the "
             "right file."
         )
     if unseen:
         raise DataError(
-            f"The columns of {shown} cannot be used: no row has {', '.join(sorted(unseen))}. "
-            "Expected were the columns that --columns or --mapping name. Correct the names."
+            f"The columns of {name} cannot be used: no row has {', '.join(sorted(unseen))}. "
+            "Expected the columns that --columns or --mapping names. Correct the names."
         )
 
 

@@ -1,4 +1,4 @@
-"""What became of each row of a catalogue, written as CSV or JSON lines."""
+"""The result for each row of a catalogue, written as CSV or JSON lines."""
 
 import csv
 import gzip
@@ -25,16 +25,16 @@ HEADER = (
     "model_version",
     "error",
 )
-# A spreadsheet takes a cell that begins so for a formula, and runs it.
+# A spreadsheet runs a cell that begins with one of these as a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-# What a table cannot hold, whatever is between quotes.
+# Characters that a CSV file cannot hold, even in quotes.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A row of the catalogue and what the model says of it, or why it says nothing."""
+    """A row of the catalogue with its prediction, or with the error that prevented one."""
 
     line: int
     sku: Any
@@ -45,23 +45,23 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class ResultFormat:
-    """How results are written: as CSV or JSON lines, perhaps gzipped."""
+    """The format of results: CSV or JSON lines, optionally gzipped."""
 
     csv: bool
     gzipped: bool
 
     @classmethod
     def of(cls, name: str) -> "ResultFormat":
-        """Take the format from a file's name: .csv and .csv.gz are tables, others JSON lines."""
+        """Return the format for a file name: .csv and .csv.gz are CSV, others JSON lines."""
         plain = name.lower().removesuffix(".gz")
         return cls(csv=plain.endswith(".csv"), gzipped=name.lower().endswith(".gz"))
 
     def header(self) -> bytes:
-        """Return what stands before the first result."""
+        """Return the bytes before the first result."""
         return self._pack(_table([HEADER])) if self.csv else b""
 
     def encode(self, results: Iterable[Result]) -> bytes:
-        """Return results as bytes that may be put after any others: a gzip member of their own."""
+        """Return results as bytes that can be appended to others; gzipped, they are one member."""
         rows = [_row(result) for result in results]
         if self.csv:
             return self._pack(_table([[_cell(row[name]) for name in HEADER] for row in rows]))
@@ -103,7 +103,7 @@ def _table(rows: Iterable[Iterable[Any]]) -> str:
     return out.getvalue()
 
 
-def _cell(value: Any) -> Any:  # noqa: ANN401  # a text, a number, a truth or nothing
+def _cell(value: Any) -> Any:  # noqa: ANN401  # a string, a number, a boolean or None
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

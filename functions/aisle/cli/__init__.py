@@ -1,6 +1,5 @@
-"""The command line: what a person types, and what is said to them.
+"""The command line: options, help, printed results and exit codes.
 
-Here belong options, their help, tables and progress, and an exit code for each error. What a
-command does is below: in the library, in `aisle_training`, in `aisle_benchmark`, imported when it
-runs, so that `--help` is quick and works without any extra.
+The work itself does not belong here. A command imports it when it runs, from the library,
+`aisle_training` or `aisle_benchmark`, so that `--help` is fast and works without any extra.
 """

@@ -1,4 +1,4 @@
-"""What all commands share: the store, and the model that it serves."""
+"""What all commands share: the store and the model it serves."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ DEFAULT_STORE = ".aisle"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The options given before the command."""
+    """The global options, given before the command."""
 
     store_url: str
 
@@ -23,13 +23,13 @@ class Context:
         return open_store(self.store_url)
 
     def bundle(self) -> "Bundle":
-        """Return the bundle that serves: the published one, else the packaged one."""
+        """Return the serving bundle: the published one, else the packaged one."""
         from aisle.registry import bundles
 
         return bundles.current_bundle(self.store())
 
     def classifier(self) -> "Classifier":
-        """Load the model that serves."""
+        """Load the serving model."""
         from aisle.model.classifier import Classifier
 
         return Classifier(self.bundle())

@@ -1,4 +1,4 @@
-"""Entry point: the commands, the options they share, and what an error looks like."""
+"""Entry point: the commands, their shared options, and how an error is reported."""
 
 import sys
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from aisle.errors import AisleError, PublicationRefusedError
 
 EXIT_USAGE = 2
 EXIT_REFUSED = 3
-# What an installation without an extra lacks, by the name it is imported under.
+# The extra that installs each optional module, by import name.
 EXTRAS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("boto3", "botocore"), "s3"),
     **dict.fromkeys(("cleanlab", "joblib", "lightgbm", "matplotlib"), "training"),
     **dict.fromkeys(("onnx", "onnxmltools", "scipy", "sklearn"), "training"),
 }
-# What an image may lack, though an installation has it.
+# Part of every installation, but left out of some images.
 PROJECT: Final = ("aisle_benchmark", "aisle_training")
 
 app = typer.Typer(
@@ -31,9 +31,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=(
-        "Exit codes: 0 done; 2 a usage, data or store error; 3 the gate refused the model and "
-        "nothing changed; 130 stopped by Ctrl-C. Results go to standard output, progress to "
-        "standard error."
+        "Exit codes: 0 success; 2 an error in usage, data or store; 3 the gate refused the model "
+        "and nothing changed; 130 stopped by Ctrl-C. Results go to standard output, progress and "
+        "errors to standard error."
     ),
 )
 app.command()(serve.serve)
@@ -64,8 +64,8 @@ def options(
         str,
         typer.Option(
             envvar="AISLE_STORE",
-            help="Where datasets and models are: a folder, file://… or s3://bucket/prefix. "
-            "An empty or absent one means the packaged model.",
+            help="Where data sets, models and feedback are kept: a folder, file://… or "
+            "s3://bucket/prefix. If it has no published model, the packaged model is used.",
         ),
     ] = DEFAULT_STORE,
     _version: Annotated[
@@ -84,7 +84,7 @@ def options(
 
 
 def main() -> None:
-    """Run the command line; end with an exit code, never a stack trace for a known error."""
+    """Run the command line; a known error ends with an exit code, never with a stack trace."""
     try:
         app()
     except PublicationRefusedError as error:
@@ -95,15 +95,15 @@ def main() -> None:
         module = (error.name or "").partition(".")[0]
         if module in PROJECT:
             _fail(
-                f"This needs {module}, which is not here: the image of the training job leaves it "
-                "out. Run the command where the whole of aisle is installed.",
+                f"This command needs {module}, which is not installed: the training job's image "
+                "leaves it out. Run the command in a full installation of aisle.",
                 EXIT_USAGE,
             )
         if module not in EXTRAS:
             raise
         extra = EXTRAS[module]
         _fail(
-            f"This needs {module}, which is not installed. Expected was the extra {extra!r}. "
+            f"This command needs {module}, which is not installed. Expected the extra {extra!r}. "
             f'Run: pip install "aisle[{extra}]"',
             EXIT_USAGE,
         )

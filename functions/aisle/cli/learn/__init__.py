@@ -1,5 +1,5 @@
-"""Commands for who makes models: data, train, retrain, stage, evaluate, compare.
+"""Commands that build and measure models: data, train, retrain, stage, evaluate, compare.
 
-They need the training extra. The work itself is in `aisle_training` and `aisle_benchmark`; which
-model serves is chosen in `manage`.
+They need the training extra. The work itself is in `aisle_training` and `aisle_benchmark`; the
+commands that choose the serving model are in `manage`.
 """

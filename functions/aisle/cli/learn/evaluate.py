@@ -1,4 +1,4 @@
-"""`aisle evaluate`: how good the model is on a labelled file."""
+"""`aisle evaluate`: score the model on a labelled file."""
 
 import json
 from typing import Annotated, Any
@@ -15,7 +15,7 @@ def evaluate(
         str,
         typer.Option(
             metavar="FILE|URL|s3://…",
-            help="A labelled file, or its address, that the model never saw.",
+            help="The labelled products to score on. The model must not have been trained on them.",
         ),
     ],
     fields: Annotated[
@@ -24,7 +24,9 @@ def evaluate(
     min_count: Annotated[
         int,
         typer.Option(
-            min=1, help="Categories with fewer products in the model's snapshot count as `other`."
+            min=1,
+            help="For the folded figures: categories with fewer products in the model's snapshot "
+            "count as `other`.",
         ),
     ] = 100,
     columns: ColumnsOption = None,
@@ -34,10 +36,10 @@ def evaluate(
         bool, typer.Option("--json", help="Print one JSON object instead of a table.")
     ] = False,
 ) -> None:
-    """Score the store's model on labelled products, level by level of the category path.
+    """Score the store's model on labelled products, at each level of the category path.
 
-    Labels compare by id, by name where there is none. A predicted path that ends earlier, or a
-    label that training never saw, is wrong.
+    Labels are compared by id, or by name if they have no id. A prediction counts as wrong if its
+    path ends above the level, or if the product's label was not in the training data.
 
     **Examples**
 
@@ -54,22 +56,22 @@ def evaluate(
     from aisle.progress import say
     from aisle_training.release.evaluate import evaluate as score
 
-    chosen = [field.strip() for field in fields.split(",")]
-    unknown = [field for field in chosen if field not in FIELDS]
-    if unknown or len(set(chosen)) < len(chosen):
+    selected = [field.strip() for field in fields.split(",")]
+    unknown = [field for field in selected if field not in FIELDS]
+    if unknown or len(set(selected)) < len(selected):
         raise typer.BadParameter(
             f"{fields!r} was given; expected a list of {', '.join(FIELDS)}, each once, separated "
             "by commas.",
             param_hint="--fields",
         )
     skipped = Skipped()
-    named = columns_from(columns, mapping=mapping, separator=separator)
+    column_names = columns_from(columns, mapping=mapping, separator=separator)
     path, _ = local_file(data)
-    rows = list(read_labelled(path, columns=named, skipped=skipped))
+    rows = list(read_labelled(path, columns=column_names, skipped=skipped))
     if skipped.reasons:
         say(f"{path.name}: rows left out: {skipped}.")
     options: Context = context.obj
-    result = score(options.classifier(), rows, fields=chosen, min_count=min_count)
+    result = score(options.classifier(), rows, fields=selected, min_count=min_count)
     if as_json:
         typer.echo(json.dumps(result))
     else:
@@ -89,10 +91,10 @@ def _print_table(result: dict[str, Any]) -> None:
     table.add_column("compared")
     for heading in ("products", "categories", "accuracy", "macro-F1", "weighted F1"):
         table.add_column(heading, justify="right")
-    named = [(f"level {level['level']}", level) for level in result["levels"]]
-    named.append(("last category", result["leaf"]))
-    named.append((f"fewer than {folded['min_count']} products: other", folded))
-    for name, figures in named:
+    rows = [(f"level {level['level']}", level) for level in result["levels"]]
+    rows.append(("last category", result["leaf"]))
+    rows.append((f"fewer than {folded['min_count']} products: other", folded))
+    for name, figures in rows:
         table.add_row(
             name,
             str(figures["rows"]),

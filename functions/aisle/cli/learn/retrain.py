@@ -1,4 +1,4 @@
-"""`aisle retrain`: learn from the feedback, where there is enough of it or because you say so."""
+"""`aisle retrain`: train on the feedback, either on demand or only if training is due."""
 
 import os
 import platform
@@ -17,35 +17,39 @@ if TYPE_CHECKING:
 def retrain(
     context: typer.Context,
     if_due: Annotated[
-        bool, typer.Option("--if-due", help="Train only where there is enough new feedback.")
+        bool, typer.Option("--if-due", help="Train only if training is due.")
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Say whether it is due, and why; train and write nothing."),
+        typer.Option("--dry-run", help="Print whether training is due, and why; change nothing."),
     ] = False,
     data: Annotated[
         str | None,
         typer.Option(
             metavar="FILE|URL|s3://…",
-            help="The catalogue to begin with, where the store has none yet. Without it, the whole "
-            "Best Buy open data set is fetched once.",
+            help="The catalogue to start from, if the store has none yet. Default: the Best Buy "
+            "open data set, downloaded once (about 50 MB).",
         ),
     ] = None,
     run: Annotated[
         str,
         typer.Option(
-            metavar="ID", help="The run that was started for this; it has the lease already."
+            metavar="ID",
+            help="The id of a training job that already holds the lease; set by the service that "
+            "starts this command.",
         ),
     ] = "",
-    why: Annotated[str, typer.Option(help="The reason, for the records.")] = "",
+    why: Annotated[str, typer.Option(help="The reason, for the audit record.")] = "",
 ) -> None:
-    """Train on the catalogue and the feedback, and publish the model where it is better.
+    """Train on the catalogue and the feedback, and publish the model if it passes the gate.
 
-    One training run at a time: where another is under way, this ends with exit code 2. With
-    --if-due, it is due where enough products were newly corrected (AISLE_RETRAIN_NEEDED), or any
-    and the last training was long ago (AISLE_RETRAIN_DAYS). Only feedback that disagrees with the
-    model counts: what names the category that was predicted is learnt when a run comes, and starts
-    none. Exit code 3 where the gate refused, or all that is new agrees.
+    Training is due when enough products have new corrections (AISLE_RETRAIN_NEEDED, default 50),
+    or when any has and the last training was long ago (AISLE_RETRAIN_DAYS, default 7). Only
+    feedback that disagrees with the prediction counts as a correction; training also learns from
+    confirmations, but they never make it due.
+
+    The exit code is 2 if another training job is running, and 3 if the gate refuses the model or
+    all new feedback agrees with the predictions.
 
     **Examples**
 
@@ -71,11 +75,11 @@ def retrain(
         else:
             _train(store, outcome.run, outcome.why, data)
     else:
-        _train(store, _forced(store), why or "Somebody asked for it.", data)
+        _train(store, _forced(store), why or "Started by hand.", data)
 
 
 def _forced(store: "Store") -> str:
-    """Take the lease, due or not; return the run."""
+    """Take the lease, whether or not training is due; return the id of the job."""
     from aisle.feedback.due import new_run
     from aisle.store import lease
 
@@ -104,9 +108,13 @@ def _holder() -> str:
 def _busy(store: "Store") -> ConfigurationError:
     from aisle.store import lease
 
-    held, _ = lease.read(store)
-    who = f"run {held.run} is under way ({held.holder})" if held else "another was faster"
+    current, _ = lease.read(store)
+    reason = (
+        f"job {current.run} is running ({current.holder})"
+        if current
+        else "another one took the lease"
+    )
     return ConfigurationError(
-        f"No training run was started: {who}. Expected was a store in which nobody trains. Wait "
-        "for it to end; one that was killed gives up its place after some minutes."
+        f"The training job was not started: {reason}. Expected a store with no other training job. "
+        "Wait until it ends; the lease of a killed job expires after a few minutes."
     )

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Run one stage of the training job. Each prints the id that the next one takes.",
+    help="Run one stage of the training job: ingest, prepare, fit, export, evaluate, gate, "
+    "publish. Each stage prints the id that the next one takes.",
 )
 
 SnapshotArgument = Annotated[str, typer.Argument(help="The id that `aisle stage ingest` printed.")]
@@ -48,9 +49,9 @@ def ingest(
     from aisle.catalogue.columns import columns_from
     from aisle_training.data.fetch import open_data_set
 
-    named = columns_from(columns, mapping=mapping, separator=separator)
+    column_names = columns_from(columns, mapping=mapping, separator=separator)
     source = open_data_set() if data is None else data
-    typer.echo(_trainer(context).ingest(source, test_data=test_data, columns=named))
+    typer.echo(_trainer(context).ingest(source, test_data=test_data, columns=column_names))
 
 
 @app.command()
@@ -70,7 +71,7 @@ def prepare(
 def fit(
     context: typer.Context, prepared: PreparedArgument, parameters: ParametersOption = None
 ) -> None:
-    """Choose and fit a model on prepared data; print the id of the build.
+    """Select and fit a model on prepared data; print the id of the build.
 
     **Example**
 
@@ -83,7 +84,7 @@ def fit(
 def export(
     context: typer.Context, build: BuildArgument, parameters: ParametersOption = None
 ) -> None:
-    """Write a build's bundle, and prove that it equals the trained model.
+    """Export a build as a bundle, and check that it predicts what the trained model does.
 
     **Example**
 
@@ -107,7 +108,7 @@ def evaluate(context: typer.Context, build: BuildArgument) -> None:
 
 @app.command()
 def gate(context: typer.Context, build: BuildArgument, parameters: ParametersOption = None) -> None:
-    """Judge a build's bundle, by itself and against the model that serves.
+    """Run the gate: check a build's bundle by itself and against the serving model.
 
     **Example**
 
@@ -121,7 +122,7 @@ def gate(context: typer.Context, build: BuildArgument, parameters: ParametersOpt
 def publish(
     context: typer.Context, build: BuildArgument, parameters: ParametersOption = None
 ) -> None:
-    """Let a build's bundle serve; exit code 3 where the gate refused it.
+    """Publish a build's bundle, so that it serves; exit code 3 if the gate refused it.
 
     **Example**
 

@@ -27,20 +27,21 @@ def train(
         bool,
         typer.Option(
             "--feedback",
-            help="Train on the store's catalogue again, and on what people said since. --data is "
-            "ingested first where the store has no catalogue yet.",
+            help="Train on the catalogue in the store plus the feedback. If the store has no "
+            "catalogue yet, --data is ingested first.",
         ),
     ] = False,
     run: Annotated[
-        str | None, typer.Option(help="The id of this run; with that of a killed one, go on.")
+        str | None,
+        typer.Option(help="An id for this training job; the id of a killed one resumes it."),
     ] = None,
-    why: Annotated[str, typer.Option(help="Why, for the record.")] = "aisle train",
+    why: Annotated[str, typer.Option(help="The reason, for the audit record.")] = "aisle train",
 ) -> None:
     """Train a model on a labelled catalogue, test it, and publish it to the store.
 
-    All stages run: ingest, prepare, fit, export, evaluate, gate, publish. The model is published if
-    it passes the gate; otherwise the exit code is 3 and the store serves what it served before.
-    Killed and started again, training goes on behind the last stage that was finished.
+    The stages are ingest, prepare, fit, export, evaluate, gate and publish. The model is published
+    if it passes the gate; otherwise the exit code is 3 and the serving model stays the same.
+    After an interruption, the same command resumes after the last finished stage.
 
     **Examples**
 
@@ -65,20 +66,20 @@ def train(
     from aisle_training.retrain import retrain
 
     options: Context = context.obj
-    store, chosen = options.store(), load(parameters or DEFAULT)
+    store, settings = options.store(), load(parameters or DEFAULT)
     if feedback:
         if test_data or columns or mapping or separator:
             raise typer.BadParameter(
-                "Of the options for a catalogue, --feedback takes --data alone. To train on a "
-                "catalogue with columns of its own, run aisle train without --feedback first."
+                "Of the catalogue options, --feedback takes only --data. To train on a catalogue "
+                "with its own column names, first run aisle train without --feedback."
             )
-        typer.echo(retrain(store, chosen, run=run, why=why, data=data).version)
+        typer.echo(retrain(store, settings, run=run, why=why, data=data).version)
         return
-    named = columns_from(columns, mapping=mapping, separator=separator)
-    request = {"data": data, "test_data": test_data, "columns": repr(named)}
-    job = TrainingJob.start(store, request | {"train": asdict(chosen)}, run=run)
+    column_names = columns_from(columns, mapping=mapping, separator=separator)
+    request = {"data": data, "test_data": test_data, "columns": repr(column_names)}
+    job = TrainingJob.start(store, request | {"train": asdict(settings)}, run=run)
     with job.working():
         source = open_data_set() if data is None else data
-        trainer = Trainer(store, chosen, job, Occasion(user(), why, job.id))
-        verdict = trainer.train(source, test_data=test_data, columns=named)
+        trainer = Trainer(store, settings, job, Occasion(user(), why, job.id))
+        verdict = trainer.train(source, test_data=test_data, columns=column_names)
     typer.echo(verdict.version)

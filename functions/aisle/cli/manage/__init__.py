@@ -1,4 +1,4 @@
-"""Commands for who keeps a store: its API keys, its models, the feedback that waits for a person.
+"""Commands that administer a store: its API keys, its models, and feedback that needs a review.
 
-They look at what there is and decide; none trains, and none answers for a product.
+None of them trains a model (`learn`) or classifies a product (`use`).
 """

@@ -1,4 +1,4 @@
-"""`aisle feedback …`: what people said, and what a person has to decide of it."""
+"""`aisle feedback …`: review the feedback that needs a person's decision."""
 
 import json
 from dataclasses import asdict
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Look after feedback. What people say of predictions is learnt from at the next "
-    "retraining; what cannot be trusted as it is waits for a review.",
+    help="Review feedback. Training uses feedback only if it can be trusted; the rest waits for "
+    "a person to accept or reject it.",
 )
 review = typer.Typer(
     no_args_is_help=True,
-    help="See the feedback that waits for a person, and accept or reject it. It is held where "
-    "nobody knows who said it, or one client said very much; it is quarantined where it looks "
-    "wrong. What is accepted is learnt at the next retraining, what is rejected never.",
+    help="List the feedback that waits for a review, and accept or reject it. Feedback is held if "
+    "its author is unknown or one client sent an unusual amount; it is quarantined if it looks "
+    "wrong. The next retraining learns from what you accept, and never from what you reject.",
 )
 app.add_typer(review, name="review")
 
 IdsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="ID…", help="Ids, or how they begin.")
+    list[str] | None, typer.Argument(metavar="ID…", help="Event ids, or their first characters.")
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="All that wait.")]
-NoteOption = Annotated[str | None, typer.Option(help="Why, for the record.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, with whole ids.")]
+AllOption = Annotated[bool, typer.Option("--all", help="All events that wait for a review.")]
+NoteOption = Annotated[str | None, typer.Option(help="The reason, for the record.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, with full ids.")]
 
 
 @review.command("list")
 def list_waiting(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the feedback that waits, the oldest first.
+    """List the feedback that waits for a review, oldest first.
 
     **Example**
 
@@ -43,11 +43,11 @@ def list_waiting(context: typer.Context, as_json: JsonOption = False) -> None:
     from aisle.feedback.review import waiting
 
     options: Context = context.obj
-    found = waiting(options.store())
+    events = waiting(options.store())
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in found], indent=2))
+        typer.echo(json.dumps([asdict(event) for event in events], indent=2))
         return
-    if not found:
+    if not events:
         typer.echo("No feedback waits for a review.")
         return
     from rich.console import Console
@@ -56,10 +56,10 @@ def list_waiting(context: typer.Context, as_json: JsonOption = False) -> None:
     table = Table(box=None)
     for column in ("id", "state", "why", "client", "product", "category"):
         table.add_column(column)
-    for one in found:
-        product = one.product.get("name") or one.product.get("description") or ""
-        # Typed by strangers: nothing in it is markup to the terminal.
-        cells = (one.id[:12], one.state, one.why, one.client, product[:60], one.category)
+    for event in events:
+        product = event.product.get("name") or event.product.get("description") or ""
+        cells = (event.id[:12], event.state, event.why, event.client, product[:60], event.category)
+        # Anybody may have typed this: no part of it may act as terminal markup.
         table.add_row(*map(_plain, cells))
     Console().print(table)
 
@@ -72,7 +72,7 @@ def accept(
     note: NoteOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Accept feedback: it goes before anything else that is said of the same products.
+    """Accept feedback: it overrides all other feedback on the same products.
 
     **Examples**
 
@@ -91,7 +91,7 @@ def reject(
     note: NoteOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Reject feedback: it is kept, and never learnt from.
+    """Reject feedback: it stays in the store, and training never uses it.
 
     **Example**
 
@@ -112,19 +112,20 @@ def _decide(
     from aisle.feedback.review import decide, waiting
 
     if bool(ids) == everything:
-        raise typer.BadParameter("Give the ids of events, or --all: one of the two.")
+        raise typer.BadParameter("Give either event ids or --all: one of the two.")
     options: Context = context.obj
     store = options.store()
-    chosen = [one.id for one in waiting(store)] if everything else ids or []
-    done = decide(store, chosen, decision, note=note)
+    chosen = [event.id for event in waiting(store)] if everything else ids or []
+    decided = decide(store, chosen, decision, note=note)
     if as_json:
-        typer.echo(json.dumps({"decision": decision, "events": done}, indent=2))
+        typer.echo(json.dumps({"decision": decision, "events": decided}, indent=2))
         return
-    then = " They are learnt at the next retraining." if decision == "accepted" and done else ""
-    typer.echo(f"{len(done)} {'event' if len(done) == 1 else 'events'} {decision}.{then}")
+    accepted = decision == "accepted" and decided
+    effect = " The next retraining learns from this." if accepted else ""
+    typer.echo(f"{len(decided)} {'event' if len(decided) == 1 else 'events'} {decision}.{effect}")
 
 
 def _plain(text: str) -> str:
     from rich.markup import escape
 
-    return escape("".join(each if each.isprintable() else " " for each in text))
+    return escape("".join(char if char.isprintable() else " " for char in text))

@@ -1,4 +1,4 @@
-"""`aisle keys …`: who may use the API."""
+"""`aisle keys …`: create, list and revoke API keys."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,17 +12,17 @@ from aisle.cli.context import Context
 if TYPE_CHECKING:
     from aisle.access.api_keys import ApiKey, ApiKeys
 
-_SAM_STORE: Final = "file:///tmp/aisle"  # in each function's own container, gone when SAM stops
+_SAM_STORE: Final = "file:///tmp/aisle"  # inside each function's container; gone when SAM stops
 
-app = typer.Typer(no_args_is_help=True, help="Make API keys, list them, and revoke them.")
+app = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys.")
 
 ApiOption = Annotated[
     str | None,
     typer.Option(
         envvar="AISLE_API",
         metavar="ID/STAGE",
-        help="The API Gateway in front, as `make deploy` prints it: it has a usage plan for each "
-        "client, and lets nobody else pass.",
+        help="The API Gateway in front of the service, printed by `make deploy`. It keeps a usage "
+        "plan for each client and rejects everyone else.",
     ),
 ]
 
@@ -32,25 +32,27 @@ def create(
     context: typer.Context,
     client: Annotated[
         str,
-        typer.Option(help="Who will use it: small letters, digits, and . _ - inside the name."),
+        typer.Option(
+            help="Who will use the key: lower-case letters, digits, and . _ - after the first."
+        ),
     ],
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="What it opens, predict or feedback; may be repeated. Without it, both."),
+        typer.Option(help="A scope: predict or feedback; may be repeated. Default: both."),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is good.")] = 365,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Days until it expires.")] = 365,
     api: ApiOption = None,
     rate: Annotated[
-        float | None, typer.Option(min=0.1, help="With --api: the client's requests a second.")
+        float | None, typer.Option(min=0.1, help="With --api: requests per second.")
     ] = None,
     burst: Annotated[
-        int | None, typer.Option(min=1, help="With --api: how many of them at once.")
+        int | None, typer.Option(min=1, help="With --api: requests in one burst.")
     ] = None,
     quota: Annotated[
-        int | None, typer.Option(min=1, help="With --api: the client's requests a month.")
+        int | None, typer.Option(min=1, help="With --api: requests per month.")
     ] = None,
 ) -> None:
-    """Make a key and print it, this once: only its SHA-256 is kept.
+    """Create a key and print it. It is shown only once: the store keeps its SHA-256.
 
     **Examples**
 
@@ -72,12 +74,12 @@ def create(
 
         limits = Limits.of(client, rate=rate, burst=burst, quota=quota)
         with UsagePlans(api).registered(record, limits):
-            keyring.edit(store, lambda known: (*known, record))
+            keyring.edit(store, lambda keys: (*keys, record))
     else:
-        keyring.edit(store, lambda known: (*known, record))
+        keyring.edit(store, lambda keys: (*keys, record))
     typer.echo(key)
     typer.echo(
-        f"Key {record.id} of {client} opens {' and '.join(record.scopes)} until "
+        f"Key {record.id} of {client} is valid for {' and '.join(record.scopes)} until "
         f"{record.expires:%Y-%m-%d}. Send it in the header {api_keys.HEADER}. It is not shown "
         "again.",
         err=True,
@@ -88,13 +90,13 @@ def create(
 def list_keys(
     context: typer.Context,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print the records, as AISLE_KEYS takes them.")
+        bool, typer.Option("--json", help="Print the records in the form that AISLE_KEYS takes.")
     ] = False,
     env_vars: Annotated[
         bool, typer.Option("--env-vars", help="Print a file for `sam local … --env-vars`.")
     ] = False,
 ) -> None:
-    """List the keys: who has them, what they open, until when. The keys themselves are not kept.
+    """List the keys with client, scopes, expiry and state. The keys themselves are not stored.
 
     **Example**
 
@@ -105,9 +107,9 @@ def list_keys(
     options: Context = context.obj
     records, _ = keyring.read(options.store())
     if as_json or env_vars:
-        kept = [each.to_json() for each in records]
-        variables = {"Parameters": {keyring.VARIABLE: json.dumps(kept), "AISLE_STORE": _SAM_STORE}}
-        typer.echo(json.dumps(variables if env_vars else kept, indent=2))
+        rows = [record.to_json() for record in records]
+        variables = {"Parameters": {keyring.VARIABLE: json.dumps(rows), "AISLE_STORE": _SAM_STORE}}
+        typer.echo(json.dumps(variables if env_vars else rows, indent=2))
     else:
         _print(records)
 
@@ -115,10 +117,12 @@ def list_keys(
 @app.command()
 def revoke(
     context: typer.Context,
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The id that `keys list` shows.")],
+    key_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The id of the key, as `aisle keys list` shows it.")
+    ],
     api: ApiOption = None,
 ) -> None:
-    """Make a key useless, within a minute or two; its record stays.
+    """Revoke a key. Services stop accepting it within two minutes; its record stays.
 
     **Example**
 
@@ -129,12 +133,12 @@ def revoke(
     options: Context = context.obj
     store = options.store()
     now = datetime.now(UTC)
-    keyring.edit(store, lambda known: api_keys.revoke(known, key_id, now=now))
+    keyring.edit(store, lambda keys: api_keys.revoke(keys, key_id, now=now))
     if api:
         from aisle.access.usage_plans import UsagePlans
 
-        known, _ = keyring.read(store)
-        UsagePlans(api).remove(next(each for each in known if each.id == key_id))
+        keys, _ = keyring.read(store)
+        UsagePlans(api).remove(next(record for record in keys if record.id == key_id))
     typer.echo(f"Key {key_id} is revoked.")
 
 
@@ -143,15 +147,16 @@ def _print(records: "ApiKeys") -> None:
     from rich.table import Table
 
     if not records:
-        typer.echo("There are no keys. Make one with: aisle keys create --client NAME")
+        typer.echo("There are no keys. Create one with: aisle keys create --client NAME")
         return
     now = datetime.now(UTC)
     table = Table(box=None)
-    for column in ("id", "client", "opens", "created", "expires", "state"):
+    for column in ("id", "client", "scopes", "created", "expires", "state"):
         table.add_column(column)
-    for each in records:
-        days = f"{each.created:%Y-%m-%d}", f"{each.expires:%Y-%m-%d}"
-        table.add_row(each.id, each.client, ", ".join(each.scopes), *days, _state(each, now))
+    for record in records:
+        days = f"{record.created:%Y-%m-%d}", f"{record.expires:%Y-%m-%d}"
+        scopes = ", ".join(record.scopes)
+        table.add_row(record.id, record.client, scopes, *days, _state(record, now))
     Console().print(table)
 
 

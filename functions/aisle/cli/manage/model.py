@@ -1,4 +1,4 @@
-"""`aisle model …`: which models there are, how good they are, and which one serves."""
+"""`aisle model …`: list, compare, check and switch models."""
 
 import json
 from contextlib import suppress
@@ -13,29 +13,25 @@ from aisle.cli.context import Context
 if TYPE_CHECKING:
     from aisle.model.bundle import Bundle
 
-app = typer.Typer(
-    no_args_is_help=True, help="Look at models, check them, and choose which one serves."
-)
+app = typer.Typer(no_args_is_help=True, help="List and check models; choose which one serves.")
 
 VersionArgument = Annotated[
     str | None,
-    typer.Argument(help="A version in the store; without it, the model that serves."),
+    typer.Argument(help="A model version in the store. Default: the serving model."),
 ]
 FolderOption = Annotated[
-    Path | None, typer.Option(help="A bundle in a folder, instead of one in the store.")
+    Path | None, typer.Option(help="Read the bundle from this folder instead of the store.")
 ]
-
-
-WhyOption = Annotated[str, typer.Option(help="Why, for the record.")]
+WhyOption = Annotated[str, typer.Option(help="The reason, for the audit record.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
 def list_models(context: typer.Context, as_json: JsonOption = False) -> None:
-    """List the store's models, the newest first: what became of each, and how good it is.
+    """List the store's models, newest first, with state and accuracy.
 
-    The states are those of `GET /v1/models`; here, a model that lies in the store without a record
-    is listed too, as stored.
+    The states are those of `GET /v1/models`, and "stored" for a model that is in the store but has
+    no audit record.
 
     **Example**
 
@@ -63,19 +59,21 @@ def list_models(context: typer.Context, as_json: JsonOption = False) -> None:
         table.add_row(model.version, created, model.state, accuracy, model.why or "")
     Console().print(table)
     if read_pointer(store) is None:
-        typer.echo("Nothing was published: the packaged one serves. Train one with: aisle train")
+        typer.echo(
+            "No model has been published; the packaged one serves. Train one with: aisle train"
+        )
 
 
 @app.command()
 def compare(
     context: typer.Context,
-    one: Annotated[str, typer.Argument(help="A version.")],
+    version: Annotated[str, typer.Argument(help="A model version.")],
     other: Annotated[
-        str | None, typer.Argument(help="Another; without it, the model that serves.")
+        str | None, typer.Argument(help="The version to compare with. Default: the serving model.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Set two models of the store beside each other, by their figures on the frozen test.
+    """Compare two models in the store by their figures on the frozen test.
 
     **Example**
 
@@ -83,10 +81,10 @@ def compare(
     """
     from aisle.model.bundle import METRICS
 
-    bundles = [_bundle(context, version, None) for version in (one, other)]
-    tests = {found.manifest.dataset["test_sha256"] for found in bundles}
-    figures = [_figures(found.json(METRICS).get("test") or {}) for found in bundles]
-    versions = [found.manifest.model_version for found in bundles]
+    bundles = [_bundle(context, which, None) for which in (version, other)]
+    tests = {bundle.manifest.dataset["test_sha256"] for bundle in bundles}
+    figures = [_figures(bundle.json(METRICS).get("test") or {}) for bundle in bundles]
+    versions = [bundle.manifest.model_version for bundle in bundles]
     if as_json:
         facts = dict(zip(versions, figures, strict=True))
         typer.echo(json.dumps({"same_test": len(tests) == 1, "models": facts}, indent=2))
@@ -102,16 +100,19 @@ def compare(
         table.add_row(name, *cells, difference)
     Console().print(table)
     if len(tests) > 1:
-        typer.echo("They were tested on different products: the figures do not compare.", err=True)
+        typer.echo(
+            "The models were tested on different products, so their figures are not comparable.",
+            err=True,
+        )
 
 
 @app.command()
 def promote(
     context: typer.Context,
-    version: Annotated[str, typer.Argument(help="A version that the gate has let pass.")],
+    version: Annotated[str, typer.Argument(help="A version that has passed the gate.")],
     why: WhyOption = "aisle model promote",
 ) -> None:
-    """Make a model serve that the gate has let pass; exit code 3 for any other.
+    """Switch to a model that has passed the gate; exit code 3 for any other.
 
     **Example**
 
@@ -122,7 +123,7 @@ def promote(
 
     options: Context = context.obj
     before = switch(options.store(), version, Occasion(user(), why))
-    typer.echo(f"Model {version} serves; before it: {before or 'the packaged one'}.")
+    typer.echo(f"Model {version} now serves instead of {before or 'the packaged one'}.")
 
 
 @app.command()
@@ -130,11 +131,11 @@ def rollback(
     context: typer.Context,
     to: Annotated[
         str | None,
-        typer.Option(help="A version that has served; without it, the one before this one."),
+        typer.Option(help="A version that has served before. Default: the previous one."),
     ] = None,
     why: WhyOption = "aisle model rollback",
 ) -> None:
-    """Go back to a model that served before; running instances follow within a minute.
+    """Switch back to a model that served before; running services follow within a minute.
 
     **Examples**
 
@@ -159,7 +160,7 @@ def show(
         bool, typer.Option("--json", help="Print the manifest and the metrics as JSON.")
     ] = False,
 ) -> None:
-    """Show a model's card: what it was trained on, and how good it is.
+    """Show a model's card: its training data and its quality.
 
     **Example**
 
@@ -167,22 +168,22 @@ def show(
     """
     from aisle.model.bundle import METRICS, MODEL_CARD
 
-    found = _bundle(context, version, folder)
+    bundle = _bundle(context, version, folder)
     if as_json:
-        facts = {"manifest": asdict(found.manifest), "metrics": found.json(METRICS)}
+        facts = {"manifest": asdict(bundle.manifest), "metrics": bundle.json(METRICS)}
         typer.echo(json.dumps(facts, indent=2))
         return
     from rich.console import Console
     from rich.markdown import Markdown
 
-    Console().print(Markdown(found.files[MODEL_CARD].decode()))
+    Console().print(Markdown(bundle.files[MODEL_CARD].decode()))
 
 
 @app.command()
 def verify(
     context: typer.Context, version: VersionArgument = None, folder: FolderOption = None
 ) -> None:
-    """Check that a model is whole, loads, and decides as it did where it was exported.
+    """Check a model: its files match their hashes, it loads, and its golden examples replay.
 
     **Example**
 
@@ -191,11 +192,11 @@ def verify(
     from aisle.model.classifier import Classifier
     from aisle.model.golden import replay
 
-    found = _bundle(context, version, folder)
-    examples = replay(found, Classifier(found))
+    bundle = _bundle(context, version, folder)
+    examples = replay(bundle, Classifier(bundle))
     typer.echo(
-        f"Model {found.manifest.model_version} is whole: {len(found.files)} files match their "
-        f"hashes, {examples} golden examples are decided as before."
+        f"Model {bundle.manifest.model_version} is intact: {len(bundle.files)} files match their "
+        f"hashes, and {examples} golden examples give the recorded answers."
     )
 
 
@@ -205,7 +206,7 @@ def save(
     to: Annotated[Path, typer.Argument(help="The folder to write the bundle to.")],
     version: VersionArgument = None,
 ) -> None:
-    """Write a model's bundle to a folder, with the report of it where one is kept.
+    """Write a model's bundle to a folder, together with its report if the store has one.
 
     **Example**
 
@@ -216,17 +217,19 @@ def save(
     from aisle.registry.reports import REPORT
     from aisle.store import layout
 
-    found = _bundle(context, version, None)
-    bundle.write(to, found)
+    source = _bundle(context, version, None)
+    bundle.write(to, source)
     options: Context = context.obj
-    key = layout.report_file(found.manifest.model_version, REPORT)
+    key = layout.report_file(source.manifest.model_version, REPORT)
     with suppress(ObjectNotFoundError):
         (to / REPORT).write_bytes(options.store().get(key).data)
-    typer.echo(f"Model {found.manifest.model_version} was written to {to}.")
+    typer.echo(f"Model {source.manifest.model_version} was written to {to}.")
 
 
 def _figures(test: dict[str, Any]) -> dict[str, float | None]:
-    levels = {f"accuracy, level {one['level']}": one["accuracy"] for one in test.get("levels", [])}
+    levels = {
+        f"accuracy, level {level['level']}": level["accuracy"] for level in test.get("levels", [])
+    }
     leaf = test.get("leaf", {})
     return {
         **levels,
@@ -242,7 +245,7 @@ def _bundle(context: typer.Context, version: str | None, folder: Path | None) ->
 
     options: Context = context.obj
     if folder is not None and version is not None:
-        raise typer.BadParameter("Give a version or --folder, not both.")
+        raise typer.BadParameter("Give either a version or --folder, not both.")
     if folder is not None:
         return bundle.read(folder)
     if version is not None:

@@ -1,5 +1,5 @@
-"""Commands for who uses a model: predict, classify, serve, openapi.
+"""Commands that use a model: predict, classify, serve, openapi.
 
-They work with a plain installation. What trains, or needs an extra, is in `learn`; `aisle serve`
-only starts `aisle retrain`, as a process of its own (`learner`), where it is installed.
+They work with a plain installation. Commands that train or need an extra are in `learn`; `aisle
+serve` only starts `aisle retrain` as a separate process (`learner`), if that is installed.
 """

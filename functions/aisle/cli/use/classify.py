@@ -1,4 +1,4 @@
-"""`aisle classify`: a whole catalogue in, its categories out."""
+"""`aisle classify`: classify every product of a catalogue."""
 
 import hashlib
 import json
@@ -25,30 +25,31 @@ def classify(
         str,
         typer.Argument(
             metavar="IN",
-            help="The catalogue: JSON array, JSON lines, CSV or TSV, perhaps gzipped; a file, an "
-            "http(s) address, or s3://bucket/key.",
+            help="The catalogue: a JSON array, JSON lines, CSV or TSV, optionally gzipped; a file, "
+            "an http(s) URL or s3://bucket/key.",
         ),
     ],
     target: Annotated[
         str,
         typer.Argument(
             metavar="OUT",
-            help="Where the results go, in the rows' order: .csv for a table, .jsonl or .ndjson "
-            "for JSON lines, .gz after it to pack them. A file, or s3://bucket/key.",
+            help="Where to write the results: a file or s3://bucket/key. The name ends in .csv for "
+            "a table, or in .jsonl or .ndjson for JSON lines; add .gz to compress them.",
         ),
     ],
     columns: ColumnsOption = None,
     mapping: MappingOption = None,
     separator: SeparatorOption = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="How many processes; all cores without it.")
+        int | None, typer.Option(min=1, help="How many processes to use. Default: one per core.")
     ] = None,
 ) -> None:
-    """Classify a whole catalogue.
+    """Classify every product of a catalogue and write the results to a file.
 
-    Each row gets its category with the path, the confidence, the answer that is sure enough to
-    show, and whether a person should look; a row that cannot be used gets the reason instead. A run
-    that was ended goes on where it stopped when the same command is given again.
+    The results have one row for each input row, in the same order: the category with its path and
+    confidence, the answer that is confident enough to show, and whether a person should review it.
+    A row that cannot be used gets an error instead. Ctrl-C stops the run with exit code 130; the
+    same command resumes it.
 
     **Examples**
 
@@ -63,11 +64,11 @@ def classify(
     out = _work_file(source, target)
     _check_apart(source, target, out)
     options: Context = context.obj
-    chosen = columns_from(columns, mapping=mapping, separator=separator)
+    column_names = columns_from(columns, mapping=mapping, separator=separator)
     try:
-        _run(options, source, out, chosen, workers or cpu_count() or 1)
+        _run(options, source, out, column_names, workers or cpu_count() or 1)
     except KeyboardInterrupt:
-        typer.echo("Stopped. The same command goes on from here.", err=True)
+        typer.echo("Stopped. Run the same command again to resume.", err=True)
         raise typer.Exit(EXIT_INTERRUPTED) from None
     if is_object(target):
         write_object(target, out)
@@ -76,34 +77,34 @@ def classify(
 
 
 def _check_target(target: str) -> None:
-    """Raise an error where the results can be written nowhere."""
+    """Raise an error if no results can be written to the target."""
     from aisle.catalogue.objects import check_writable
-    from aisle.catalogue.source import scheme_of, shown
+    from aisle.catalogue.source import display_name, scheme_of
 
     if scheme_of(target) == "s3":
         check_writable(target)
     elif scheme_of(target):
         raise typer.BadParameter(
-            f"{shown(target)} was given; expected a file, or s3://bucket/key.", param_hint="OUT"
+            f"{display_name(target)} was given; expected a file or s3://bucket/key.",
+            param_hint="OUT",
         )
     if not target.lower().removesuffix(".gz").endswith(RESULT_ENDINGS):
         raise typer.BadParameter(
             f"{target} was given; expected a name that ends in {', '.join(RESULT_ENDINGS)}, "
-            "perhaps followed by .gz.",
+            "optionally followed by .gz.",
             param_hint="OUT",
         )
 
 
 def _check_apart(source: str, target: str, out: Path) -> None:
-    """Raise an error where the input is what the results, or those of half a run, go to."""
+    """Raise an error if the input is one of the files that this run writes."""
     from aisle.catalogue.bulk import files_of
     from aisle.catalogue.source import same_place
 
     places: list[str | Path] = [target, *files_of(out)]
     if any(same_place(source, place) for place in places):
         raise typer.BadParameter(
-            f"With {target}, the catalogue itself would be written over and lost. Choose another "
-            "name.",
+            f"Writing to {target} would overwrite the catalogue itself. Choose another name.",
             param_hint="OUT",
         )
 
@@ -116,8 +117,8 @@ def _run(options: Context, source: str, target: Path, columns: "Columns", worker
 
     version = options.bundle().manifest.model_version
     path, _ = local_file(source)
-    # The whole input is read once before anything is written: a file that cannot be read to its
-    # end is an error at the start, and the bar knows how long it will take.
+    # Read the whole input once before writing anything: an unreadable file fails at the start, and
+    # the progress bar knows the total.
     with steps(f"checking {path.name}", None) as bar:
         total = 0
         for _ in read_records(path, columns=columns):
@@ -134,7 +135,7 @@ def _run(options: Context, source: str, target: Path, columns: "Columns", worker
     }
     run = Bulk(target, identity)
     if run.done_before():
-        say(f"Going on after {run.done_before()} rows.")
+        say(f"Resuming after {run.done_before()} rows.")
     with steps(f"classifying {path.name}", total) as bar:
         failed = run.run(
             read_records(path, columns=columns),
@@ -143,11 +144,11 @@ def _run(options: Context, source: str, target: Path, columns: "Columns", worker
             advance=bar.done,
         )
     unusable = f", {failed} of them unusable" if failed else ""
-    say(f"{total} rows classified by model {version}{unusable}.")
+    say(f"{total} rows processed with model {version}{unusable}.")
 
 
 def _work_file(source: str, target: str) -> Path:
-    """Return where results are written: the target, or a file that goes to a store at the end."""
+    """Return the file to write: the target itself, or for S3 a local file to upload at the end."""
     from aisle.catalogue.objects import is_object
     from aisle.catalogue.source import local_path
 

@@ -1,4 +1,4 @@
-"""What makes `aisle serve` learn: it looks at the feedback, has a process train, and swaps."""
+"""The background learner of `aisle serve`: watch the feedback, train, switch the model."""
 
 import logging
 import os
@@ -22,9 +22,9 @@ from aisle.serving.predict.live import LiveModel
 from aisle.store import FolderStore, Store, lease
 
 _TICK_SECONDS: Final = 0.5
-_LOOK_SECONDS: Final = 2.0  # at a pointer that is a file on this machine
-_COUNT_SECONDS: Final = 60.0  # feedback that came in past this process
-_SETTLE_SECONDS: Final = 2.0  # what comes in at once is counted at once
+_LOOK_SECONDS: Final = 2.0  # between reads of a pointer that is a local file
+_COUNT_SECONDS: Final = 60.0  # between counts, for feedback written by other processes
+_SETTLE_SECONDS: Final = 2.0  # wait this long after feedback, to count a burst only once
 _AFTER_A_CRASH_SECONDS: Final = 900.0
 _VERDICTS: Final = frozenset({0, 3})  # published, refused
 
@@ -32,10 +32,10 @@ _log = logging.getLogger(__name__)
 
 
 class Learner(Silence):
-    """Train in a process of its own where that is due; let the model that comes of it serve.
+    """Train in a separate process when training is due, and switch to the new model.
 
-    It listens to what the API tells: that feedback came in. `command` is what trains, given the
-    name of the run and the reason for it.
+    It receives the API's metrics and so learns of new feedback. `command` returns the training
+    command for the id of a training job and the reason for it.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Learner(Silence):
         self._process: subprocess.Popen[bytes] | None = None
 
     def count(self, name: str, *values: float, **facts: str) -> None:
-        """Hear of feedback."""
+        """Receive a metric; new feedback schedules a count."""
         del facts
         if name == "Feedback" and any(values):
             soon = time.monotonic() + _SETTLE_SECONDS
@@ -63,7 +63,7 @@ class Learner(Silence):
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Work beside the block; afterwards end the training that is under way, for another day."""
+        """Run in the background during the block; at its end, stop any training in progress."""
         thread = Thread(target=self._work, name="learner", daemon=True)
         thread.start()
         try:
@@ -78,10 +78,10 @@ class Learner(Silence):
             try:
                 self._step(time.monotonic())
             except AisleError as error:
-                _log.warning("The feedback cannot be learnt from just now. %s", error)
+                _log.warning("Learning from feedback failed and will be retried. %s", error)
                 self._count_at = time.monotonic() + _COUNT_SECONDS
-            except Exception:  # noqa: BLE001  # whatever it is, the service goes on
-                _log.exception("The feedback cannot be learnt from just now.")
+            except Exception:  # noqa: BLE001  # no failure here may stop the service
+                _log.exception("Learning from feedback failed and will be retried.")
                 self._count_at = time.monotonic() + _COUNT_SECONDS
 
     def _step(self, now: float) -> None:
@@ -96,9 +96,9 @@ class Learner(Silence):
 
     def _launch(self, run: str, why: str) -> None:
         self._run = run
-        # A session of its own: Ctrl-C is for this process, which then ends that one in its own way.
-        self._process = subprocess.Popen(  # noqa: S603  # our own command
-            [*_politely(), *self._command(run, why)],
+        # A separate session, so that Ctrl-C reaches only this process, which then stops the other.
+        self._process = subprocess.Popen(  # noqa: S603  # a command of our own
+            [*_low_priority(), *self._command(run, why)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -111,9 +111,9 @@ class Learner(Silence):
         self._process = None
         lease.release(self._counter.store, self._run, now=datetime.now(UTC))
         if code in _VERDICTS:
-            self._count_at = now  # more may have come in meanwhile
-        else:  # whatever did that may do it again
-            _log.error("Training run %s ended without a verdict (code %d).", self._run, code)
+            self._count_at = now  # new feedback may have arrived meanwhile
+        else:  # the cause may persist: wait before the next attempt
+            _log.error("Training job %s ended without a verdict (exit code %d).", self._run, code)
             self._count_at = self._patient_until = now + _AFTER_A_CRASH_SECONDS
         self._model.look()
 
@@ -125,15 +125,15 @@ class Learner(Silence):
 
 
 def training_command(store_url: str) -> Callable[[str, str], list[str]] | None:
-    """Return the command that trains on a store; None where nothing that trains is installed."""
+    """Return the command that trains on a store, or None if training is not installed."""
     if find_spec("sklearn") is None or find_spec("aisle_training") is None:
         return None
     start = [sys.executable, "-c", "from aisle.cli.main import main; main()", "--store", store_url]
     return lambda run, why: [*start, "retrain", "--run", run, "--why", why]
 
 
-def _politely() -> list[str]:
-    """Let who asks go before what trains."""
+def _low_priority() -> list[str]:
+    """Return a prefix that lowers the priority of training below that of requests."""
     nice = shutil.which("nice")
     return [nice, "-n", "10"] if nice else []
 

@@ -1,4 +1,4 @@
-"""`aisle openapi`: the description of the whole API."""
+"""`aisle openapi`: print the OpenAPI description."""
 
 import json
 from typing import NoReturn
@@ -7,7 +7,7 @@ import typer
 
 
 def openapi() -> None:
-    """Print the OpenAPI description of the whole API: the same for the same version of the code.
+    """Print the OpenAPI description of the API, as JSON.
 
     **Example**
 
@@ -20,5 +20,5 @@ def openapi() -> None:
 
 
 def _never() -> NoReturn:
-    """Stand in for model and store, which a description does not need."""
-    raise RuntimeError("Describing the API has asked for a model or a store.")
+    """Stand in for the model and the store, which the description does not need."""
+    raise RuntimeError("Describing the API must not load a model or a store.")

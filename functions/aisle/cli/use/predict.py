@@ -1,4 +1,4 @@
-"""`aisle predict`: one product's category, in the terminal."""
+"""`aisle predict`: classify one product in the terminal."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,14 +14,16 @@ def predict(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="The product's name.")] = "",
     description: Annotated[str, typer.Option(help="The product's description.")] = "",
-    manufacturer: Annotated[str, typer.Option(help="Who makes it.")] = "",
-    price: Annotated[float | None, typer.Option(min=0, help="What it costs.")] = None,
-    top_k: Annotated[int, typer.Option(min=1, max=20, help="How many alternatives.")] = 5,
+    manufacturer: Annotated[str, typer.Option(help="The manufacturer or brand.")] = "",
+    price: Annotated[float | None, typer.Option(min=0, help="The price.")] = None,
+    top_k: Annotated[int, typer.Option(min=1, max=20, help="How many alternatives to show.")] = 5,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, as the API answers.")
+        bool, typer.Option("--json", help="Print one JSON object, in the API's format.")
     ] = False,
 ) -> None:
-    """Say which category a product belongs in.
+    """Classify one product: print its category path, confidences, evidence and alternatives.
+
+    Give at least a name or a description.
 
     **Examples**
 
@@ -53,22 +55,24 @@ def _print(product: "Product", prediction: "Prediction") -> None:
         name = f"{'  ' * depth}{level.category.name}  "
         console.print(Text.assemble(name, (f"{level.confidence:.1%}", "dim")))
     if prediction.needs_review:
-        sure = (
-            f"sure of {prediction.answer.category.name} only" if prediction.answer else "not sure"
+        reason = (
+            f"confident only of {prediction.answer.category.name}"
+            if prediction.answer
+            else "not confident of any level"
         )
-        console.print(Text(f"A person should look: {sure}.", "yellow"))
+        console.print(Text(f"Needs a review: {reason}.", "yellow"))
 
     for field in ("name", "description", "manufacturer"):
-        typed = getattr(product, field)
-        if typed:
-            text = Text(typed)
+        value = getattr(product, field)
+        if value:
+            text = Text(value)
             for fragment in prediction.evidence:
                 if fragment.field == field:
                     text.stylize("bold green", fragment.start, fragment.end)
             console.print(Text.assemble((f"{field}: ", "dim"), text))
 
-    table = Table(title="What else it might be", title_justify="left", show_header=False, box=None)
-    for other in prediction.alternatives:
-        path = " > ".join(node.name for node in other.path)
-        table.add_row(f"{other.confidence:.1%}", Text(path))
+    table = Table(title="Alternatives", title_justify="left", show_header=False, box=None)
+    for alternative in prediction.alternatives:
+        path = " > ".join(node.name for node in alternative.path)
+        table.add_row(f"{alternative.confidence:.1%}", Text(path))
     console.print(table)

@@ -1,4 +1,4 @@
-"""`aisle serve`: the API and the demo page on this machine."""
+"""`aisle serve`: run the API and the demo page on this machine."""
 
 import ipaddress
 import logging
@@ -23,29 +23,32 @@ def serve(
     context: typer.Context,
     host: Annotated[
         str,
-        typer.Option(help="The address to listen on; one that others reach needs an API key."),
+        typer.Option(
+            help="The address to listen on; one that other machines can reach requires an API key."
+        ),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8080,
     wait_for_key: Annotated[
         bool,
         typer.Option(
             "--wait-for-key",
-            help="Where a key is needed, start without one; nobody may ask until there is one.",
+            help="Start even if a key is required and none exists yet; all requests are refused "
+            "until one is created.",
         ),
     ] = False,
     learn: Annotated[
         bool,
-        typer.Option(help="Train on the feedback, in a process of its own, where it is enough."),
+        typer.Option(help="When training is due, train on the feedback in a separate process."),
     ] = True,
 ) -> None:
-    """Serve the API and the demo page on this machine, with the store's model or the packaged one.
+    """Run the API and the demo page on this machine, with the store's model or the packaged one.
 
-    Where enough products were corrected (AISLE_RETRAIN_NEEDED, 50), or some and long ago, a model
-    is trained on what was said, and serves once it has passed the gate (`aisle retrain` says more).
-    Feedback that names the category that was predicted starts none.
+    When enough products have been corrected (AISLE_RETRAIN_NEEDED, default 50), or some have and
+    the last training was long ago (AISLE_RETRAIN_DAYS, default 7), the service trains a new model
+    on the feedback and switches to it if it passes the gate; see `aisle retrain --help`.
 
-    Who asks needs an API key (`aisle keys create`), in the store or in AISLE_KEYS. On 127.0.0.1,
-    with no key anywhere, everyone may ask. Stop it with Ctrl-C.
+    Clients need an API key (`aisle keys create`), kept in the store or in AISLE_KEYS. On 127.0.0.1
+    no key is required until the first one exists. Stop the service with Ctrl-C.
 
     **Examples**
 
@@ -72,18 +75,15 @@ def serve(
     access = KeyAccess(ring, open_without_keys=_may_be_open(host, ring, wait=wait_for_key))
     model = LiveModel(lambda: store, poll_seconds=settings.poll_seconds)
     version = model().model_version
-    logging.getLogger("aisle.serving.predict").setLevel(
-        logging.INFO
-    )  # when another model takes over
+    # Log each switch to another model.
+    logging.getLogger("aisle.serving.predict").setLevel(logging.INFO)
     learner = _learner(store, model) if learn else None
     api = whole_api(model, lambda: store, settings, access=access, telemetry=learner)
-
     add_site(api)
-
     _check_free(host, port)
-    where = f"http://{_shown(host)}:{port}"
+    url = f"http://{_url_host(host)}:{port}"
     typer.echo(
-        f"Model {version} answers at {where}/v1/predict; try it at {where}. Ctrl-C stops.",
+        f"Model {version} answers at {url}/v1/predict; the demo page is at {url}. Ctrl-C stops it.",
         err=True,
     )
     with learner.working() if learner else nullcontext():
@@ -91,45 +91,47 @@ def serve(
 
 
 def _learner(store: "Store", model: "LiveModel") -> "Learner | None":
-    """Return what trains while this serves; None where nothing that trains is installed."""
+    """Return the background learner, or None if training is not installed."""
     from aisle.cli.use.learner import Learner, training_command
     from aisle.serving.learning.settings import RetrainSettings
 
     command = training_command(store.url)
     if command is None:
         typer.echo(
-            "Feedback is kept, but nothing is trained on it by itself: what trains is not "
-            'installed. pip install "aisle[training]" changes that.',
+            "Feedback is recorded, but no training will start: the training extra is not "
+            'installed. To install it, run: pip install "aisle[training]"',
             err=True,
         )
         return None
-    logging.getLogger("aisle.feedback.due").setLevel(logging.INFO)  # why it trains, or does not
+    logging.getLogger("aisle.feedback.due").setLevel(
+        logging.INFO
+    )  # log why training starts or does not
     return Learner(store, model, RetrainSettings.read(os.environ).policy(), command)
 
 
 def _may_be_open(host: str, ring: "KeyRing", *, wait: bool) -> bool:
-    """Tell whether no key has to be asked for; raise where the address must not be open."""
+    """Return whether to serve without keys; raise if the address must not be open."""
     keys = ring()
-    usable = [each for each in keys if each.usable(datetime.now(UTC))]
+    usable = [key for key in keys if key.usable(datetime.now(UTC))]
     if not _is_loopback(host):
         if usable:
             return False
         if wait:
             typer.echo(
-                "There is no usable API key yet, so nobody may ask. Make one with "
+                "There is no usable API key yet, so all requests are refused. Create one with "
                 "`aisle keys create --client NAME`.",
                 err=True,
             )
             return False
         raise ConfigurationError(
-            f"The API is not served on {host}, which others reach: no usable API key was found. "
-            "Expected was at least one, in the store or in AISLE_KEYS. Make one with "
-            "`aisle keys create --client NAME`, serve on 127.0.0.1, or --wait-for-key."
+            f"The API cannot be served on {host}, which other machines can reach: there is no "
+            "usable API key. Expected at least one, in the store or in AISLE_KEYS. Create one with "
+            "`aisle keys create --client NAME`, serve on 127.0.0.1, or add --wait-for-key."
         )
     if not keys:
         typer.echo(
-            f"No API key is configured, so whoever reaches {host} may ask. "
-            "`aisle keys create` changes that.",
+            f"No API key is configured: everyone who can reach {host} may use the API. To require "
+            "keys, create one with `aisle keys create --client NAME`.",
             err=True,
         )
     return not keys
@@ -142,15 +144,15 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _shown(host: str) -> str:
-    """Write a host as an address that a browser on this machine takes."""
+def _url_host(host: str) -> str:
+    """Return the host part of a URL that a browser on this machine can open."""
     if host in {"127.0.0.1", "0.0.0.0", "::", "::1"}:  # noqa: S104  # compared, not bound
         return "localhost"
     return f"[{host}]" if ":" in host else host
 
 
 def _check_free(host: str, port: int) -> None:
-    """Raise a usage error where the address cannot be had, before anything is announced."""
+    """Raise a usage error if the address is not free, before the service announces itself."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -160,7 +162,7 @@ def _check_free(host: str, port: int) -> None:
             probe.bind(address)
     except OSError as error:
         raise typer.BadParameter(
-            f"{host}, port {port} cannot be used ({error.strerror}). Stop what uses it, or choose "
-            "another with --host and --port.",
+            f"Cannot listen on {host}, port {port} ({error.strerror}). Stop the process that uses "
+            "it, or choose another address with --host and --port.",
             param_hint="--port",
         ) from error
