@@ -8,7 +8,7 @@ import pytest
 
 from aisle.access import api_keys
 from aisle.model import bundle
-from aisle.model.bundle import MODEL
+from aisle.model.bundle import LINEAR
 from aisle.registry import bundles
 from aisle.registry.pointer import Pointer, write_pointer
 from aisle.store import FolderStore, layout
@@ -301,13 +301,13 @@ def test_published_model_serves_and_a_bad_one_is_refused(made_up_bundle, tmp_pat
     assert body(good.answers[0])["model_version"] == version
     assert good.metrics["ModelSwitched"] == [1]
 
-    store.put(layout.bundle_file(version, MODEL), b"spoilt")
+    store.put(layout.bundle_file(version, LINEAR), b"spoilt")
     bad = call("predict.handler", event("health"), AISLE_STORE=str(tmp_path))
     packaged = bundle.read(bundle.PACKAGED).manifest.model_version
     assert body(bad.answers[0])["model_version"] == packaged
     assert bad.metrics["ModelRefused"] == [1]
     (line,) = bad.messages("ERROR")
-    assert MODEL in line["exception"]
+    assert LINEAR in line["exception"]
     assert version in line["message"]
 
 

@@ -10,7 +10,7 @@ from botocore.stub import Stubber
 
 from aisle.errors import BundleError, StoreError
 from aisle.model import bundle
-from aisle.model.bundle import GOLDEN, MANIFEST, MODEL
+from aisle.model.bundle import GOLDEN, LINEAR, MANIFEST
 from aisle.registry import bundles
 from aisle.registry.pointer import Pointer, read_pointer, write_pointer
 from aisle.serving.predict import live
@@ -95,7 +95,7 @@ def point(store, version, *, at="now"):
 
 def fetched(store):
     """Tell how often a model was read to its end, and forget it."""
-    count = sum(key.endswith(MODEL) for key in store.reads)
+    count = sum(key.endswith(LINEAR) for key in store.reads)
     store.reads.clear()
     return count
 
@@ -202,7 +202,7 @@ def spoil(store, trained):
     return do
 
 
-SPOILT = ["pointer", "absent", "missing", MANIFEST, MODEL]
+SPOILT = ["pointer", "absent", "missing", MANIFEST, LINEAR]
 
 
 @pytest.mark.parametrize("how", SPOILT)
@@ -263,7 +263,7 @@ def test_model_that_fails_oddly_is_refused(
 def test_bad_model_is_not_fetched_every_minute(model, store, clock, spoil):
     """A bad model is fetched once, and again after a quarter of an hour."""
     model()
-    spoil(MODEL)
+    spoil(LINEAR)
     counts = []
     for _ in range(20):
         clock.seconds += MINUTE
@@ -277,7 +277,7 @@ def test_mended_model_takes_over_when_the_pointer_changes(
 ):
     """A version that was refused is looked at again when it is published again."""
     model()
-    spoil(MODEL)
+    spoil(LINEAR)
     clock.seconds += MINUTE
     model()
     bundles.upload_bundle(store, made_up_bundle)
@@ -289,7 +289,7 @@ def test_mended_model_takes_over_when_the_pointer_changes(
 def test_mended_model_takes_over_in_time(model, store, clock, spoil, trained, made_up_bundle):
     """A version whose files were mended is looked at again, even where the pointer stays."""
     model()
-    spoil(MODEL)
+    spoil(LINEAR)
     clock.seconds += MINUTE
     model()
     bundles.upload_bundle(store, made_up_bundle)
@@ -345,7 +345,7 @@ def test_store_that_fails_while_fetching(model, store, clock, trained, telemetry
     whole = FolderStore.get
 
     def get(self, key):
-        if key.endswith(MODEL):
+        if key.endswith(LINEAR):
             raise StoreError("the connection broke off")
         return whole(self, key)
 

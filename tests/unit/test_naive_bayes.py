@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aisle.errors import BundleError
-from aisle.model.rerank.naive_bayes import NaiveBayes
+from aisle.model.rerank.naive_bayes import NaiveBayesRatios
 from aisle.product import Product
 from aisle_training.fit.naive_bayes import fit_naive_bayes
 
@@ -138,7 +138,7 @@ def test_beyond_the_limit_the_rarest_values_are_left_out():
 def test_round_trip():
     """Reading returns what was written."""
     written = fitted()
-    read = NaiveBayes.from_bytes(written.to_bytes(), "naive_bayes")
+    read = NaiveBayesRatios.from_bytes(written.to_bytes(), "naive_bayes")
     assert np.array_equal(ratios(*PRODUCTS, naive_bayes=read), ratios(*PRODUCTS))
 
 
@@ -146,4 +146,4 @@ def test_round_trip():
 def test_garbage_is_refused(data):
     """Data that cannot be read is a clear error, which names the file."""
     with pytest.raises(BundleError, match=r"nb\.x cannot be read"):
-        NaiveBayes.from_bytes(data, "nb.x")
+        NaiveBayesRatios.from_bytes(data, "nb.x")

@@ -23,7 +23,7 @@ from aisle.model import bundle
 from aisle.model.bundle import Bundle
 from aisle.model.rerank.calibration import Outside
 from aisle.model.rerank.knn import NearestNeighbours
-from aisle.model.rerank.naive_bayes import NaiveBayes
+from aisle.model.rerank.naive_bayes import NaiveBayesRatios
 from aisle.model.tfidf import FeatureSpec
 from aisle.progress import say
 from aisle.store import Store, layout
@@ -133,7 +133,7 @@ def load_trained(store: Store, build: str) -> tuple[TrainedModel, str]:
                     trees,
                     Outside(**about["outside"]),
                     NearestNeighbours.from_bytes(arrays["neighbours"].tobytes(), "neighbours"),
-                    NaiveBayes.from_bytes(arrays["naive_bayes"].tobytes(), "naive_bayes"),
+                    NaiveBayesRatios.from_bytes(arrays["naive_bayes"].tobytes(), "naive_bayes"),
                 )
                 if trees
                 else None

@@ -20,7 +20,7 @@ from aisle.model import format5
 from aisle.model.linear import LinearStage
 from aisle.model.rerank.calibration import Outside
 from aisle.model.rerank.knn import NearestNeighbours
-from aisle.model.rerank.naive_bayes import NaiveBayes
+from aisle.model.rerank.naive_bayes import NaiveBayesRatios
 from aisle.model.tfidf import FeatureSpec
 from aisle.model.word_vectors import PieceVectors
 from aisle.normalize import NORMALIZER_VERSION
@@ -125,11 +125,11 @@ class Bundle:
             return format5.nearest_neighbours(self.files)
         return NearestNeighbours.from_bytes(self.files[KNN], KNN)
 
-    def naive_bayes(self) -> NaiveBayes:
+    def naive_bayes(self) -> NaiveBayesRatios:
         """Return the second stage's naive Bayes; raise BundleError where it cannot be read."""
         if self._is_format_5:
             return format5.naive_bayes(self.files)
-        return NaiveBayes.from_bytes(self.files[NAIVE_BAYES], NAIVE_BAYES)
+        return NaiveBayesRatios.from_bytes(self.files[NAIVE_BAYES], NAIVE_BAYES)
 
     @property
     def _is_format_5(self) -> bool:

@@ -16,7 +16,7 @@ from aisle.errors import BundleError
 from aisle.model.linear import LinearStage
 from aisle.model.onnx import load_session
 from aisle.model.rerank.knn import NearestNeighbours
-from aisle.model.rerank.naive_bayes import NaiveBayes
+from aisle.model.rerank.naive_bayes import NaiveBayesRatios
 from aisle.model.word_vectors import PieceVectors
 
 FORMAT_VERSION = 5
@@ -84,9 +84,9 @@ def nearest_neighbours(files: Mapping[str, bytes]) -> NearestNeighbours:
     return NearestNeighbours(*_arrays(files, _NEIGHBOURS, 5))
 
 
-def naive_bayes(files: Mapping[str, bytes]) -> NaiveBayes:
+def naive_bayes(files: Mapping[str, bytes]) -> NaiveBayesRatios:
     """Return the second stage's naive Bayes; raise BundleError where it cannot be read."""
-    return NaiveBayes(*_arrays(files, _LIKELIHOODS, 4))
+    return NaiveBayesRatios(*_arrays(files, _LIKELIHOODS, 4))
 
 
 def _arrays(files: Mapping[str, bytes], name: str, count: int) -> Sequence[Any]:

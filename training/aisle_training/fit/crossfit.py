@@ -18,7 +18,7 @@ from aisle.model.rerank.calibration import Outside
 from aisle.model.rerank.candidates import Shortlist
 from aisle.model.rerank.features import FEATURES
 from aisle.model.rerank.knn import NearestNeighbours
-from aisle.model.rerank.naive_bayes import NaiveBayes
+from aisle.model.rerank.naive_bayes import NaiveBayesRatios
 from aisle.product import Path, Product
 from aisle.progress import say
 from aisle.taxonomy import Taxonomy
@@ -144,7 +144,7 @@ def neighbours_of(
     )
 
 
-def naive_bayes_of(problem: LearningProblem, settings: RerankParameters) -> NaiveBayes:
+def naive_bayes_of(problem: LearningProblem, settings: RerankParameters) -> NaiveBayesRatios:
     """Count the values of a problem's products, without copies."""
     return fit_naive_bayes(
         problem.products[: problem.distinct],

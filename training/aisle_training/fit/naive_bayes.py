@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.model.rerank.naive_bayes import COUNTED, NaiveBayes, values
+from aisle.model.rerank.naive_bayes import COUNTED, NaiveBayesRatios, values
 from aisle.product import Product
 
 
 def fit_naive_bayes(
     products: Sequence[Product], labels: NDArray[np.int64], classes: int, *, most_pairs: int
-) -> NaiveBayes:
+) -> NaiveBayesRatios:
     """Count which classes have which values; `labels` int64 (products,) are the classes.
 
     If a class has n values of a field, d of them distinct, a value that occurs k times in it has
@@ -44,7 +44,7 @@ def fit_naive_bayes(
 
     kept = _most_frequent(frequency[number], most_pairs)
     remaining, renumbered = np.unique(number[kept], return_inverse=True)
-    return NaiveBayes(
+    return NaiveBayesRatios(
         lines=np.frombuffer("\n".join(names[at] for at in remaining).encode(), np.uint8),
         absent=absent.reshape(len(COUNTED), classes).astype(np.float32),
         pairs=np.append(renumbered * classes + label_of[kept], np.iinfo(np.int64).max),

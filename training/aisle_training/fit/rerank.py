@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from aisle.model.rerank.calibration import Outside, log_odds
 from aisle.model.rerank.features import FEATURES
 from aisle.model.rerank.knn import NearestNeighbours
-from aisle.model.rerank.naive_bayes import NaiveBayes
+from aisle.model.rerank.naive_bayes import NaiveBayesRatios
 from aisle_training import parameters
 
 _LEAST_HESSIAN = 1e-4
@@ -29,7 +29,7 @@ class TrainedReranker:
     trees: str
     outside: Outside
     neighbours: NearestNeighbours
-    naive_bayes: NaiveBayes
+    naive_bayes: NaiveBayesRatios
 
     def scores(self, described: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return LightGBM's own score of each candidate (products, size, features)."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aisle.model.rerank.calibration import Outside
 from aisle.model.rerank.features import CandidateFeatures
 from aisle.model.rerank.knn import NearestNeighbours
-from aisle.model.rerank.naive_bayes import NaiveBayes
+from aisle.model.rerank.naive_bayes import NaiveBayesRatios
 from aisle.model.tfidf import Features
 from aisle.product import Product
 from aisle.taxonomy import Taxonomy
@@ -25,7 +25,7 @@ class Shortlist:
     """Selects each product's candidates, and redistributes the probability among them."""
 
     def __init__(
-        self, taxonomy: Taxonomy, neighbours: NearestNeighbours, naive_bayes: NaiveBayes
+        self, taxonomy: Taxonomy, neighbours: NearestNeighbours, naive_bayes: NaiveBayesRatios
     ) -> None:
         self._features = CandidateFeatures(taxonomy, neighbours, naive_bayes)
         self.size = min(MOST_CANDIDATES, len(taxonomy.classes))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aisle.model.hierarchy import structure
 from aisle.model.rerank.knn import NearestNeighbours
-from aisle.model.rerank.naive_bayes import NaiveBayes
+from aisle.model.rerank.naive_bayes import NaiveBayesRatios
 from aisle.model.tfidf import Features
 from aisle.normalize import words
 from aisle.product import Product
@@ -46,7 +46,7 @@ class CandidateFeatures:
     """Computes the features of candidates, of one model."""
 
     def __init__(
-        self, taxonomy: Taxonomy, neighbours: NearestNeighbours, naive_bayes: NaiveBayes
+        self, taxonomy: Taxonomy, neighbours: NearestNeighbours, naive_bayes: NaiveBayesRatios
     ) -> None:
         self._taxonomy = taxonomy
         self._neighbours = neighbours

@@ -39,7 +39,7 @@ def values(product: Product) -> tuple[Iterable[str], Iterable[str], Iterable[str
 
 
 @dataclass(frozen=True)
-class NaiveBayes(Arrays):
+class NaiveBayesRatios(Arrays):
     """Log-likelihood ratios of values and classes, counted over training products.
 
     `lines` uint8 are the values in UTF-8, one per line; `absent` float32 (fields, classes) is the
