@@ -83,5 +83,5 @@ def test_damaged_evaluation_names_the_evaluate_stage(store, damage):
     builds.save_bundle(store, BUILD, packaged, parity=0.0)
     key = layout.build_file(BUILD, "evaluated.json")
     store.put(key, damage)
-    with pytest.raises(MalformedObjectError, match=f"^{key} .*Run the evaluate stage again"):
+    with pytest.raises(MalformedObjectError, match=f"^{key} .*run the evaluate stage again"):
         builds.load_bundle(store, BUILD)

@@ -45,7 +45,7 @@ def test_unknown_fact_is_ignored(store, snapshot):
 
 def test_missing_snapshot_is_named(store):
     """An unknown id is an error that says where the ids are."""
-    with pytest.raises(DataError, match="no snapshot abc .* aisle data snapshots"):
+    with pytest.raises(DataError, match=r"no snapshot abc .* aisle data snapshots"):
         snapshot_facts(store, "abc")
 
 
@@ -66,9 +66,9 @@ def test_missing_snapshot_is_named(store):
 @pytest.mark.parametrize(
     "read",
     [
-        lambda store, own: snapshot_facts(store, own),
-        lambda store, own: list(list_snapshots(store)),
-        lambda store, own: find_base(store),
+        snapshot_facts,
+        lambda store, _: list(list_snapshots(store)),
+        lambda store, _: find_base(store),
     ],
     ids=["facts", "list", "base"],
 )

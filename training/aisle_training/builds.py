@@ -62,6 +62,7 @@ _EXPORT_FACTS: Final = TypeAdapter(_ExportFacts)
 _EVALUATION: Final = TypeAdapter(dict[str, str])
 _STORED_JUDGEMENT: Final = TypeAdapter(_StoredJudgement)
 _EXPORT_AGAIN: Final = "Run the export stage again."
+_EVALUATE_AGAIN: Final = "Delete it, then run the evaluate stage again."
 
 
 @contextmanager
@@ -222,7 +223,7 @@ def load_bundle(store: Store, build: str) -> Bundle:
         data = store.get(key).data
     except ObjectNotFoundError:
         return exported
-    evaluation = parse(key, data, _EVALUATION, advice="Run the evaluate stage again.")
+    evaluation = parse(key, data, _EVALUATION, advice=_EVALUATE_AGAIN)
     if evaluation.get("version") != exported.manifest.model_version:  # exported again since
         return exported
     names = (bundle.METRICS, bundle.MODEL_CARD)
@@ -246,8 +247,8 @@ def load_judgement(store: Store, build: str) -> tuple[Judgement, dict[str, Any]]
         data = store.get(key).data
     except ObjectNotFoundError as error:
         raise DataError(
-            f"Build {build} in {store.url} has not been judged, and the gate cannot be skipped. Run "
-            "the gate stage first."
+            f"Build {build} in {store.url} has not been judged, and the gate cannot be skipped. "
+            "Run the gate stage first."
         ) from error
     stored = parse(key, data, _STORED_JUDGEMENT, advice="Run the gate stage again.")
     return stored.judgement, stored.facts
