@@ -20,7 +20,7 @@ class PrepareParameters:
 
 @dataclass(frozen=True, slots=True)
 class FeatureParameters:
-    """Which terms make the vocabulary."""
+    """The features, and which terms the vocabulary keeps."""
 
     word_ngram_max: int
     char_ngram_min: int
@@ -35,7 +35,7 @@ class FeatureParameters:
 
 @dataclass(frozen=True, slots=True)
 class FitParameters:
-    """Candidates and constants of the linear scorers."""
+    """Candidates and constants of the linear SVMs."""
 
     min_products: list[int]
     inverse_regularization: list[float]
@@ -46,7 +46,7 @@ class FitParameters:
 
 @dataclass(frozen=True, slots=True)
 class RerankParameters:
-    """The second stage: LightGBM over the linear scorers' best candidates."""
+    """The second stage: LightGBM reranks the linear stage's best candidates."""
 
     folds: int
     trees: int

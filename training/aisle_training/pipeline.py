@@ -42,7 +42,7 @@ _ATTEMPTS: Final = 3
 
 
 class Trainer:
-    """Runs the stages on a store, all in a row or each by itself, by the id the last one returned.
+    """The stages on a store, in sequence or one at a time by the id that the previous one returned.
 
     With a `job`, finished stages do not run again, and others can follow the progress. A stage
     takes the result of the previous one from this process, else from the store.

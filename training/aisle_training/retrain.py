@@ -23,7 +23,7 @@ from aisle_training.pipeline import Trainer
 from aisle_training.release.publish import Verdict
 
 
-def retrain(  # noqa: PLR0913  # who retrains, why and on what are inputs of their own
+def retrain(  # noqa: PLR0913  # who retrains, why and on what are separate inputs
     store: Store,
     parameters: Parameters,
     *,

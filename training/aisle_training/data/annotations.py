@@ -38,14 +38,14 @@ class CategoryIndex:
             self._add(path)
         self.known = frozenset(self._by_id)
 
-    def find(self, own: str | None, names: Sequence[str] | None) -> Path | None:
+    def find(self, category_id: str | None, names: Sequence[str] | None) -> Path | None:
         """Return the path of the category with this id, these names or both.
 
         A new path branches off the known one that it shares most of its names with, and is added.
         None for an unknown id without names.
         """
-        if own is not None and own in self._by_id:
-            return self._by_id[own]
+        if category_id is not None and category_id in self._by_id:
+            return self._by_id[category_id]
         if names is None:
             return None
         spelling = spelled(names)
@@ -54,7 +54,7 @@ class CategoryIndex:
         path: Path = ()
         for depth, name in enumerate(names, start=1):
             known = self._by_names.get(spelling[:depth])
-            last = own if depth == len(names) else None
+            last = category_id if depth == len(names) else None
             path = known or (*path, Category(last or _joined(path, name), name.strip()))
         self._add(path)
         return path

@@ -301,7 +301,10 @@ def _ingest(
 
 
 def _row_of(row: LabelledProduct, *, test: bool) -> dict[str, Any]:
-    category = [{"id": own, "name": node.name} for node, own in zip(row.path, row.ids, strict=True)]
+    category = [
+        {"id": category_id, "name": node.name}
+        for node, category_id in zip(row.path, row.ids, strict=True)
+    ]
     return {**asdict(row.product), "category": category, "test": test}
 
 

@@ -68,7 +68,7 @@ def find_base(store: Store) -> Snapshot | None:
     return snapshot if snapshot.base is None else snapshot_facts(store, snapshot.base)
 
 
-def ingest_feedback(  # noqa: PLR0913  # each is an input of its own
+def ingest_feedback(  # noqa: PLR0913  # each is a separate input
     store: Store,
     base: Snapshot,
     settings: FeedbackParameters,
@@ -98,14 +98,16 @@ def ingest_feedback(  # noqa: PLR0913  # each is an input of its own
         find_errors=lambda judged: _label_errors(judged, catalogue, settings, split),
     )
     unusable |= {event.id: event.why for event in broken}
-    for own, reason in unusable.items():
-        aggregated.states[own] = ("unusable", reason)
+    for event_id, reason in unusable.items():
+        aggregated.states[event_id] = ("unusable", reason)
     new_categories = _fold_new_categories(aggregated, categories, settings)
     before = learnt(serving_snapshot(store))
     # An event that only waits for its first review is not processed yet.
     waiting = {event.id for event in events if event.anonymous and event.review is None}
     ids = {event.id for event in events} - waiting
-    accepted = sorted(own for own, (state, _) in aggregated.states.items() if state == "accepted")
+    accepted = sorted(
+        event_id for event_id, (state, _) in aggregated.states.items() if state == "accepted"
+    )
     states: Counter[str] = Counter(state for state, _ in aggregated.states.values())
     counts = dict(sorted(states.items()))
     snapshot = write_snapshot(
@@ -288,10 +290,10 @@ def _event_facts(
     """Return each event with its state as plain data, for the report."""
     annotated = {annotation.event.id: annotation for annotation in annotations}
     events = []
-    for own, (state, why) in sorted(aggregated.states.items()):
-        facts: dict[str, Any] = {"id": own, "state": state, "why": why}
-        if own in annotated:
-            event, path = annotated[own].event, annotated[own].path
+    for event_id, (state, why) in sorted(aggregated.states.items()):
+        facts: dict[str, Any] = {"id": event_id, "state": state, "why": why}
+        if event_id in annotated:
+            event, path = annotated[event_id].event, annotated[event_id].path
             facts |= {
                 "client": event.client,
                 "received": event.received.isoformat(timespec="milliseconds"),

@@ -175,8 +175,8 @@ def _unify_names(splits: dict[Split, list[Example]]) -> None:
             for node in example.path:
                 names[node.id][node.name] += 1
     categories = {
-        own: Category(own, min(counts, key=lambda name: (-counts[name], name)))
-        for own, counts in names.items()
+        category_id: Category(category_id, min(counts, key=lambda name: (-counts[name], name)))
+        for category_id, counts in names.items()
     }
     for name in _PARTS:
         splits[name] = [
@@ -226,8 +226,8 @@ def canonical_paths(paths: Sequence[Path]) -> dict[str, Path]:
     for path in paths:
         counts_of[path[-1].id][path] += 1
     return {
-        own: min(counts, key=lambda path: (-counts[path], [node.id for node in path]))
-        for own, counts in counts_of.items()
+        category_id: min(counts, key=lambda path: (-counts[path], [node.id for node in path]))
+        for category_id, counts in counts_of.items()
     }
 
 
@@ -272,7 +272,7 @@ def read_prepared(store: Store, prepared_id: str) -> Prepared:
     except ObjectNotFoundError as error:
         raise DataError(
             f"There is no prepared set {prepared_id} in {store.url}. Expected the id that the "
-            "prepare stage printed."
+            "prepare stage printed. Check it, or run the prepare stage first."
         ) from error
     manifest = parse(key, data, _MANIFEST, advice=_PREPARE_AGAIN)
     examples = {}

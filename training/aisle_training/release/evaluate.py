@@ -53,21 +53,22 @@ def figures(
 ) -> dict[str, Any]:
     """Return the metrics of `evaluate` for answers that were computed with this folding."""
     paths = [classifier.taxonomy.classes[label] for label in answers.labels]
-    depth = max((len(row.path) for row in rows), default=0)
+    levels = max((len(row.path) for row in rows), default=0)
     within = [
-        _node_key(row, at) == _predicted_key(row, path, at)
+        _node_key(row, last) == _predicted_key(row, path, last)
         for row, path in zip(rows, paths, strict=True)
-        for at in [len(path) - 1]
+        for last in [len(path) - 1]
     ]
     folded_true = [folding.true_key(row) for row in rows]
     folded_predicted = [
-        folding.predicted_key(row, own) for row, own in zip(rows, answers.folded, strict=True)
+        folding.predicted_key(row, category_id)
+        for row, category_id in zip(rows, answers.folded, strict=True)
     ]
     return {
         "rows": len(rows),
         "model_version": classifier.model_version,
         "fields": list(fields),
-        "levels": [{"level": at + 1, **_level(rows, paths, at)} for at in range(depth)],
+        "levels": [{"level": depth + 1, **_level(rows, paths, depth)} for depth in range(levels)],
         "leaf": _figures(
             [_node_key(row, len(row.path) - 1) for row in rows],
             [_last_key(row, path) for row, path in zip(rows, paths, strict=True)],
@@ -99,11 +100,11 @@ def calibration_error(confidences: NDArray[np.float64], right: NDArray[np.bool_]
     return error
 
 
-def _level(rows: Sequence[LabelledProduct], paths: Sequence[Path], at: int) -> dict[str, Any]:
-    deep = [pair for pair in zip(rows, paths, strict=True) if len(pair[0].path) > at]
+def _level(rows: Sequence[LabelledProduct], paths: Sequence[Path], depth: int) -> dict[str, Any]:
+    deep = [pair for pair in zip(rows, paths, strict=True) if len(pair[0].path) > depth]
     return _figures(
-        [_node_key(row, at) for row, _ in deep],
-        [_predicted_key(row, path, at) for row, path in deep],
+        [_node_key(row, depth) for row, _ in deep],
+        [_predicted_key(row, path, depth) for row, path in deep],
     )
 
 
@@ -133,20 +134,20 @@ def _figures(true: Sequence[str | None], predicted: Sequence[str | None]) -> dic
     }
 
 
-def _node_key(row: LabelledProduct, at: int) -> str | None:
-    """Return the key of a product's label at a level: its id, or its name where it has none."""
-    if at >= len(row.path):
+def _node_key(row: LabelledProduct, depth: int) -> str | None:
+    """Return the key of a product's label at a depth from 0: its id, else its name."""
+    if depth >= len(row.path):
         return None
-    own = row.ids[at]
-    return f"id {own}" if own is not None else f"name {row.path[at].name}"
+    category_id = row.ids[depth]
+    return f"id {category_id}" if category_id is not None else f"name {row.path[depth].name}"
 
 
-def _predicted_key(row: LabelledProduct, path: Path, at: int) -> str | None:
-    """Return the key of a predicted path at a level, of the same kind as the label's."""
-    if at >= len(path):
+def _predicted_key(row: LabelledProduct, path: Path, depth: int) -> str | None:
+    """Return the key of a predicted path at a depth from 0, of the same kind as the label's."""
+    if depth >= len(path):
         return None
-    by_name = at < len(row.ids) and row.ids[at] is None
-    return f"name {path[at].name}" if by_name else f"id {path[at].id}"
+    by_name = depth < len(row.ids) and row.ids[depth] is None
+    return f"name {path[depth].name}" if by_name else f"id {path[depth].id}"
 
 
 def _last_key(row: LabelledProduct, path: Path) -> str:

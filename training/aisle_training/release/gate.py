@@ -235,14 +235,14 @@ def _falls(
     ours, before = measure.recalls(mine), measure.recalls(theirs)
     return [
         {
-            "id": own,
+            "id": category_id,
             "products": count,
-            "champion": before[own][1],
+            "champion": before[category_id][1],
             "challenger": share,
             "fell": count >= settings.class_products
-            and before[own][1] - share > settings.class_limit + _SAME,
+            and before[category_id][1] - share > settings.class_limit + _SAME,
         }
-        for own, (count, share) in sorted(ours.items())
+        for category_id, (count, share) in sorted(ours.items())
     ]
 
 

@@ -83,20 +83,21 @@ class Folding:
         folded = [path[-1].id if path[-1].id in self._kept else None for path in taxonomy.classes]
         self._ids = sorted(set(folded), key=str)
         self._member = np.zeros((len(folded), len(self._ids)), np.float32)
-        self._member[np.arange(len(folded)), [self._ids.index(own) for own in folded]] = 1
+        columns = [self._ids.index(category_id) for category_id in folded]
+        self._member[np.arange(len(folded)), columns] = 1
 
     def true_key(self, row: LabelledProduct) -> str:
         """Return the folded key of a product's label: its id, or its name where it has none."""
-        own, name = row.ids[-1], row.path[-1].name
-        if own is None:
+        category_id, name = row.ids[-1], row.path[-1].name
+        if category_id is None:
             return f"name {name}" if name in self._names else OTHER
-        return f"id {own}" if own in self._kept else OTHER
+        return f"id {category_id}" if category_id in self._kept else OTHER
 
-    def predicted_key(self, row: LabelledProduct, own: str | None) -> str:
+    def predicted_key(self, row: LabelledProduct, category_id: str | None) -> str:
         """Return the key of a predicted category, of the same kind as the label's."""
-        if own is None:
+        if category_id is None:
             return OTHER
-        return f"name {self._kept[own]}" if row.ids[-1] is None else f"id {own}"
+        return f"name {self._kept[category_id]}" if row.ids[-1] is None else f"id {category_id}"
 
     def fold(self, probabilities: NDArray[np.float32]) -> Iterator[tuple[str | None, float]]:
         """Yield each product's best category, with None for all rare ones, and its probability."""
@@ -151,7 +152,7 @@ def answers(
         confidences=np.array(confidences),
         labels=np.array(labels, np.int64),
         highest=np.array(highest, np.float32),
-        folded=tuple(own for own, _ in folded),
+        folded=tuple(category_id for category_id, _ in folded),
         folded_confidences=np.array([confidence for _, confidence in folded]),
     )
 
@@ -168,7 +169,7 @@ def compare(challenger: Answers, champion: Answers, *, resamples: int) -> dict[s
         np.bincount(rng.integers(0, size, size), minlength=size).astype(float)
         for _ in range(resamples)
     ]
-    labels = {own: number for number, own in enumerate(sorted(set(challenger.true)))}
+    labels = {label: number for number, label in enumerate(sorted(set(challenger.true)))}
     challenger_metrics, champion_metrics = _metrics(challenger, labels), _metrics(champion, labels)
     comparison = {}
     for name in challenger_metrics:
@@ -185,9 +186,9 @@ def compare(challenger: Answers, champion: Answers, *, resamples: int) -> dict[s
 def recalls(answers: Answers) -> dict[str, tuple[int, float]]:
     """Return the number of products and the recall of each category."""
     right: dict[str, list[bool]] = {}
-    for own, is_right in zip(answers.true, answers.right, strict=True):
-        right.setdefault(own, []).append(bool(is_right))
-    return {own: (len(hits), sum(hits) / len(hits)) for own, hits in right.items()}
+    for category_id, is_right in zip(answers.true, answers.right, strict=True):
+        right.setdefault(category_id, []).append(bool(is_right))
+    return {category_id: (len(hits), sum(hits) / len(hits)) for category_id, hits in right.items()}
 
 
 Metric = Callable[[NDArray[np.float64]], float]
@@ -196,9 +197,9 @@ Metric = Callable[[NDArray[np.float64]], float]
 
 def _metrics(answers: Answers, labels: Mapping[str, int]) -> dict[str, Metric]:
     right, losses = answers.right.astype(float), answers.losses
-    true = np.array([labels[own] for own in answers.true], np.int64)
+    true = np.array([labels[label] for label in answers.true], np.int64)
     other = len(labels)
-    predicted = np.array([labels.get(own, other) for own in answers.predicted], np.int64)
+    predicted = np.array([labels.get(label, other) for label in answers.predicted], np.int64)
 
     def macro_f1(weights: NDArray[np.float64]) -> float:
         true_positives = np.bincount(true, weights * right, len(labels))

@@ -50,7 +50,8 @@ def publish(
         audit.write(store, "refused", version, occasion, previous=previous)
         raise PublicationRefusedError(
             f"Model {version} was not published: {'; '.join(judgement.reasons)}. "
-            "The store still serves what it served before."
+            "The store still serves what it served before. All checks are in "
+            f"{store.url}/{layout.report_file(version, 'report.md')}."
         )
     record = audit.write(store, "promoted", version, occasion, previous=previous)
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -77,16 +77,16 @@ def _categories(answers: Answers, rows: Sequence[Example]) -> list[dict[str, Any
     paths = {row.path[-1].id: row.path for row in rows}
     predicted = Counter(answers.predicted)
     categories: list[dict[str, Any]] = []
-    for own, (count, recall) in recalls(answers).items():
+    for category_id, (count, recall) in recalls(answers).items():
         hits = recall * count
         categories.append(
             {
-                "id": own,
-                "path": [node.name for node in paths[own]],
+                "id": category_id,
+                "path": [node.name for node in paths[category_id]],
                 "products": count,
-                "precision": hits / predicted[own] if predicted[own] else 0.0,
+                "precision": hits / predicted[category_id] if predicted[category_id] else 0.0,
                 "recall": recall,
-                "f1": 2 * hits / (count + predicted[own]),
+                "f1": 2 * hits / (count + predicted[category_id]),
             }
         )
     categories.sort(key=lambda category: (-category["products"], category["id"]))
