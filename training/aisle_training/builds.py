@@ -128,8 +128,8 @@ def load_trained(store: Store, build: str) -> tuple[TrainedModel, str]:
         data = store.get(key).data
     except ObjectNotFoundError as error:
         raise DataError(
-            f"There is no build {build} in {store.url}. Expected the id that the fit stage printed. "
-            "Check it, or run the fit stage first."
+            f"There is no build {build} in {store.url}. Expected the id that the fit stage "
+            "printed. Check it, or run the fit stage first."
         ) from error
     with _decoding(key), np.load(io.BytesIO(data)) as arrays:
         if "likelihoods" not in arrays:
@@ -217,8 +217,8 @@ def load_bundle(store: Store, build: str) -> Bundle:
         exported = bundle.read_by(lambda name: store.get(_file(build, name)).data)
     except ObjectNotFoundError as error:
         raise DataError(
-            f"Build {build} in {store.url} has no bundle. Expected an exported build. Run the export "
-            "stage first."
+            f"Build {build} in {store.url} has no bundle. Expected an exported build. Run the "
+            "export stage first."
         ) from error
     key = _file(build, _EVALUATED)
     try:
