@@ -194,8 +194,8 @@ def _against(
     for name, metric in comparison.items():
         tolerance: float = getattr(settings, f"{name}_tolerance")
         limit: float = getattr(settings, f"{name}_limit")
-        loss = -metric.difference - _SAME
-        worse = loss > limit or (loss > tolerance and metric.high < 0)
+        drop = -metric.difference - _SAME
+        worse = drop > limit or (drop > tolerance and metric.high < 0)
         verdict = (
             f"its {name} {metric.challenger:.4f} on the frozen test is worse than champion "
             f"{champion}'s {metric.champion:.4f} by more than {tolerance:g}"
