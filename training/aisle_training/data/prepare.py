@@ -207,7 +207,7 @@ def boilerplate_of(products: Iterable[Product]) -> frozenset[str]:
     for product in products:
         if product.name and product.description:
             names[product.description].add(product.name)
-    return frozenset(text for text, under in names.items() if len(under) > _MOST_NAMES)
+    return frozenset(text for text, above in names.items() if len(above) > _MOST_NAMES)
 
 
 def split_of(group: str, settings: parameters.PrepareParameters, *, test: bool = True) -> Split:
