@@ -349,8 +349,10 @@ def test_one_label_for_everything_changes_nothing(store, again, clients):
 
 def test_gate_refuses_poison_that_nobody_held(store, quick, again, monkeypatch):
     """Were everything believed, the gate would still refuse: the frozen test did not change."""
-    monkeypatch.setattr("aisle_training.data.trust._one_label_for_everything", lambda *_: None)
-    monkeypatch.setattr("aisle_training.data.trust._improbable", lambda *_: None)
+    monkeypatch.setattr(
+        "aisle_training.data.label_aggregation._one_label_for_everything", lambda *_: None
+    )
+    monkeypatch.setattr("aisle_training.data.label_aggregation._label_errors", lambda *_: None)
     before = store.get(layout.current_model())
     for at, row in enumerate(ROWS[:450]):
         product = {"name": row["name"], "description": row["description"]}

@@ -12,7 +12,7 @@ from aisle.model.classifier import Classifier
 from aisle.product import Product, path_from_names
 from aisle.store import FolderStore, layout
 from aisle_training.artefacts import Artefacts
-from aisle_training.data.said import Shelves, read_said
+from aisle_training.data.annotations import CategoryIndex, read_annotations
 from tests.events_of import say
 
 LAMPS = path_from_names(["Home", "Lamps"], ["h", "h-l"])
@@ -28,13 +28,13 @@ def store(tmp_path):
 @pytest.fixture
 def shelves():
     """Give a shop of two categories."""
-    return Shelves([LAMPS, SOCKS])
+    return CategoryIndex([LAMPS, SOCKS])
 
 
 def read(store, shelves):
     """Read all there is; return what was said, and what cannot be used."""
     events, broken = read_events(store)
-    said, unusable = read_said(store, events, shelves, Artefacts(store).known)
+    said, unusable = read_annotations(store, events, shelves, Artefacts(store).known)
     return said, unusable | {each.id: each.why for each in broken}
 
 
@@ -150,4 +150,4 @@ def test_confirmation_means_what_was_predicted(store, shelves):
 def test_confirmation_of_no_model_here_is_unusable(store, shelves):
     """What another model answered cannot be told."""
     own = say(store, "HDMI Cable", right=True, prediction_id="0" * 24)
-    assert "a model that is not here" in read(store, shelves)[1][own]
+    assert "a model that this store does not have" in read(store, shelves)[1][own]

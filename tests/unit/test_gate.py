@@ -22,8 +22,8 @@ def made(true, found, chance=0.9):
     chances = np.where(right, chance, 1 - chance)
     return Answers(
         true=tuple(true),
-        found=tuple(found),
-        chances=chances,
+        predicted=tuple(found),
+        true_probabilities=chances,
         confidences=np.full(len(true), chance),
         labels=np.zeros(len(true), np.int64),
         highest=np.full(len(true), chance, np.float32),

@@ -145,7 +145,7 @@ def test_refused_model_is_kept_with_its_report(publish_answers, store):
 
 def test_no_test_product(store):
     """A model that was tested on nothing is refused."""
-    with pytest.raises(PublicationRefusedError, match="no product is left to test"):
+    with pytest.raises(PublicationRefusedError, match="frozen test has no products"):
         put_through(store, make(PERFECT), GateInput([]))
     assert read_pointer(store) is None
 

@@ -1,6 +1,6 @@
-"""The training job: a catalogue and what people said of it in, a model behind the gate out.
+"""The training job: turns a catalogue and its feedback into a model that has passed the gate.
 
-`pipeline` has the stages in their order; `data`, `fit` and `release` do their work. Here belongs
-what only training needs (scikit-learn, LightGBM); what serving needs too is in `aisle`, and what
-compares Aisle with other models in `aisle_benchmark`.
+`pipeline` runs the stages in order; `data`, `fit` and `release` implement them. Here belongs what
+only training needs (scikit-learn, LightGBM). What serving needs too is in `aisle`, and the
+comparison with other models in `aisle_benchmark`.
 """

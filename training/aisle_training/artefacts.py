@@ -1,4 +1,4 @@
-"""What the stages of a training hand on: each part is made in this process, or loaded once."""
+"""What the stages pass on: each artefact is made in this process, or loaded from the store once."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -18,11 +18,11 @@ from aisle_training.release.gate import Judgement
 
 
 class Artefacts:
-    """The parts of the latest training on a store, by the ids that the stages give.
+    """A cache of the latest artefacts of a store, by the ids that the stages return.
 
-    A stage keeps what it made; where the stage was done before, by a process that was killed or by
-    `aisle stage`, the part comes from the store. Content stands for every id, so that a part that
-    is known need not be read again.
+    A stage keeps its result here. Where another process ran the stage (a training job that was
+    killed, or `aisle stage`), the artefact comes from the store. Ids are content hashes, so a
+    cached artefact is never stale.
     """
 
     def __init__(self, store: Store) -> None:
@@ -35,24 +35,24 @@ class Artefacts:
         self._packaged: Contender | None = None
 
     def keep_snapshot(self, snapshot: Snapshot) -> None:
-        """Keep what is known of a snapshot."""
+        """Keep the facts of a snapshot."""
         self._snapshot = snapshot
 
     def snapshot(self, snapshot_id: str) -> Snapshot:
-        """Return what is known of a snapshot."""
+        """Return the facts of a snapshot."""
         if self._snapshot is None or self._snapshot.id != snapshot_id:
             self._snapshot = snapshot_facts(self._store, snapshot_id)
         return self._snapshot
 
     def rows(self, snapshot_id: str) -> tuple[SnapshotRow, ...]:
-        """Read a snapshot's rows; of them, the products of new feedback alone are kept."""
-        self._snapshot, found = read_snapshot(self._store, snapshot_id)
-        rows = tuple(found)
+        """Read a snapshot's rows; keep only the products with new feedback."""
+        self._snapshot, stored_rows = read_snapshot(self._store, snapshot_id)
+        rows = tuple(stored_rows)
         self._keep_new(snapshot_id, rows)
         return rows
 
     def new_feedback(self, snapshot_id: str) -> tuple[Example, ...]:
-        """Return the products of a snapshot that people newly said something of."""
+        """Return the products of a snapshot with new feedback, labelled by it."""
         if self.snapshot(snapshot_id).feedback is None:
             return ()
         if self._new is None or self._new[0] != snapshot_id:
@@ -75,18 +75,18 @@ class Artefacts:
         return self._prepared
 
     def build(self, build_id: str) -> "Build":
-        """Return a build, whose parts are loaded as they are asked for."""
+        """Return a build, whose parts are loaded on first use."""
         if self._build is None or self._build.id != build_id:
             self._build = Build(self._store, build_id)
         return self._build
 
     def serving(self) -> Contender:
-        """Return the model that serves, the packaged one where the store has published none.
+        """Return the model that serves: the published one, else the packaged one.
 
         Raises BundleError where it cannot be read.
         """
-        found = read_pointer(self._store)
-        return self.published(self._store, found[0].version) if found else self.packaged()
+        current = read_pointer(self._store)
+        return self.published(self._store, current[0].version) if current else self.packaged()
 
     def packaged(self) -> Contender:
         """Return the packaged model."""
@@ -95,14 +95,14 @@ class Artefacts:
         return self._packaged
 
     def known(self, version: str) -> Classifier:
-        """Return what a model answers by, the packaged one or any that was published here.
+        """Return the classifier of the packaged model or of any model published in the store.
 
-        Of those, the one that serves is kept. Raises BundleError where it cannot be read.
+        Keeps only the one that serves. Raises BundleError where it cannot be read.
         """
         if version == packaged_version():
             return self.packaged().classifier
-        found = read_pointer(self._store)
-        if found is not None and found[0].version == version:
+        current = read_pointer(self._store)
+        if current is not None and current[0].version == version:
             return self.published(self._store, version).classifier
         return fetch_contender(self._store, version).classifier
 
@@ -114,10 +114,10 @@ class Artefacts:
 
 
 class Build:
-    """A model on its way to the gate, by the id that data and parameters give it.
+    """A model on its way to the gate; its id is a hash of its data and parameters.
 
-    The stages `keep` what they make, here and in the store. Raises DataError for a part that no
-    stage has made yet.
+    The stages `keep` their results here and in the store. Reading a part raises DataError where no
+    stage has made it yet, MalformedObjectError where it is damaged.
     """
 
     def __init__(self, store: Store, build_id: str) -> None:
@@ -131,17 +131,17 @@ class Build:
 
     @cached_property
     def contender(self) -> Contender:
-        """The exported bundle; it tells its figures where it was evaluated."""
+        """The exported bundle, with its metrics and model card once it has been evaluated."""
         return Contender(builds.load_bundle(self._store, self.id))
 
     @cached_property
     def parity(self) -> float:
-        """How far the bundle's probabilities are from the trained model's."""
+        """The largest difference of the bundle's probabilities from the trained model's."""
         return builds.load_parity(self._store, self.id)
 
     @cached_property
     def judged(self) -> tuple[Judgement, dict[str, Any]]:
-        """What the gate found, and the facts of its report."""
+        """The gate's judgement and the facts of its report."""
         return builds.load_judgement(self._store, self.id)
 
     def keep_fitted(self, trained: TrainedModel, prepared_id: str) -> None:
@@ -150,17 +150,18 @@ class Build:
         self.fitted = (trained, prepared_id)
 
     def keep_exported(self, exported: Contender, parity: float) -> None:
-        """Keep a bundle, and how far it is from the trained model."""
+        """Keep a bundle and its parity with the trained model."""
         builds.save_bundle(self._store, self.id, exported.bundle, parity=parity)
         self.contender, self.parity = exported, parity
 
     def keep_evaluated(self, metrics: bytes, model_card: str) -> None:
-        """Keep what the bundle tells of itself."""
-        whole = self.contender.bundle
-        builds.save_evaluation(self._store, self.id, whole, metrics=metrics, model_card=model_card)
+        """Keep the bundle's metrics and model card."""
+        builds.save_evaluation(
+            self._store, self.id, self.contender.bundle, metrics=metrics, model_card=model_card
+        )
         self.contender.describe({bundle.METRICS: metrics, bundle.MODEL_CARD: model_card.encode()})
 
     def keep_judged(self, judgement: Judgement, facts: dict[str, Any]) -> None:
-        """Keep what the gate found."""
+        """Keep the gate's judgement and the facts of its report."""
         builds.save_judgement(self._store, self.id, judgement, facts)
         self.judged = (judgement, facts)

@@ -1,6 +1,7 @@
-"""Builds in the store: what the stages made of some data with some parameters, and their log.
+"""Builds in the store: what the stages make of given data with given parameters.
 
-A build is named by the hash of both; it is no training job, which has a build, or several.
+A build's id is the hash of both. It is not a training job, which is one attempt and has an id of
+its own, although both are kept under `runs/`.
 """
 
 import hashlib
@@ -8,17 +9,21 @@ import io
 import json
 import subprocess
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import which
-from typing import Any
+from typing import Any, Final
+from zipfile import BadZipFile
 
 import numpy as np
+from pydantic import TypeAdapter
 from scipy.sparse import csr_matrix
 
-from aisle.errors import DataError, ObjectNotFoundError
+from aisle.errors import DataError, MalformedObjectError, ObjectNotFoundError
+from aisle.json_text import parse_json
 from aisle.model import bundle
 from aisle.model.bundle import Bundle
 from aisle.model.rerank.calibration import Outside
@@ -27,12 +32,13 @@ from aisle.model.rerank.naive_bayes import NaiveBayesRatios
 from aisle.model.tfidf import FeatureSpec
 from aisle.progress import say
 from aisle.store import Store, layout
+from aisle.store.typed import parse
 from aisle.taxonomy import Taxonomy
 from aisle_training.figures import to_json
 from aisle_training.fit.fit import Attempt, Choice, TrainedModel
 from aisle_training.fit.rerank import TrainedReranker
 from aisle_training.fit.vocabulary import Vocabulary
-from aisle_training.release.gate import Check, Judgement
+from aisle_training.release.gate import Judgement
 
 _TRAINED = "trained.npz"
 _EXPORTED = "exported.json"
@@ -40,9 +46,28 @@ _EVALUATED = "evaluated.json"
 _JUDGEMENT = "judgement.json"
 
 
+@dataclass(frozen=True, slots=True)
+class _ExportFacts:
+    version: str
+    parity: float
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredJudgement:
+    judgement: Judgement
+    facts: dict[str, Any]
+
+
+_EXPORT_FACTS: Final = TypeAdapter(_ExportFacts)
+_EVALUATION: Final = TypeAdapter(dict[str, str])
+_STORED_JUDGEMENT: Final = TypeAdapter(_StoredJudgement)
+_EXPORT_AGAIN: Final = "Run the export stage again."
+_EVALUATE_AGAIN: Final = "Delete it, then run the evaluate stage again."
+
+
 @contextmanager
 def stage(name: str) -> Iterator[Callable[[str], None]]:
-    """Time a stage; the message given to the yielded function is said when it is done."""
+    """Time a stage; the messages given to the yielded function are logged when it ends."""
     began = time.monotonic()
     messages: list[str] = []
     yield messages.append
@@ -50,7 +75,7 @@ def stage(name: str) -> Iterator[Callable[[str], None]]:
 
 
 def build_id(prepared_id: str, parameters: dict[str, Any]) -> str:
-    """Return the name of a build: the same for the same data and parameters, as plain data."""
+    """Return the id of a build: a hash of the data's id and the parameters, as plain data."""
     identity = json.dumps([prepared_id, parameters], sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
@@ -94,20 +119,25 @@ def save_trained(store: Store, build: str, trained: TrainedModel, prepared_id: s
 
 
 def load_trained(store: Store, build: str) -> tuple[TrainedModel, str]:
-    """Return a build's trained model and the id of the prepared data it was fitted on."""
+    """Return a build's trained model and the id of the prepared data it was fitted on.
+
+    Raises DataError where there is no such build, MalformedObjectError where it is damaged.
+    """
+    key = _file(build, _TRAINED)
     try:
-        data = store.get(_file(build, _TRAINED)).data
+        data = store.get(key).data
     except ObjectNotFoundError as error:
         raise DataError(
-            f"There is no build {build} in {store.url}. Expected the id that the fit stage printed."
+            f"There is no build {build} in {store.url}. Expected the id that the fit stage "
+            "printed. Check it, or run the fit stage first."
         ) from error
-    with np.load(io.BytesIO(data)) as arrays:
+    with _decoding(key), np.load(io.BytesIO(data)) as arrays:
         if "naive_bayes" not in arrays:
             raise DataError(
                 f"Build {build} in {store.url} was fitted by an earlier version of Aisle. Run the "
                 "fit stage again."
             )
-        about = json.loads(arrays["about"].tobytes())
+        about = parse_json(arrays["about"].tobytes())
         choice = about["choice"]
         vocabulary = Vocabulary(
             arrays["terms"].tobytes().decode("utf-8", "surrogatepass").split("\n"),
@@ -142,74 +172,109 @@ def load_trained(store: Store, build: str) -> tuple[TrainedModel, str]:
                 **choice
                 | {
                     "thresholds": tuple(choice["thresholds"]),
-                    "candidates": tuple(Attempt(**one) for one in choice["candidates"]),
+                    "candidates": tuple(Attempt(**row) for row in choice["candidates"]),
                 }
             ),
         )
     return trained, about["prepared_id"]
 
 
-def save_bundle(store: Store, build: str, whole: Bundle, *, parity: float) -> None:
-    """Write a build's bundle to the store, not published yet, and how far it is from the model."""
-    for name, data in whole.to_files().items():
+def save_bundle(store: Store, build: str, exported: Bundle, *, parity: float) -> None:
+    """Write a build's bundle, which is not published yet, and its parity with the trained model."""
+    for name, data in exported.to_files().items():
         store.put(_file(build, name), data)
-    exported = {"version": whole.manifest.model_version, "parity": parity}
-    store.put(_file(build, _EXPORTED), to_json(exported))
+    facts = {"version": exported.manifest.model_version, "parity": parity}
+    store.put(_file(build, _EXPORTED), to_json(facts))
 
 
 def load_parity(store: Store, build: str) -> float:
-    """Return how far a build's bundle is from the trained model."""
-    return float(json.loads(store.get(_file(build, _EXPORTED)).data)["parity"])
+    """Return the largest difference of the bundle's probabilities from the trained model's.
+
+    Raises MalformedObjectError for a damaged object.
+    """
+    key = _file(build, _EXPORTED)
+    return parse(key, store.get(key).data, _EXPORT_FACTS, advice=_EXPORT_AGAIN).parity
 
 
 def save_evaluation(
-    store: Store, build: str, whole: Bundle, *, metrics: bytes, model_card: str
+    store: Store, build: str, exported: Bundle, *, metrics: bytes, model_card: str
 ) -> None:
-    """Write what a build's bundle is to tell of itself: beside it, in one object, whole or not."""
-    told = {
-        "version": whole.manifest.model_version,
+    """Write the metrics and the model card of a build's bundle: one object, written as a whole."""
+    content = {
+        "version": exported.manifest.model_version,
         bundle.METRICS: metrics.decode(),
         bundle.MODEL_CARD: model_card,
     }
-    store.put(_file(build, _EVALUATED), json.dumps(told).encode())
+    store.put(_file(build, _EVALUATED), json.dumps(content).encode())
 
 
 def load_bundle(store: Store, build: str) -> Bundle:
-    """Read a build's bundle and check it; it tells its figures where it was evaluated."""
+    """Read and verify a build's bundle, with its metrics and model card if it was evaluated.
+
+    Raises DataError where it was not exported, MalformedObjectError for a damaged evaluation.
+    """
     try:
-        whole = bundle.read_by(lambda name: store.get(_file(build, name)).data)
+        exported = bundle.read_by(lambda name: store.get(_file(build, name)).data)
     except ObjectNotFoundError as error:
         raise DataError(
-            f"Build {build} in {store.url} has no bundle. Run the export stage first."
+            f"Build {build} in {store.url} has no bundle. Expected an exported build. Run the "
+            "export stage first."
         ) from error
+    key = _file(build, _EVALUATED)
     try:
-        told = json.loads(store.get(_file(build, _EVALUATED)).data)
+        data = store.get(key).data
     except ObjectNotFoundError:
-        return whole
-    if told["version"] != whole.manifest.model_version:  # exported anew since
-        return whole
-    described = {name: told[name].encode() for name in (bundle.METRICS, bundle.MODEL_CARD)}
-    return bundle.describe(whole, described)
+        return exported
+    evaluation = parse(key, data, _EVALUATION, advice=_EVALUATE_AGAIN)
+    if evaluation.get("version") != exported.manifest.model_version:  # exported again since
+        return exported
+    names = (bundle.METRICS, bundle.MODEL_CARD)
+    described = {name: evaluation[name].encode() for name in names if name in evaluation}
+    return bundle.describe(exported, described)
 
 
 def save_judgement(store: Store, build: str, judgement: Judgement, facts: dict[str, Any]) -> None:
-    """Write what the gate found of a build's bundle, and the facts of its report."""
-    whole = {"judgement": asdict(judgement), "facts": facts}
-    store.put(_file(build, _JUDGEMENT), json.dumps(whole).encode())
+    """Write the gate's judgement of a build's bundle, and the facts of its report."""
+    content = {"judgement": asdict(judgement), "facts": facts}
+    store.put(_file(build, _JUDGEMENT), json.dumps(content).encode())
 
 
 def load_judgement(store: Store, build: str) -> tuple[Judgement, dict[str, Any]]:
-    """Read what the gate found, and the facts; raise DataError where it has not looked."""
+    """Read the gate's judgement and the facts of its report.
+
+    Raises DataError where the gate has not run, MalformedObjectError for a damaged object.
+    """
+    key = _file(build, _JUDGEMENT)
     try:
-        whole = json.loads(store.get(_file(build, _JUDGEMENT)).data)
+        data = store.get(key).data
     except ObjectNotFoundError as error:
         raise DataError(
-            f"Build {build} in {store.url} was not judged yet, and the gate cannot be skipped. Run "
-            "the gate stage first."
+            f"Build {build} in {store.url} has not been judged, and the gate cannot be skipped. "
+            "Run the gate stage first."
         ) from error
-    found = whole["judgement"]
-    checks = tuple(Check(**one) for one in found["checks"])
-    return Judgement(**found | {"checks": checks}), whole["facts"]
+    stored = parse(key, data, _STORED_JUDGEMENT, advice="Run the gate stage again.")
+    return stored.judgement, stored.facts
+
+
+@contextmanager
+def _decoding(key: str) -> Iterator[None]:
+    """Raise MalformedObjectError for whatever is wrong with a trained model's arrays."""
+    try:
+        yield
+    except (
+        AttributeError,
+        BadZipFile,
+        EOFError,
+        KeyError,
+        OSError,
+        TypeError,
+        ValueError,
+        zlib.error,
+    ) as error:
+        raise MalformedObjectError(
+            f"{key} cannot be read: {type(error).__name__}: {error}. Expected a trained model as "
+            "the fit stage writes it. Run the fit stage again."
+        ) from error
 
 
 def _file(build: str, name: str) -> str:
@@ -217,7 +282,7 @@ def _file(build: str, name: str) -> str:
 
 
 def git_commit() -> str | None:
-    """Return the commit that this code is at, None outside a checkout or without git."""
+    """Return the git commit of this code, None outside a checkout or without git."""
     git = which("git")
     if git is None:
         return None

@@ -1,7 +1,8 @@
-"""A training job as others see it, and what it need not do again after it was killed.
+"""A training job's status for others to see, and its checkpoint to resume from.
 
-It tells how it gets on by `aisle.registry.job`. `runs/<run>/job.json` keeps what each finished
-stage came to: a job that is started again goes on behind the last of them.
+`aisle.registry.job` holds the status. The checkpoint, `runs/<run>/job.json`, holds the result of
+each finished stage: a job that is started again resumes after the last of them. Its id is called
+`run` wherever it is stored.
 """
 
 import json
@@ -17,10 +18,11 @@ from aisle.errors import (
     ObjectNotFoundError,
     PublicationRefusedError,
 )
+from aisle.json_text import parse_json
 from aisle.registry.job import JobStage, JobState, JobStatus, StageState, read_status, write_status
 from aisle.store import Store, layout
 
-# The share of the whole that each stage takes, roughly, for the progress that people watch.
+# Roughly each stage's share of the whole time, for the progress bar.
 STAGES: Final = {
     "ingest": 0.06,
     "prepare": 0.05,
@@ -34,7 +36,7 @@ _JOB: Final = "job.json"
 
 
 class TrainingJob:
-    """A training job on a store; `id` names it."""
+    """One attempt to train a model on a store; `id` names it."""
 
     def __init__(
         self, store: Store, run: str, request: dict[str, Any], results: dict[str, Any]
@@ -48,61 +50,62 @@ class TrainingJob:
 
     @classmethod
     def start(cls, store: Store, request: dict[str, Any], *, run: str | None = None) -> Self:
-        """Start a job, or go on with one that was killed.
+        """Start a job, or resume one that was killed.
 
-        That is one with the same id, or the latest one where it never came to an end and was asked
-        for the same. What was asked for is plain data.
+        It resumes the job with the same id, else the store's latest job if that is unfinished, and
+        only where the `request`, which is plain data, is the same.
         """
-        # As it will be read again: tuples become lists.
+        # Tuples become lists, as in the stored request.
         request = json.loads(json.dumps(request))
-        for known in (run, _unfinished(store)):
-            job = _read(store, layout.job_file(known, _JOB)) if known else {}
-            if job.get("request") == request:
-                return cls(store, run or str(known), request, job["results"])
+        for candidate in (run, _unfinished(store)):
+            checkpoint = _read(store, layout.job_file(candidate, _JOB)) if candidate else {}
+            results = checkpoint.get("results")
+            if checkpoint.get("request") == request and isinstance(results, dict):
+                return cls(store, run or str(candidate), request, results)
         return cls(store, run or f"{_now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}", request, {})
 
     def result(self, stage: str) -> Any:  # noqa: ANN401  # plain data of any shape
-        """Return what a finished stage came to, None where it has yet to be done."""
+        """Return the result of a finished stage, None where it is not finished."""
         return self._results.get(stage)
 
     def forget(self, *stages: str) -> None:
-        """Have stages done again."""
+        """Discard the results of stages, so that they run again."""
         for stage in stages:
             self._results.pop(stage, None)
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Tell how the job ends, whichever way."""
+        """Report how the job ends: published, refused or failed."""
         try:
             yield
         except PublicationRefusedError as error:
-            self._tell("refused", message=str(error), version=self._version)
+            self._report("refused", message=str(error), version=self._version)
             raise
         except AisleError as error:
-            self._tell("failed", message=str(error))
+            self._report("failed", message=str(error))
             raise
         except BaseException as error:
-            self._tell("failed", message=f"It was stopped by {type(error).__name__}.")
+            self._report("failed", message=f"The job was stopped by {type(error).__name__}.")
             raise
-        self._tell("published", message="The model serves.", version=self._version)
+        self._report("published", message="The model serves.", version=self._version)
 
     def begin(self, stage: str) -> None:
-        """Tell that a stage is being worked on."""
-        self._tell("running", stage=stage, message=f"Working on {stage}.")
+        """Report that a stage is running."""
+        self._report("running", stage=stage, message=f"Running the {stage} stage.")
 
     def done(self, stage: str, result: Any, seconds: float) -> None:  # noqa: ANN401  # plain data
-        """Keep what a stage came to: plain data that is enough to go on from."""
+        """Write a stage's result, which is plain data, to the checkpoint."""
         self._results[stage] = result
         self._seconds[stage] = round(seconds, 2)
-        job = {"request": self._request, "results": self._results}
-        self._store.put(layout.job_file(self.id, _JOB), _json(job))
+        checkpoint = {"request": self._request, "results": self._results}
+        self._store.put(layout.job_file(self.id, _JOB), _json(checkpoint))
 
     @property
     def _version(self) -> str | None:
-        verdict = self._results.get("gate")
-        return verdict["version"] if verdict else None
+        judgement = self._results.get("gate")
+        return judgement["version"] if judgement else None
 
-    def _tell(
+    def _report(
         self, state: JobState, *, message: str, stage: str | None = None, version: str | None = None
     ) -> None:
         now = _now().isoformat(timespec="seconds")
@@ -130,21 +133,21 @@ class TrainingJob:
 
 
 def _unfinished(store: Store) -> str | None:
-    """Return the latest job of a store where it has not told its end."""
+    """Return the id of a store's latest job, None where it has ended."""
     try:
         latest = read_status(store)
-    except MalformedObjectError:  # what this one tells takes its place
+    except MalformedObjectError:  # the new job's status replaces it
         return None
     return latest.run if latest.state == "running" else None
 
 
 def _read(store: Store, key: str) -> dict[str, Any]:
-    """Return an object's JSON; an empty one where there is none, or none that can be read."""
+    """Return a JSON object of the store, empty where it is missing or damaged."""
     try:
-        found = json.loads(store.get(key).data)
+        content = parse_json(store.get(key).data)
     except (ObjectNotFoundError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _now() -> datetime:

@@ -1,4 +1,4 @@
-"""The training job's parameters: one file, read into one frozen object."""
+"""The training job's parameters: a TOML file, read into a frozen object."""
 
 import tomllib
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class PrepareParameters:
 
 @dataclass(frozen=True, slots=True)
 class FeatureParameters:
-    """Which terms make the vocabulary."""
+    """The features, and which terms the vocabulary keeps."""
 
     word_ngram_max: int
     char_ngram_min: int
@@ -35,7 +35,7 @@ class FeatureParameters:
 
 @dataclass(frozen=True, slots=True)
 class FitParameters:
-    """Candidates and constants of the linear stage."""
+    """Candidates and constants of the linear SVMs."""
 
     min_products: list[int]
     inverse_regularization: list[float]
@@ -46,7 +46,7 @@ class FitParameters:
 
 @dataclass(frozen=True, slots=True)
 class RerankParameters:
-    """The second stage: LightGBM over the linear stage's best candidates."""
+    """The second stage: LightGBM reranks the linear stage's best candidates."""
 
     folds: int
     trees: int
@@ -61,7 +61,7 @@ class RerankParameters:
 
 @dataclass(frozen=True, slots=True)
 class ExportParameters:
-    """How the weights are stored."""
+    """How the weights are pruned, and how many golden examples the bundle has."""
 
     prune_below: float
     golden_products: int
@@ -69,14 +69,14 @@ class ExportParameters:
 
 @dataclass(frozen=True, slots=True)
 class AnswerParameters:
-    """When a level is sure enough to be shown without review."""
+    """How precise an answer without review must be."""
 
     precision: float
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackParameters:
-    """How far what people say is believed."""
+    """How feedback is aggregated into labels."""
 
     client_share: float
     client_products: int
@@ -89,7 +89,7 @@ class FeedbackParameters:
 
 @dataclass(frozen=True, slots=True)
 class GateParameters:
-    """What the gate lets pass."""
+    """The gate's tolerances and limits."""
 
     accuracy_tolerance: float
     accuracy_limit: float
@@ -109,9 +109,9 @@ class GateParameters:
 
 @dataclass(frozen=True, slots=True)
 class LearningParameters:
-    """What the fit stage goes by: its three tables, and a number of each of two others.
+    """The parameters of the fit stage: its three tables and a value from each of two others.
 
-    `precision` is `AnswerParameters`'s, `prune_below` `ExportParameters`'s.
+    `precision` comes from `AnswerParameters`, `prune_below` from `ExportParameters`.
     """
 
     features: FeatureParameters
@@ -123,9 +123,9 @@ class LearningParameters:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """All parameters, by stage; the file says what each means.
+    """All parameters, by stage; comments in the file explain each.
 
-    The pipeline alone has them whole: it gives each stage its table.
+    Only the pipeline has all of them: it passes each stage its own.
     """
 
     prepare: PrepareParameters
@@ -139,7 +139,7 @@ class Parameters:
 
     @property
     def learning(self) -> LearningParameters:
-        """The table of the fit stage."""
+        """The parameters of the fit stage."""
         return LearningParameters(
             features=self.features,
             fit=self.fit,
@@ -150,7 +150,7 @@ class Parameters:
 
 
 def load(path: Path = DEFAULT) -> Parameters:
-    """Read a parameter file; raise DataError where it is not one."""
+    """Read a parameter file; raise DataError where it cannot be used."""
     try:
         data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         return Parameters(
@@ -166,7 +166,6 @@ def load(path: Path = DEFAULT) -> Parameters:
         )
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"The parameters cannot be read from {path}: {error}. "
-            "Expected the tables and keys of training/aisle_training/parameters.toml; start from "
-            "a copy of it."
+            f"Cannot read the parameters from {path}: {error}. Expected the tables and keys of "
+            "training/aisle_training/parameters.toml. Start from a copy of that file."
         ) from error

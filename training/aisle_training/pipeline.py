@@ -1,4 +1,4 @@
-"""The stages in their order, each leaving what the next one needs in the store."""
+"""The training pipeline: stages in order, each of which leaves its result in the store."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -37,15 +37,15 @@ from aisle_training.release.export import check_parity, export
 from aisle_training.release.gate import Check, GateInput, Judgement
 from aisle_training.release.publish import Verdict, publish
 
-# Somebody else may publish between the gate and the pointer; then the gate looks again.
+# Another model may be published between the gate and the pointer; then the gate runs again.
 _ATTEMPTS: Final = 3
 
 
 class Trainer:
-    """The stages on a store. Every stage may be run alone, by the id the one before gave.
+    """The stages on a store, in sequence or one at a time by the id that the previous one returned.
 
-    With a `job`, stages that it has finished are not done again, and others see how it gets on. A
-    stage is given what the one before made in this process, else what is in the store.
+    With a `job`, finished stages do not run again, and others can follow the progress. A stage
+    takes the result of the previous one from this process, else from the store.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Trainer:
         test_data: str | FilePath | None = None,
         columns: Columns = DEFAULT_COLUMNS,
     ) -> Verdict:
-        """Run all stages; raise DataError for data that cannot be used.
+        """Run all stages.
 
-        Raises PublicationRefusedError where the gate refuses the model; the store then serves what
-        it served before.
+        Raises DataError for data that cannot be used, and PublicationRefusedError where the gate
+        refuses the model; the champion then serves on.
         """
-        # Always: under the same name there may be another catalogue now.
+        # Ingest always runs: the file may have changed under the same name.
         began = time.monotonic()
         if self.job is not None:
             self.job.begin("ingest")
@@ -85,7 +85,7 @@ class Trainer:
         return self.train_on(snapshot)
 
     def train_on(self, snapshot: str) -> Verdict:
-        """Run all stages but the first."""
+        """Run all stages after ingest."""
         prepared = self.once("prepare", lambda: self.prepare(snapshot))
         build = self.once("fit", lambda: self.fit(prepared))
         self.once("export", lambda: self.export(build))
@@ -97,13 +97,13 @@ class Trainer:
             except PreconditionFailedError:
                 if attempt == _ATTEMPTS - 1:
                     raise
-                say("Somebody else has published since the gate looked: it looks again.")
+                say("Another model was published after the gate ran: running the gate again.")
                 if self.job is not None:
                     self.job.forget("gate")
         raise AssertionError  # the last attempt has returned or raised
 
     def _published(self, build: str) -> Verdict:
-        """Publish; also where the job did so before, to give the same verdict or mend a file."""
+        """Publish; a job that did so before gets the same verdict, and lost files are restored."""
         if self.job is None:
             return self.publish(build)
         self.job.begin("publish")
@@ -113,13 +113,13 @@ class Trainer:
         return verdict
 
     def once(self, stage: str, work: Callable[[], Any]) -> Any:  # noqa: ANN401  # plain data
-        """Do a stage, unless the job has finished it before; return what it came to."""
+        """Run a stage unless the job has finished it already; return its result."""
         if self.job is None:
             return work()
-        known = self.job.result(stage)
-        if known is not None:
-            say(f"{stage}: done before.")
-            return known
+        finished = self.job.result(stage)
+        if finished is not None:
+            say(f"{stage}: already done.")
+            return finished
         self.job.begin(stage)
         began = time.monotonic()
         result = work()
@@ -143,36 +143,36 @@ class Trainer:
                 if skipped:
                     say(f"{source['file']}: rows left out: {skipped}.")
             if snapshot.rejected:
-                say(f"They are in {rejects_address(self.store, snapshot)}, each with its line.")
+                say(f"See {rejects_address(self.store, snapshot)} for these rows and their lines.")
         return snapshot.id
 
     def prepare(self, snapshot_id: str) -> str:
-        """Clean and split a snapshot; return the prepared data's id."""
+        """Clean and split a snapshot; return the prepared set's id."""
         with builds.stage("prepare") as report:
             rows = self.artefacts.rows(snapshot_id)
             snapshot = self.artefacts.snapshot(snapshot_id)
             prepared = prepare(self.store, snapshot, rows, self.parameters.prepare)
             self.artefacts.keep_prepared(prepared)
             report(
-                f"{prepared.id}: {len(prepared.train)} products to train on, "
-                f"{len(prepared.validation)} for validation, {len(prepared.test)} to test"
+                f"prepared set {prepared.id}: {len(prepared.train)} products to train on, "
+                f"{len(prepared.validation)} to validate on, {len(prepared.test)} to test on"
             )
         return prepared.id
 
     def fit(self, prepared_id: str) -> str:
-        """Choose and fit a model; return the build's id."""
+        """Select and fit a model; return the build's id."""
         with builds.stage("fit") as report:
             trained = fit(self.artefacts.prepared(prepared_id), self.parameters.learning)
             build = builds.build_id(prepared_id, asdict(self.parameters))
             self.artefacts.build(build).keep_fitted(trained, prepared_id)
             report(
                 f"build {build}: {len(trained.taxonomy.classes)} classes, "
-                f"{len(trained.vocabulary.terms)} terms"
+                f"a vocabulary of {len(trained.vocabulary.terms)}"
             )
         return build
 
     def export(self, build_id: str) -> str:
-        """Write a build's bundle and prove that it equals the trained model; return its version."""
+        """Write a build's bundle, check its parity with the trained model; return its version."""
         with builds.stage("export") as report:
             build = self.artefacts.build(build_id)
             trained, prepared_id = build.fitted
@@ -182,13 +182,14 @@ class Trainer:
             difference = check_parity(trained, exported.classifier, products)
             build.keep_exported(exported, difference)
             report(
-                f"model {exported.version}, {_megabytes(exported.bundle):.1f} MB; equals "
-                f"the trained model within {difference:.1g} on {len(products)} products"
+                f"model {exported.version}, {_megabytes(exported.bundle):.1f} MB; its "
+                f"probabilities on {len(products)} products differ from the trained model's by at "
+                f"most {difference:.1g}"
             )
         return exported.version
 
     def evaluate(self, build_id: str) -> dict[str, Any]:
-        """Score a build's bundle on the frozen test, for the bundle to tell."""
+        """Score a build's bundle on the frozen test; write its metrics and model card."""
         with builds.stage("evaluate") as report:
             build = self.artefacts.build(build_id)
             exported = build.contender
@@ -200,15 +201,15 @@ class Trainer:
                 _labelled(test),
                 folding=exported.folding,
             )
-            told = to_json({"test": metrics, "choice": asdict(trained.choice)})
-            text = card.model_card(exported.bundle, trained.choice, metrics)
-            build.keep_evaluated(told, text)
+            metrics_json = to_json({"test": metrics, "choice": asdict(trained.choice)})
+            model_card = card.model_card(exported.bundle, trained.choice, metrics)
+            build.keep_evaluated(metrics_json, model_card)
             levels = ", ".join(f"{level['accuracy']:.4f}" for level in metrics["levels"])
-            report(f"accuracy on {metrics['rows']} test products, level by level: {levels}")
+            report(f"accuracy on {metrics['rows']} test products, by level: {levels}")
         return metrics
 
     def gate(self, build_id: str) -> dict[str, Any]:
-        """Judge a build's bundle, and write down what was found; return it in short."""
+        """Judge a build's bundle and write the judgement down; return a summary of it."""
         with builds.stage("gate") as report:
             build = self.artefacts.build(build_id)
             metrics = _metrics(build)
@@ -218,25 +219,26 @@ class Trainer:
             settings, fetch = self.parameters.gate, self.artefacts.published
             judgement = gate.judge(self.store, build.contender, evidence, settings, fetch)
             build.keep_judged(judgement, self._facts(build, metrics, judgement, prepared))
-            against = f"champion {judgement.champion}" if judgement.champion else "no champion"
-            report(f"{_told(judgement.checks)} (against {against})")
+            champion = judgement.champion
+            against = f"against champion {champion}" if champion else "no champion"
+            report(f"{_summary(judgement.checks)} ({against})")
         return {"version": judgement.version, "passed": judgement.passed}
 
     def publish(self, build_id: str) -> Verdict:
-        """Let a build's bundle serve; raise PublicationRefusedError where the gate refused it.
+        """Publish a build's bundle, so that it serves.
 
-        A judgement that somebody else's publication has made old counts for nothing: the gate looks
-        again.
+        A judgement is outdated once another model is published: the gate then runs again. Raises
+        PublicationRefusedError where the gate refuses the bundle.
         """
         build = self.artefacts.build(build_id)
         if self._outdated(build):
             self.gate(build_id)
         with builds.stage("publish") as report_done:
-            _metrics(build)
+            _metrics(build)  # an unevaluated bundle must not serve
             judgement, facts = build.judged
             files = report.files(facts, judgement)
-            whole = build.contender.bundle
-            verdict = publish(self.store, whole, judgement, files, self.occasion)
+            challenger = build.contender.bundle
+            verdict = publish(self.store, challenger, judgement, files, self.occasion)
             against = f"against champion {verdict.champion}" if verdict.champion else "no champion"
             report_done(f"model {verdict.version} serves from {self.store.url} ({against})")
         return verdict
@@ -244,16 +246,16 @@ class Trainer:
     def _outdated(self, build: Build) -> bool:
         judgement, _ = build.judged
         try:
-            found = read_pointer(self.store)
+            current = read_pointer(self.store)
         except BundleError:
-            return False  # what cannot be read has the ETag that the gate saw, or the write fails
-        serves = found is not None and found[0].version == judgement.version
-        return not serves and (found[1] if found else None) != judgement.etag
+            return False  # the conditional write fails unless this is the pointer that the gate saw
+        serves = current is not None and current[0].version == judgement.version
+        return not serves and (current[1] if current else None) != judgement.etag
 
     def _facts(
         self, build: Build, metrics: dict[str, Any], judgement: Judgement, prepared: Prepared
     ) -> dict[str, Any]:
-        """Return what the report tells beside the checks."""
+        """Return the facts of the report, besides the checks."""
         challenger = build.contender
         dataset = challenger.bundle.manifest.dataset
         snapshot = self.artefacts.snapshot(dataset["snapshot"])
@@ -285,35 +287,42 @@ class Trainer:
 
 
 def _metrics(build: Build) -> dict[str, Any]:
-    """Return a bundle's figures; raise DataError where it has none."""
+    """Return a bundle's metrics on the frozen test; raise DataError where it has none."""
     metrics: dict[str, Any] | None = build.contender.bundle.json(METRICS).get("test")
     if metrics is None:
         raise DataError(
-            f"Build {build.id} has no figures on the frozen test yet, which the gate goes by. Run "
-            "the evaluate stage first."
+            f"Build {build.id} has not been evaluated. Expected its metrics on the frozen test, "
+            "which the gate needs. Run the evaluate stage first."
         )
     return metrics
 
 
 def _feedback(snapshot: Snapshot) -> dict[str, Any] | None:
-    """Return what became of the feedback of a snapshot, in numbers."""
-    told = snapshot.feedback
-    return {name: told[name] for name in ("states", "contradictions", "products")} if told else None
+    """Return the counts of a snapshot's feedback, without the ids of its events."""
+    facts = snapshot.feedback
+    if facts is None:
+        return None
+    return {
+        "states": facts["states"],
+        "contradictions": facts["contradictions"],
+        "products": facts["products"],
+    }
 
 
-def _told(checks: Sequence[Check]) -> str:
+def _summary(checks: Sequence[Check]) -> str:
     failed = [check.name for check in checks if check.passed is False]
-    asked = sum(check.passed is not None for check in checks)
-    return (
-        f"{len(failed)} of {asked} checks failed: {', '.join(failed)}"
-        if failed
-        else (f"all {asked} checks passed")
-    )
+    run = sum(check.passed is not None for check in checks)
+    if failed:
+        return f"{len(failed)} of {run} checks failed: {', '.join(failed)}"
+    return f"all {run} checks passed"
 
 
 def _labelled(examples: Sequence[Example]) -> list[LabelledProduct]:
-    return [LabelledProduct(one.product, one.path, own_ids(one.path)) for one in examples]
+    return [
+        LabelledProduct(example.product, example.path, own_ids(example.path))
+        for example in examples
+    ]
 
 
-def _megabytes(whole: Bundle) -> float:
-    return sum(map(len, whole.files.values())) / 1e6
+def _megabytes(exported: Bundle) -> float:
+    return sum(map(len, exported.files.values())) / 1e6

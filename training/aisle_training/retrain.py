@@ -1,4 +1,4 @@
-"""Train again, on the catalogue and on what people said since."""
+"""Retrain on the catalogue and all feedback on it."""
 
 from dataclasses import asdict
 
@@ -23,7 +23,7 @@ from aisle_training.pipeline import Trainer
 from aisle_training.release.publish import Verdict
 
 
-def retrain(  # noqa: PLR0913  # each says something else of the occasion
+def retrain(  # noqa: PLR0913  # who retrains, why and on what are separate inputs
     store: Store,
     parameters: Parameters,
     *,
@@ -32,12 +32,13 @@ def retrain(  # noqa: PLR0913  # each says something else of the occasion
     who: str | None = None,
     data: str | None = None,
 ) -> Verdict:
-    """Learn from all feedback there is; publish through the gate.
+    """Train on the catalogue and all feedback, and publish through the gate.
 
-    A run that was killed goes on where it was, with the feedback that it had then. Where the store
-    has no catalogue yet, `data` is ingested first, or the open data set. Takes no lock. Raises
-    PublicationRefusedError where the gate refuses the model, or there is nothing to learn that the
-    model that serves does not know; DataError where there is no catalogue.
+    A training job that was killed resumes with the feedback it had then; `run` is its id. Where the
+    store has no catalogue yet, ingests `data` first, or the open data set. Takes no lock.
+
+    Raises PublicationRefusedError where the gate refuses the model, or the feedback has nothing
+    that the model that serves has not learnt; DataError where there is no catalogue.
     """
     request = {"retrain": asdict(parameters), "data": data}
     job = TrainingJob.start(store, request, run=run)
@@ -45,7 +46,7 @@ def retrain(  # noqa: PLR0913  # each says something else of the occasion
     trainer = Trainer(store, parameters, job, occasion)
     with job.working():
         snapshot = trainer.once("ingest", lambda: _ingest(trainer, data))
-        if job.result("gate") is None:  # later, what serves may be this very model
+        if job.result("gate") is None:  # once judged, the model that serves may be this one
             _refuse_nothing_new(store, snapshot_facts(store, snapshot))
         return trainer.train_on(snapshot)
 
@@ -66,14 +67,16 @@ def _ingest(trainer: Trainer, data: str | None) -> str:
             why=occasion.why,
         )
         trainer.artefacts.keep_snapshot(snapshot)
-        report(f"snapshot {snapshot.id}: feedback on {base.products} products of {base.id}")
+        report(
+            f"snapshot {snapshot.id}: snapshot {base.id} of {base.products} products, with feedback"
+        )
     return snapshot.id
 
 
 def _refuse_nothing_new(store: Store, snapshot: Snapshot) -> None:
-    """Refuse to train where no feedback says something that the model that serves does not know.
+    """Refuse to train where the model that serves has learnt all accepted feedback already.
 
-    That is where it was trained on all that is believed, but for what agrees with it.
+    Accepted feedback that agrees with this model has nothing to teach it either.
     """
     champion = serving_snapshot(store)
     if champion is None or snapshot.feedback is None:
@@ -84,19 +87,19 @@ def _refuse_nothing_new(store: Store, snapshot: Snapshot) -> None:
         agreed = f" {len(new)} of these are new, and agree with the model." if new else ""
         states = ", ".join(f"{n} {state}" for state, n in snapshot.feedback["states"].items())
         raise PublicationRefusedError(
-            f"No model was trained: there is nothing to learn that the model that serves does not "
-            f"know. Of the feedback, {states or 'nothing is there'}.{agreed} Expected corrections "
-            "that disagree with the model and can be believed; see aisle feedback review list for "
-            "those that wait for a person."
+            "No model was trained: there is nothing to learn that the model that serves has not "
+            f"learnt. Feedback events: {states or 'none'}.{agreed} Expected accepted corrections "
+            "that disagree with the model. List those that wait for a review with "
+            "aisle feedback review list."
         )
 
 
 def _first_base(store: Store, data: str | None) -> Snapshot:
-    say(f"There is no catalogue in {store.url} yet: it is ingested first.")
+    say(f"{store.url} has no catalogue yet: ingesting one first.")
     try:
         return ingest(store, open_data_set() if data is None else data)
     except DataError as error:
         raise DataError(
-            f"There is nothing to retrain on. {error} Feedback is learnt on top of a shop's "
-            "catalogue: train on it once with aisle train --data FILE."
+            f"There is no catalogue to retrain on. {error} Feedback adds to a shop's catalogue: "
+            "train on that once with aisle train --data FILE."
         ) from error

@@ -1,5 +1,5 @@
-"""From a catalogue and feedback to what a model may learn: snapshots, splits, and whom to believe.
+"""From a catalogue and its feedback to training data: snapshots, splits and label aggregation.
 
-Nothing is fitted here for serving. Reading a shop's files is `aisle.catalogue`'s, keeping and
-counting feedback `aisle.feedback`'s.
+Nothing here fits the model that serves. `aisle.catalogue` reads a shop's files, and
+`aisle.feedback` stores and counts feedback.
 """

@@ -1,4 +1,4 @@
-"""What a catalogue is like, before anything is trained on it: figures."""
+"""Descriptive statistics of a catalogue, before anything is trained on it."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ _COMMONEST = 10
 
 
 def describe(rows: Iterable[LabelledProduct]) -> dict[str, Any]:
-    """Return counts of a catalogue as plain data.
+    """Return statistics of a catalogue as plain data.
 
-    `levels` has the products and categories of each level of the path; `category_sizes` how many
-    categories have at least so many products, and the share of the products in them; `missing` the
-    products without a field; `characters` the percentiles of the texts' lengths; `repeated_texts`
-    the products whose text another one has too, and `contradictory_texts` the texts that stand in
-    several categories.
+    `levels` has the number of products and categories at each level of the path; `category_sizes`
+    how many categories have at least so many products, and their share of all products; `missing`
+    the number of products without each field; `characters` percentiles of the texts' lengths;
+    `repeated_texts` the number of products that share their text with another, and
+    `contradictory_texts` the number of texts that appear in several categories.
     """
     leaves: Counter[str] = Counter()
     levels: list[Counter[str]] = []
@@ -41,8 +41,8 @@ def describe(rows: Iterable[LabelledProduct]) -> dict[str, Any]:
             level[node.id] += 1
         for field in FIELDS:
             missing[field] += getattr(row.product, field) is None
-        for field, found in lengths.items():
-            found.append(len(getattr(row.product, field) or ""))
+        for field, counts in lengths.items():
+            counts.append(len(getattr(row.product, field) or ""))
         text = f"{normalize(row.product.name)} {normalize(row.product.description)}"
         labels_of[text][leaf] += 1
 
@@ -51,8 +51,8 @@ def describe(rows: Iterable[LabelledProduct]) -> dict[str, Any]:
         "products": products,
         "categories": len(leaves),
         "levels": [
-            {"level": at + 1, "products": level.total(), "categories": len(level)}
-            for at, level in enumerate(levels)
+            {"level": depth, "products": level.total(), "categories": len(level)}
+            for depth, level in enumerate(levels, start=1)
         ],
         "category_sizes": [
             {
@@ -68,10 +68,12 @@ def describe(rows: Iterable[LabelledProduct]) -> dict[str, Any]:
         ],
         "missing": missing,
         "characters": {
-            field: {str(at): int(np.percentile(found, at)) for at in _PERCENTILES} if found else {}
-            for field, found in lengths.items()
+            field: {str(q): int(np.percentile(counts, q)) for q in _PERCENTILES} if counts else {}
+            for field, counts in lengths.items()
         },
-        "repeated_texts": sum(one.total() for one in labels_of.values() if one.total() > 1),
-        "contradictory_texts": sum(len(one) > 1 for one in labels_of.values()),
+        "repeated_texts": sum(
+            labels.total() for labels in labels_of.values() if labels.total() > 1
+        ),
+        "contradictory_texts": sum(len(labels) > 1 for labels in labels_of.values()),
         "sizes": sizes.tolist(),
     }

@@ -1,4 +1,4 @@
-"""Fetch the open data set that Aisle trains on where no catalogue is given."""
+"""Download the open data set that Aisle trains on where no catalogue is given."""
 
 from pathlib import Path
 
@@ -8,9 +8,9 @@ URL = "https://raw.githubusercontent.com/anyoneai/e-commerce-open-data-set/maste
 
 
 def open_data_set(url: str = URL, cache: Path = CACHE) -> Path:
-    """Return the file of the open data set, fetched once: it does not change any more.
+    """Return the open data set's file; it never changes, so it is downloaded only once.
 
-    Raises DataError, which names `--data`, where it cannot be reached.
+    Raises DataError, which mentions `--data`, where the download fails.
     """
     advice = "or give a catalogue of your own with --data FILE"
     return fetch(url, cache=cache, again=False, advice=advice)

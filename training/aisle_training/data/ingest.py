@@ -3,56 +3,97 @@
 import gzip
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, NotRequired, Self, TypeVar
+
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from aisle.catalogue.columns import Columns
 from aisle.catalogue.labelled import Skipped, read_labelled
 from aisle.catalogue.products import LabelledProduct
 from aisle.catalogue.records import DEFAULT_COLUMNS, Record
 from aisle.catalogue.source import local_file
-from aisle.errors import DataError, ObjectNotFoundError, PreconditionFailedError
+from aisle.errors import (
+    DataError,
+    MalformedObjectError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+)
 from aisle.feedback import processed
+from aisle.json_text import parse_json
 from aisle.product import Product, path_from_names
 from aisle.progress import track
 from aisle.store import Store, layout
+from aisle.store.typed import parse
 
 _PRODUCTS: Final = "products.jsonl.gz"
 _REJECTS: Final = "rejects.jsonl.gz"
+_INGEST_AGAIN: Final = "Delete it, then ingest the same data again."
+
+T = TypeVar("T")
+
+
+class SourceFacts(TypedDict):
+    """A file of a snapshot; `skipped` counts its unusable rows by reason."""
+
+    role: str
+    file: str
+    url: NotRequired[str]
+    sha256: str
+    products: int
+    skipped: dict[str, int]
+
+
+class FeedbackFacts(TypedDict):
+    """The feedback of a snapshot, in numbers, and the ids of its events.
+
+    `accepted` are the events that are learnt from, `states` the number of events in each state.
+    """
+
+    events: list[str]
+    accepted: list[str]
+    states: dict[str, int]
+    products: int
+    contradictions: int
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A snapshot: its identity (a hash of its content) and what it was made from.
+    """A snapshot: its id (a hash of its content) and what it was made from.
 
-    One with what people said on top names the snapshot below it as `base`; `feedback` then counts
-    what became of the events, and lists their ids as `events`.
+    A snapshot with feedback names the snapshot without it as `base`.
     """
 
     id: str
     sha256: str
     products: int
     test_products: int
-    sources: tuple[dict[str, Any], ...]
+    sources: tuple[SourceFacts, ...]
     base: str | None = None
-    feedback: dict[str, Any] | None = None
+    feedback: FeedbackFacts | None = None
 
     @property
     def rejected(self) -> int:
-        """How many rows could not be used."""
+        """The number of unusable rows."""
         return sum(sum(source["skipped"].values()) for source in self.sources)
+
+
+_SNAPSHOT: Final = TypeAdapter(Snapshot)
 
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
-    """A product of a snapshot; `test` where the shop itself gave it as a test product.
+    """A product of a snapshot; `test` where it comes from the shop's own test file.
 
-    `feedback` tells whether people said what it is, and since when: "new" since the champion was
-    trained. `replaced` is a product of which people said something else than its shop.
+    `feedback` is set where the label comes from feedback, and is "new" where the champion was not
+    trained on that. `replaced` marks a product of the shop that feedback labels too, in a row of
+    its own.
     """
 
     labelled: LabelledProduct
@@ -68,14 +109,14 @@ def ingest(
     test_data: str | FilePath | None = None,
     columns: Columns = DEFAULT_COLUMNS,
 ) -> Snapshot:
-    """Write a catalogue to the store as a snapshot, unless the store has the same already.
+    """Write a catalogue to the store as a snapshot; does nothing where the store has it already.
 
-    With `test_data`, that file is the frozen test; it stays whole, with its duplicates. Either may
-    be an address. Rows that cannot be used are written beside the snapshot, with the reason; these
-    are those of the last ingestion that had any. Raises DataError where a file cannot be used, and
-    leaves the store as it was.
+    With `test_data`, that file is the frozen test; it keeps its duplicates. Either may be a URL.
+    Unusable rows are written beside the snapshot, with the reason; a later ingestion of the same
+    products that has unusable rows replaces them. Raises DataError for an unusable file, and then
+    leaves the store unchanged.
     """
-    sources: list[dict[str, Any]] = []
+    sources: list[SourceFacts] = []
     with TemporaryDirectory(prefix="aisle-") as folder:
         packed, rejected = FilePath(folder, _PRODUCTS), FilePath(folder, _REJECTS)
         with _Packed(packed) as lines, _Packed(rejected) as rejects:
@@ -90,34 +131,41 @@ def ingest(
             store.upload(layout.base_snapshot(snapshot.id, _PRODUCTS), packed, if_absent=True)
         if snapshot.rejected:
             store.upload(layout.base_snapshot(snapshot.id, _REJECTS), rejected)
-    # The manifest comes last: a snapshot without one was never finished.
+    # The manifest comes last: a snapshot without one is incomplete.
     put_once(store, layout.base_snapshot(snapshot.id, "manifest.json"), _manifest(snapshot))
     return snapshot
 
 
 def rejects_address(store: Store, snapshot: Snapshot) -> str:
-    """Return where the rows are that a snapshot was made without."""
+    """Return the address of a snapshot's unusable rows."""
     return f"{store.url}/{layout.base_snapshot(snapshot.id, _REJECTS)}"
 
 
 def read_snapshot(store: Store, snapshot_id: str) -> tuple[Snapshot, Iterator[SnapshotRow]]:
-    """Return a snapshot's facts and its rows, in order."""
+    """Return a snapshot's facts and its rows, in order.
+
+    Raises DataError where there is no such snapshot, MalformedObjectError where it is damaged.
+    """
     snapshot = snapshot_facts(store, snapshot_id)
-    data = store.get(layout.base_snapshot(snapshot_id, _PRODUCTS)).data
-    return snapshot, map(_row, gzip.decompress(data).splitlines())
+    key = layout.base_snapshot(snapshot_id, _PRODUCTS)
+    return snapshot, read_json_lines(key, store.get(key).data, _row)
 
 
 def snapshot_facts(store: Store, snapshot_id: str) -> Snapshot:
-    """Return what is known of a snapshot; raise DataError where there is none."""
+    """Return the facts in a snapshot's manifest.
+
+    Raises DataError where there is no such snapshot, MalformedObjectError where its manifest is
+    damaged.
+    """
+    key = layout.base_snapshot(snapshot_id, "manifest.json")
     try:
-        manifest = store.get(layout.base_snapshot(snapshot_id, "manifest.json")).data
+        manifest = store.get(key).data
     except ObjectNotFoundError as error:
         raise DataError(
             f"There is no snapshot {snapshot_id} in {store.url}. Expected the id that the ingest "
-            "stage printed; aisle data snapshots lists those there are."
+            "stage printed; aisle data snapshots lists all ids."
         ) from error
-    facts = json.loads(manifest)
-    return Snapshot(**facts | {"sources": tuple(facts["sources"])})
+    return parse(key, manifest, _SNAPSHOT, advice=_INGEST_AGAIN)
 
 
 def write_snapshot(
@@ -125,33 +173,36 @@ def write_snapshot(
     rows: Iterable[SnapshotRow],
     *,
     base: Snapshot,
-    feedback: dict[str, Any],
+    feedback: FeedbackFacts,
     report: dict[str, Any],
 ) -> Snapshot:
-    """Write a snapshot that has feedback on top of a base; `report` goes beside it."""
+    """Write a snapshot of a base with feedback, and `report` beside it."""
     content = json_lines(map(_plain, rows))
-    # Which events were looked at is part of what it is, even where they changed nothing.
+    # The feedback's facts are part of the identity, even where no row changes.
     digest = hashlib.sha256(content + json.dumps(feedback, sort_keys=True).encode()).hexdigest()
     products = content.count(b"\n")
     snapshot = Snapshot(
         digest[:12], digest, products, base.test_products, base.sources, base.id, feedback
     )
     put_once(store, layout.base_snapshot(snapshot.id, _PRODUCTS), compress(content))
-    told = json.dumps(report, indent=2, sort_keys=True).encode()
-    store.put(layout.base_snapshot(snapshot.id, processed.REPORT), told)
+    report_json = json.dumps(report, indent=2, sort_keys=True).encode()
+    store.put(layout.base_snapshot(snapshot.id, processed.REPORT), report_json)
     put_once(store, layout.base_snapshot(snapshot.id, "manifest.json"), _manifest(snapshot))
     return snapshot
 
 
 def list_snapshots(store: Store) -> Iterator[Snapshot]:
-    """Yield the facts of all snapshots of a store that were finished."""
+    """Yield the facts of all complete snapshots of a store.
+
+    Raises MalformedObjectError for a damaged manifest.
+    """
     for key in store.list(layout.base_snapshots_prefix()):
         if key.endswith("/manifest.json"):
             yield snapshot_facts(store, key.split("/")[-2])
 
 
 def put_once(store: Store, key: str, data: bytes) -> None:
-    """Write an object whose content its key stands for, where it is not there yet."""
+    """Write an object whose key identifies its content, unless it exists already."""
     try:
         store.put(key, data, if_absent=True)
     except PreconditionFailedError:
@@ -159,22 +210,48 @@ def put_once(store: Store, key: str, data: bytes) -> None:
 
 
 def compress(content: bytes) -> bytes:
-    """Gzip without a time stamp, so that the same content gives the same bytes."""
+    """Gzip without a time stamp, so that equal content gives equal bytes."""
     return gzip.compress(content, compresslevel=6, mtime=0)
 
 
 def json_lines(rows: Iterable[dict[str, Any]]) -> bytes:
-    """Return rows as JSON lines, keys sorted."""
+    """Return rows as JSON lines with sorted keys."""
     return b"".join(
         json.dumps(row, ensure_ascii=True, sort_keys=True).encode() + b"\n" for row in rows
     )
 
 
+def read_json_lines(
+    key: str, data: bytes, make: Callable[[dict[str, Any]], T], *, advice: str = _INGEST_AGAIN
+) -> Iterator[T]:
+    """Yield what `make` returns for each line of gzipped JSON lines.
+
+    Raises MalformedObjectError, which names the object and ends with `advice`, for whatever cannot
+    be read.
+    """
+    try:
+        for line in gzip.decompress(data).splitlines():
+            yield make(parse_json(line))
+    except (
+        AttributeError,
+        EOFError,
+        KeyError,
+        OSError,
+        TypeError,
+        ValueError,
+        zlib.error,
+    ) as error:
+        raise MalformedObjectError(
+            f"{key} cannot be read: {type(error).__name__}: {error}. Expected gzipped JSON lines "
+            f"as Aisle writes them. {advice}"
+        ) from error
+
+
 class _Packed:
-    """JSON lines on their way into a gzipped file, and the hash of what they are unpacked."""
+    """A gzipped file of JSON lines that is being written, with the hash of its unpacked content."""
 
     def __init__(self, path: FilePath) -> None:
-        # Without a time stamp or a name, so that the same content gives the same bytes.
+        # No time stamp and no name, so that equal content gives equal bytes.
         self._raw = path.open("wb")
         self._file = gzip.GzipFile("", "wb", 6, self._raw, mtime=0)
         self._digest = hashlib.sha256()
@@ -194,16 +271,15 @@ class _Packed:
 
     @property
     def sha256(self) -> str:
-        """The hash of all lines so far."""
+        """The hash of all lines written so far."""
         return self._digest.hexdigest()
 
 
 def _ingest(
     role: str, source: str | FilePath, columns: Columns, lines: _Packed, rejects: _Packed
-) -> dict[str, Any]:
-    """Write the rows of one file; return what the manifest says of it."""
+) -> SourceFacts:
+    """Write the rows of one file; return its facts for the manifest."""
     path, shown = local_file(source)
-    address = {} if shown == str(path) else {"url": shown}
 
     def keep(record: Record, reason: str) -> None:
         place = {"file": path.name, "line": record.line, "number": record.number}
@@ -214,23 +290,25 @@ def _ingest(
     for row in track(rows, f"reading {path.name}"):
         lines.write(_row_of(row, test=role == "test_data"))
         count += 1
-    return {
+    facts: SourceFacts = {
         "role": role,
         "file": path.name,
-        **address,
         "sha256": _sha256(path),
         "products": count,
         "skipped": dict(skipped.reasons),
     }
+    return facts if shown == str(path) else {**facts, "url": shown}
 
 
 def _row_of(row: LabelledProduct, *, test: bool) -> dict[str, Any]:
-    category = [{"id": own, "name": node.name} for node, own in zip(row.path, row.ids, strict=True)]
+    category = [
+        {"id": category_id, "name": node.name}
+        for node, category_id in zip(row.path, row.ids, strict=True)
+    ]
     return {**asdict(row.product), "category": category, "test": test}
 
 
-def _row(line: bytes) -> SnapshotRow:
-    row = json.loads(line)
+def _row(row: dict[str, Any]) -> SnapshotRow:
     test, category = row.pop("test"), row.pop("category")
     feedback, replaced = row.pop("feedback", None), row.pop("replaced", False)
     ids = tuple(node["id"] for node in category)
@@ -239,11 +317,10 @@ def _row(line: bytes) -> SnapshotRow:
 
 
 def _plain(row: SnapshotRow) -> dict[str, Any]:
-    """Return a row as plain data; a base's rows look as they did before there was feedback."""
-    told = {"feedback": row.feedback} if row.feedback else {}
-    return (
-        _row_of(row.labelled, test=row.test) | told | ({"replaced": True} if row.replaced else {})
-    )
+    """Return a row as plain data; a row without feedback is the same as in the base."""
+    feedback = {"feedback": row.feedback} if row.feedback else {}
+    replaced = {"replaced": True} if row.replaced else {}
+    return _row_of(row.labelled, test=row.test) | feedback | replaced
 
 
 def _manifest(snapshot: Snapshot) -> bytes:

@@ -1,4 +1,4 @@
-"""Pictures of what is known about a catalogue."""
+"""Charts of a catalogue's statistics."""
 
 from pathlib import Path as FilePath
 from typing import Any
@@ -8,16 +8,16 @@ from matplotlib.figure import Figure
 
 
 def draw(description: dict[str, Any], folder: FilePath) -> list[FilePath]:
-    """Draw the sizes of the categories and the levels as SVG files; return them."""
+    """Draw the category sizes and the levels as SVG files; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes = np.array(description["sizes"])
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
-    # Between whole numbers: bins without one would look like sizes that no category has.
+    # Bin edges lie between integers: a bin without an integer would look like a missing size.
     edges = np.unique(np.rint(np.geomspace(1, max(2, sizes.max()) + 1, 25))) - 0.5
     axes.hist(sizes, bins=edges.tolist(), color="#33658a")
     axes.set_xscale("log")
-    axes.set_xlabel("products of a category")
+    axes.set_xlabel("products in the category")
     axes.set_ylabel("categories")
     axes.set_title(f"{description['categories']} categories, {description['products']} products")
     histogram = folder / "category-sizes.svg"
@@ -29,7 +29,7 @@ def draw(description: dict[str, Any], folder: FilePath) -> list[FilePath]:
     bars = axes.bar(names, [level["products"] for level in description["levels"]], color="#33658a")
     counts = [f"{level['categories']} categories" for level in description["levels"]]
     axes.bar_label(bars, labels=counts)
-    axes.set_ylabel("products labelled that deep")
+    axes.set_ylabel("products labelled at this level")
     levels = folder / "levels.svg"
     figure.savefig(levels)
     return [histogram, levels]

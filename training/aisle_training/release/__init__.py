@@ -1,5 +1,5 @@
-"""From a trained model to one that serves, or not: export, evaluate, gate, report, publish.
+"""From a trained model to a published one, or a refusal: export, evaluate, gate, report, publish.
 
-Models are asked here as in service, through their exported bundle; none is changed. Going back to a
-model, and the list of them, is `aisle.registry`'s.
+Models predict here as in service, through their exported bundles; none is changed. `aisle.registry`
+lists the published models and rolls back to them.
 """

@@ -1,4 +1,4 @@
-"""The model card: what a model is, for whoever meets its bundle without its shop."""
+"""The model card: describes a model to readers who have only its bundle."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from aisle_training.fit.fit import Choice
 
 
 def model_card(bundle: Bundle, choice: Choice, metrics: dict[str, Any]) -> str:
-    """Return the card as Markdown; the same for the same bundle."""
+    """Return the model card as Markdown; equal bundles give equal cards."""
     manifest = bundle.manifest
     products = manifest.dataset["products"]
     leaf = metrics["leaf"]
@@ -17,24 +17,26 @@ def model_card(bundle: Bundle, choice: Choice, metrics: dict[str, Any]) -> str:
         for level in metrics["levels"]
     )
     candidates = "\n".join(
-        f"| {one.inverse_regularization:g} | {one.min_products} | {one.node_accuracy:.4f} |"
-        for one in choice.candidates
-        if one.node_accuracy is not None
+        f"| {candidate.inverse_regularization:g} | {candidate.min_products} "
+        f"| {candidate.node_accuracy:.4f} |"
+        for candidate in choice.candidates
+        if candidate.node_accuracy is not None
     )
-    taken = f"{choice.inverse_regularization:g} and {choice.min_products}"
+    selected = f"{choice.inverse_regularization:g} and {choice.min_products}"
     return f"""# Model {manifest.model_version}
 
-Product text to shop category, in stages. Linear support vector machines for every node of the
-taxonomy read words, word pairs, character n-grams, manufacturer, price and a vector put together
-from word pieces; a class's score adds up its ancestors', and softmax makes probabilities of the
-scores. {_second_stage(choice)}
+Predicts a product's category in a shop's taxonomy, in stages. One-vs-rest linear support vector
+machines, one for each node of the taxonomy, read words, word pairs, character n-grams,
+manufacturer, price and a vector composed of word pieces. A class's score is a weighted sum of its
+node's and its ancestors' scores; softmax turns the scores into probabilities.
+{_second_stage(choice)}
 
-- Trained on snapshot `{manifest.dataset["snapshot"]}` ({products["train"]} products to train on and
-  {products["validation"]} for validation, together in the final fit), tested once on
-  {products["test"]} that it never saw.
-- {len(metrics["levels"])} levels; vocabulary collected over {manifest.documents} products.
-- The vectors of word pieces are what all-MiniLM-L6-v2 (Apache-2.0) makes of each piece alone,
-  reduced and not trained here.
+- Trained on snapshot `{manifest.dataset["snapshot"]}`: {products["train"]} products to train on and
+  {products["validation"]} to validate on, both in the final fit. Tested once, on {products["test"]}
+  products that it never saw.
+- {len(metrics["levels"])} levels; the vocabulary comes from {manifest.documents} products.
+- The word-piece vectors are the embeddings of each piece alone by all-MiniLM-L6-v2 (Apache-2.0),
+  reduced in dimension and not fine-tuned.
 - Libraries: {", ".join(f"{name} {number}" for name, number in sorted(manifest.libraries.items()))}.
 
 ## On the frozen test
@@ -47,20 +49,19 @@ Last category: accuracy {leaf["accuracy"]:.4f}, macro-F1 {leaf["macro_f1"]:.4f}
 over {leaf["labels"]} categories. Expected calibration error
 {metrics["calibration_error"]:.4f}.
 
-## Chosen on the validation split
+## Model selection on the validation split
 
-| inverse regularisation | least products of a class | right nodes |
+| inverse regularisation | fewest products of a class | node accuracy |
 | ---: | ---: | ---: |
 {candidates}
 
-Taken: {taken}: the better regularisation, and with it the
-fewest products that are as good as the best number but for noise.
+Selected: {selected}. Each is the smallest candidate that is as good as the best, within noise.
 
 ## Limits
 
-It knows the categories of its snapshot and no others; a category with few products is answered less
-surely than its confidence on the whole suggests. Text in a language that the snapshot does not have
-is answered by manufacturer, price and chance.
+It knows only the categories of its snapshot. Its confidence is calibrated over all products: in a
+category with few products, it is less accurate than its confidence suggests. For text in a language
+that the snapshot does not have, it can go only by manufacturer and price.
 """
 
 
@@ -69,9 +70,9 @@ def _second_stage(choice: Choice) -> str:
     if before is None or after is None:
         return "There is no second stage."
     if after >= before:
-        return f"""A second stage did not help (log loss on products not seen {after:.3f} with it,
+        return f"""A second stage did not help (log loss on held-out products: {after:.3f} with it,
 {before:.3f} without) and was left out."""
-    return f"""LightGBM then shares out the probability of the best few anew, by how common
-they are, how reliable their SVMs are, which products resemble this one, and how likely
-their products are to have its words, manufacturer and price. On products that neither stage had
-seen, that took the log loss from {before:.3f} to {after:.3f}."""
+    return f"""In a second stage, LightGBM redistributes the probability of the best few candidates
+by how common they are, how reliable their linear scores are, which products are the nearest
+neighbours, and naive Bayes over words, manufacturer and price. On products held out from both
+stages, it reduced the log loss from {before:.3f} to {after:.3f}."""

@@ -1,10 +1,9 @@
-"""A bundle before the gate, the new one or the one that serves: what is made of it, made once."""
+"""A bundle at the gate, challenger or champion, with its predictions, computed only once."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from aisle.model import bundle
-from aisle.model.bundle import Bundle
+from aisle.model.bundle import Bundle, describe
 from aisle.model.classifier import Classifier
 from aisle.registry import bundles
 from aisle.store import Store
@@ -14,16 +13,15 @@ from aisle_training.release.measure import Answers, Folding
 
 
 class Contender:
-    """A bundle with its classifier, and what that answers of labelled products.
+    """A bundle with its classifier and its answers for labelled products, each made on first use.
 
-    Each is made when it is first asked for. Raises BundleError where the bundle's files do not fit
-    together.
+    Raises BundleError where the bundle's files do not fit together.
     """
 
-    def __init__(self, whole: Bundle, classifier: Classifier | None = None) -> None:
-        self.bundle = whole
-        self._given = classifier
-        # With the rows, so that their `id` stays theirs.
+    def __init__(self, bundle: Bundle, classifier: Classifier | None = None) -> None:
+        self.bundle = bundle
+        self._loaded = classifier
+        # Keeps the rows too, so that no other object gets their `id`.
         self._answers: dict[int, tuple[Sequence[Example], Answers]] = {}
 
     @property
@@ -33,27 +31,27 @@ class Contender:
 
     @cached_property
     def classifier(self) -> Classifier:
-        """What answers by the bundle."""
-        return self._given or Classifier(self.bundle)
+        """The classifier that the bundle describes."""
+        return self._loaded or Classifier(self.bundle)
 
     @cached_property
     def folding(self) -> Folding:
-        """How answers are folded in the published protocol."""
+        """The folding of rare categories in the published protocol."""
         return Folding(self.classifier.taxonomy)
 
     def answers(self, rows: Sequence[Example]) -> Answers:
-        """Return what it says of labelled products; asked again of the same, it looks it up."""
+        """Return the answers for labelled products, from a cache where they are known."""
         if id(rows) not in self._answers:
-            found = measure.answers(self.classifier, rows, folding=self.folding)
-            self._answers[id(rows)] = (rows, found)
+            answers = measure.answers(self.classifier, rows, folding=self.folding)
+            self._answers[id(rows)] = (rows, answers)
         return self._answers[id(rows)][1]
 
     def describe(self, files: Mapping[str, bytes]) -> None:
-        """Have the bundle tell of itself, which changes no answer."""
-        self.bundle = bundle.describe(self.bundle, files)
+        """Add descriptive files to the bundle, which change no answer."""
+        self.bundle = describe(self.bundle, files)
 
 
 def fetch_contender(store: Store, version: str) -> Contender:
     """Load a published model; raise BundleError where it cannot be read."""
-    whole = bundles.fetch_bundle(store, version)
-    return Contender(whole, Classifier(whole))
+    bundle = bundles.fetch_bundle(store, version)
+    return Contender(bundle, Classifier(bundle))

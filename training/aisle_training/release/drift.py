@@ -1,4 +1,4 @@
-"""How new feedback differs from what the champion was trained on."""
+"""Drift: how new feedback differs from the snapshot that the champion was trained on."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,29 +17,34 @@ _BIGGEST = 10
 def drift(
     champion: Contender, snapshot: Sequence[Example], new: Sequence[Example]
 ) -> dict[str, Any]:
-    """Compare products of new feedback with the snapshot's: what they are, and how well known.
+    """Compare the products of new feedback with the snapshot's.
 
-    `class_mix` is the total variation distance of the shares of the first level's categories (0 the
-    same, 1 nothing in common), with those that differ most; `unknown_words` the share of words that
-    are not in the champion's vocabulary; `confidence` the champion's mean.
+    `class_mix` is the total variation distance of the distributions over first-level categories (0
+    for equal, 1 for disjoint), and `categories` lists those that differ most. `unknown_words` is
+    the share of words outside the champion's vocabulary, `confidence` the champion's mean
+    confidence, each for both sets.
     """
     if not new or not snapshot:
         return {"products": len(new)}
     before, after = _shares(snapshot), _shares(new)
-    moved = {
+    shares = {
         name: (before.get(name, 0.0), after.get(name, 0.0)) for name in before.keys() | after.keys()
     }
-    biggest = sorted(moved.items(), key=lambda one: (-abs(one[1][1] - one[1][0]), one[0]))
+    biggest = sorted(
+        ((name, old, new) for name, (old, new) in shares.items()),
+        key=lambda row: (-abs(row[2] - row[1]), row[0]),
+    )
     known = _known_words(champion.bundle)
     return {
         "products": len(new),
-        "class_mix": sum(abs(a - b) for a, b in moved.values()) / 2,
+        "class_mix": sum(abs(old - new) for old, new in shares.values()) / 2,
         "categories": [
-            {"name": name, "snapshot": a, "feedback": b} for name, (a, b) in biggest[:_BIGGEST]
+            {"name": name, "snapshot": old, "feedback": new}
+            for name, old, new in biggest[:_BIGGEST]
         ],
         "unknown_words": {
-            "snapshot": _unknown(snapshot, known),
-            "feedback": _unknown(new, known),
+            "snapshot": _unknown_share(snapshot, known),
+            "feedback": _unknown_share(new, known),
         },
         "confidence": {
             "snapshot": float(np.mean(champion.answers(snapshot).confidences)),
@@ -58,10 +63,11 @@ def _known_words(bundle: Bundle) -> frozenset[str]:
     return frozenset(line.partition("\t")[0][2:] for line in lines if line.startswith("w:"))
 
 
-def _unknown(examples: Sequence[Example], known: frozenset[str]) -> float:
-    found = [
+def _unknown_share(examples: Sequence[Example], known: frozenset[str]) -> float:
+    all_words = [
         word
         for example in examples
         for word in [*words(example.product.name), *words(example.product.description)]
     ]
-    return sum(word not in known for word in found) / len(found) if found else 0.0
+    unknown = sum(word not in known for word in all_words)
+    return unknown / len(all_words) if all_words else 0.0

@@ -1,4 +1,4 @@
-"""Stage 5, evaluate: how good a bundle is on labelled products, through what serves it."""
+"""Stage 5, evaluate: score a bundle on labelled products, through the classifier that serves it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,103 +26,106 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score a classifier on labelled products; return plain data.
 
-    Only `fields` of the products are given to it. `levels` has, for each level of the path, the
-    products labelled that deep; `leaf` compares the last category; `folded` the published protocol:
-    categories with fewer than `min_count` products in the model's snapshot count as "other".
-    Categories compare by id, by name where the label has no id. A predicted path that ends earlier
-    is wrong and adds no label; F1 is over the labels that occur in the rows.
+    The classifier sees only `fields` of the products. `levels` has metrics for each level of the
+    path, over the products with a label at that level; `leaf` compares the last category; `folded`
+    follows the published protocol: categories with fewer than `min_count` products in the model's
+    snapshot count as "other". Categories compare by id, or by name where the label has no id. A
+    predicted path that ends above a level is wrong there and adds no label; F1 averages over the
+    labels that occur in the rows.
 
-    `calibration_error` is the expected calibration error over bins of equal mass (Naeini et al.
-    2015) of the confidence in the predicted category, right where the product is in it or below.
+    `calibration_error` is the expected calibration error over equal-mass bins (Naeini et al. 2015)
+    of the confidence in the predicted category, which is correct where the label is this category
+    or below it.
     """
-    asked = [replace(row, product=only(row.product, fields)) for row in rows]
+    visible = [replace(row, product=only(row.product, fields)) for row in rows]
     folding = Folding(classifier.taxonomy, min_count)
-    found = measure.answers(classifier, asked, folding=folding)
-    return figures(classifier, found, rows, folding=folding, fields=fields)
+    answers = measure.answers(classifier, visible, folding=folding)
+    return figures(classifier, answers, rows, folding=folding, fields=fields)
 
 
 def figures(
     classifier: Classifier,
-    found: Answers,
+    answers: Answers,
     rows: Sequence[LabelledProduct],
     *,
     folding: Folding,
     fields: Sequence[str] = FIELDS,
 ) -> dict[str, Any]:
-    """Return what `evaluate` does, of answers that were given before, with the same folding."""
-    paths = [classifier.taxonomy.classes[label] for label in found.labels]
-    depth = max((len(row.path) for row in rows), default=0)
+    """Return the metrics of `evaluate` for answers that were computed with this folding."""
+    paths = [classifier.taxonomy.classes[label] for label in answers.labels]
+    levels = max((len(row.path) for row in rows), default=0)
     within = [
-        _node_key(row, at) == _predicted_key(row, path, at)
+        _node_key(row, last) == _predicted_key(row, path, last)
         for row, path in zip(rows, paths, strict=True)
-        for at in [len(path) - 1]
+        for last in [len(path) - 1]
     ]
     folded_true = [folding.true_key(row) for row in rows]
-    folded_labels = [
-        folding.predicted_key(row, own) for row, own in zip(rows, found.folded, strict=True)
+    folded_predicted = [
+        folding.predicted_key(row, category_id)
+        for row, category_id in zip(rows, answers.folded, strict=True)
     ]
     return {
         "rows": len(rows),
         "model_version": classifier.model_version,
         "fields": list(fields),
-        "levels": [{"level": at + 1, **_level(rows, paths, at)} for at in range(depth)],
+        "levels": [{"level": depth + 1, **_level(rows, paths, depth)} for depth in range(levels)],
         "leaf": _figures(
             [_node_key(row, len(row.path) - 1) for row in rows],
             [_last_key(row, path) for row, path in zip(rows, paths, strict=True)],
         ),
         "folded": {
             "min_count": folding.min_count,
-            **_figures(folded_true, folded_labels),
+            **_figures(folded_true, folded_predicted),
             "calibration_error": calibration_error(
-                found.folded_confidences,
-                np.array([a == b for a, b in zip(folded_true, folded_labels, strict=True)]),
+                answers.folded_confidences,
+                np.array([a == b for a, b in zip(folded_true, folded_predicted, strict=True)]),
             ),
         },
-        "calibration_error": calibration_error(found.confidences, np.array(within)),
+        "calibration_error": calibration_error(answers.confidences, np.array(within)),
     }
 
 
 def calibration_error(confidences: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """Return the expected calibration error over bins of equal mass; 0 for no products.
+    """Return the expected calibration error over equal-mass bins; 0 for no products.
 
     >>> round(float(calibration_error(np.array([0.8, 0.9]), np.array([True, False]))), 6)
     0.55
     """
     order = np.argsort(confidences, kind="stable")
     error = 0.0
-    for part in np.array_split(order, CALIBRATION_BINS):
-        if len(part):
-            gap = abs(confidences[part].mean() - right[part].mean())
-            error += gap * len(part) / len(order)
+    for rows in np.array_split(order, CALIBRATION_BINS):
+        if len(rows):
+            gap = abs(confidences[rows].mean() - right[rows].mean())
+            error += gap * len(rows) / len(order)
     return error
 
 
-def _level(rows: Sequence[LabelledProduct], paths: Sequence[Path], at: int) -> dict[str, Any]:
-    deep = [pair for pair in zip(rows, paths, strict=True) if len(pair[0].path) > at]
+def _level(rows: Sequence[LabelledProduct], paths: Sequence[Path], depth: int) -> dict[str, Any]:
+    deep = [pair for pair in zip(rows, paths, strict=True) if len(pair[0].path) > depth]
     return _figures(
-        [_node_key(row, at) for row, _ in deep],
-        [_predicted_key(row, path, at) for row, path in deep],
+        [_node_key(row, depth) for row, _ in deep],
+        [_predicted_key(row, path, depth) for row, path in deep],
     )
 
 
 def _figures(true: Sequence[str | None], predicted: Sequence[str | None]) -> dict[str, Any]:
-    """Return accuracy and F1 over the labels that occur in `true`."""
+    """Return accuracy and averaged F1 over the labels that occur in `true`."""
     labels = sorted({label for label in true if label is not None})
     numbers = {label: number for number, label in enumerate(labels)}
     expected = [numbers[label] for label in true if label is not None]
-    # A missing or unknown label is a number that is never asked about.
-    found = [numbers.get(label, -1) if label is not None else -1 for label in predicted]
+    # -1 stands for a missing or unknown label; no metric asks for it.
+    actual = [numbers.get(label, -1) if label is not None else -1 for label in predicted]
     scores = {
         f"{average}_f1": float(
             f1_score(
-                expected, found, labels=list(numbers.values()), average=average, zero_division=0
+                expected, actual, labels=list(numbers.values()), average=average, zero_division=0
             )
         )
         if expected
         else 0.0
         for average in ("macro", "weighted")
     }
-    right = sum(a == b for a, b in zip(expected, found, strict=True))
+    right = sum(a == b for a, b in zip(expected, actual, strict=True))
     return {
         "rows": len(expected),
         "labels": len(labels),
@@ -131,20 +134,20 @@ def _figures(true: Sequence[str | None], predicted: Sequence[str | None]) -> dic
     }
 
 
-def _node_key(row: LabelledProduct, at: int) -> str | None:
-    """Return how a product's label compares at a level: by id, by name where there is none."""
-    if at >= len(row.path):
+def _node_key(row: LabelledProduct, depth: int) -> str | None:
+    """Return the key of a product's label at a depth from 0: its id, else its name."""
+    if depth >= len(row.path):
         return None
-    own = row.ids[at]
-    return f"id {own}" if own is not None else f"name {row.path[at].name}"
+    category_id = row.ids[depth]
+    return f"id {category_id}" if category_id is not None else f"name {row.path[depth].name}"
 
 
-def _predicted_key(row: LabelledProduct, path: Path, at: int) -> str | None:
-    """Return the key of a predicted path at a level, of the kind that the label has there."""
-    if at >= len(path):
+def _predicted_key(row: LabelledProduct, path: Path, depth: int) -> str | None:
+    """Return the key of a predicted path at a depth from 0, of the same kind as the label's."""
+    if depth >= len(path):
         return None
-    by_name = at < len(row.ids) and row.ids[at] is None
-    return f"name {path[at].name}" if by_name else f"id {path[at].id}"
+    by_name = depth < len(row.ids) and row.ids[depth] is None
+    return f"name {path[depth].name}" if by_name else f"id {path[depth].id}"
 
 
 def _last_key(row: LabelledProduct, path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Stage 6, the gate: may a challenger replace the champion? Every check is told, passed or not."""
+"""Stage 6, the gate: decide whether a challenger may replace the champion, check by check."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,7 +21,7 @@ _SAME: Final = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was asked of a model; `passed` is None where it could not be asked."""
+    """The result of one check; `passed` is None where the check was skipped."""
 
     name: str
     passed: bool | None
@@ -30,9 +30,9 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the gate found. `champion` is the model that the challenger was measured against.
+    """The gate's result; `champion` is the model that the challenger was compared with, if any.
 
-    It holds as long as the pointer has the `etag` that it had then.
+    It is valid as long as the pointer has this `etag`.
     """
 
     version: str
@@ -43,7 +43,7 @@ class Judgement:
 
     @property
     def reasons(self) -> list[str]:
-        """Why it is refused; empty where it passes."""
+        """The reasons for a refusal; empty where the challenger passes."""
         return [check.detail for check in self.checks if check.passed is False]
 
     @property
@@ -54,9 +54,9 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class GateInput:
-    """What the gate goes by, beside the bundle: the frozen test and the new feedback held out.
+    """The gate's input besides the bundle: the frozen test and held-out new feedback.
 
-    `parity` is how far the bundle's probabilities are from the trained model's.
+    `parity` is the largest difference of the bundle's probabilities from the trained model's.
     """
 
     test: Sequence[Example]
@@ -71,10 +71,10 @@ def judge(
     settings: parameters.GateParameters,
     fetch: Callable[[Store, str], Contender] = fetch_contender,
 ) -> Judgement:
-    """Judge a bundle by itself and, on the same frozen test, against the one that serves.
+    """Judge a challenger by itself and, on the same frozen test, against the champion.
 
-    A champion of another catalogue, the packaged one among them, is no measure. `fetch` gives the
-    champion by its version.
+    A model with another frozen test, such as the packaged one, is no champion here. `fetch` returns
+    a published model by its version.
     """
     pointer, etag = _serving(store)
     version = challenger.version
@@ -98,12 +98,12 @@ def judge(
         better, facts["heldout"] = _better_on_feedback(challenger, champion, evidence.heldout)
         checks.append(better)
     else:
-        checks.append(Check("champion", None, "there is no champion measured on the same test"))
+        checks.append(Check("champion", None, "no champion has the same frozen test"))
     return Judgement(version, champion.version if champion else None, etag, tuple(checks), facts)
 
 
 def _serving(store: Store) -> tuple[Pointer | None, str | None]:
-    """Return the pointer and its ETag; a malformed pointer may be replaced, and that is said."""
+    """Return the pointer and its ETag; log a malformed pointer, which may be replaced."""
     try:
         return read_pointer(store) or (None, None)
     except BundleError as error:
@@ -112,7 +112,7 @@ def _serving(store: Store) -> tuple[Pointer | None, str | None]:
 
 
 def _champion(fetch: Callable[[], Contender]) -> Contender | None:
-    """Load the model that serves; one that cannot be read is no measure, and that is said."""
+    """Load the model that serves; log one that cannot be read, and return None."""
     try:
         return fetch()
     except BundleError as error:
@@ -126,46 +126,48 @@ def _something_learnt(mine: Answers) -> Check:
         return Check(
             name,
             passed=False,
-            detail="no product is left to test it on (give more products, or a test file with "
+            detail="the frozen test has no products (give more products, or a test file with "
             "--test-data)",
         )
     baseline = max(map(mine.true.count, set(mine.true))) / len(mine.true)
     accuracy = float(mine.right.mean())
     if accuracy <= baseline < 1:
         detail = (
-            f"its accuracy {accuracy:.4f} on the frozen test is no better than always answering "
-            f"the commonest category ({baseline:.4f})"
+            f"its accuracy {accuracy:.4f} on the frozen test is no better than the majority-class "
+            f"baseline's {baseline:.4f}"
         )
         return Check(name, passed=False, detail=detail)
-    return Check(name, passed=True, detail=f"accuracy {accuracy:.4f}, baseline {baseline:.4f}")
+    return Check(
+        name, passed=True, detail=f"accuracy {accuracy:.4f}, majority-class baseline {baseline:.4f}"
+    )
 
 
 def _itself(
     challenger: Contender, evidence: GateInput, settings: parameters.GateParameters
 ) -> list[Check]:
-    """Check what needs no champion."""
+    """Run the checks that need no champion."""
     classifier = challenger.classifier
     checks = [
         Check(
             "equals the trained model",
             evidence.parity <= PARITY_TOLERANCE,
-            f"its probabilities differ from the trained model's by up to {evidence.parity:.2g}; "
-            f"{PARITY_TOLERANCE:g} is allowed",
+            f"its probabilities differ from the trained model's by up to {evidence.parity:.2g} "
+            f"(limit {PARITY_TOLERANCE:g})",
         )
     ]
     try:
         count = replay(challenger.bundle, classifier)
         checks.append(
-            Check("golden examples", passed=True, detail=f"{count} are decided as before")
+            Check("golden examples", passed=True, detail=f"all {count} give the stored answer")
         )
     except BundleError as error:
         checks.append(Check("golden examples", passed=False, detail=str(error)))
-    found = challenger.answers(evidence.test)
-    kept = behaviour.kept_shares(classifier, evidence.test, found, settings.behaviour_products)
+    answers = challenger.answers(evidence.test)
+    kept = behaviour.kept_shares(classifier, evidence.test, answers, settings.behaviour_products)
     for name, share in kept.items():
         least = settings.typed_share if name in behaviour.TYPED else settings.variant_share
-        detail = f"{share:.1%} of products keep their category with other {name}; "
-        checks.append(Check(f"other {name}", share >= least, f"{detail}{least:.0%} have to"))
+        detail = f"{share:.1%} of products keep their category with other {name} (at least "
+        checks.append(Check(f"other {name}", share >= least, f"{detail}{least:.0%} required)"))
     took = behaviour.milliseconds(classifier, evidence.test)
     size = sum(map(len, challenger.bundle.files.values())) / 1e6
     return [
@@ -173,12 +175,12 @@ def _itself(
         Check(
             "time",
             took <= settings.milliseconds,
-            f"a product takes {took:.2f} ms; {settings.milliseconds:g} ms are allowed",
+            f"the median prediction takes {took:.2f} ms (limit {settings.milliseconds:g} ms)",
         ),
         Check(
             "size",
             size <= settings.megabytes,
-            f"the bundle has {size:.1f} MB; {settings.megabytes:g} MB are allowed",
+            f"the bundle has {size:.1f} MB (limit {settings.megabytes:g} MB)",
         ),
     ]
 
@@ -187,37 +189,42 @@ def _against(
     mine: Answers, theirs: Answers, champion: str, settings: parameters.GateParameters
 ) -> tuple[list[Check], dict[str, Any]]:
     """Compare with the champion on the frozen test."""
-    found = measure.compare(mine, theirs, resamples=settings.bootstrap)
+    comparison = measure.compare(mine, theirs, resamples=settings.bootstrap)
     checks = []
-    for name, one in found.items():
+    for name, metric in comparison.items():
         tolerance: float = getattr(settings, f"{name}_tolerance")
         limit: float = getattr(settings, f"{name}_limit")
-        fall = -one.difference - _SAME
-        worse = fall > limit or (fall > tolerance and one.high < 0)
+        drop = -metric.difference - _SAME
+        worse = drop > limit or (drop > tolerance and metric.high < 0)
         verdict = (
-            f"its {name} {one.challenger:.4f} on the frozen test is worse than champion "
-            f"{champion}'s {one.champion:.4f} by more than {tolerance:g}"
+            f"its {name} {metric.challenger:.4f} on the frozen test is worse than champion "
+            f"{champion}'s {metric.champion:.4f} by more than {tolerance:g}"
             if worse
-            else f"{name} {one.challenger:.4f}, champion {champion} {one.champion:.4f}"
+            else f"{name} {metric.challenger:.4f}, champion {champion} {metric.champion:.4f}"
         )
-        interval = f" (difference {one.difference:+.4f}, 95 % [{one.low:+.4f}, {one.high:+.4f}])"
+        interval = (
+            f" (improvement {metric.difference:+.4f}, 95 % interval [{metric.low:+.4f}, "
+            f"{metric.high:+.4f}])"
+        )
         checks.append(Check(name, not worse, verdict + interval))
     classes = _falls(mine, theirs, settings)
-    worst = [one for one in classes if one["fell"]]
+    worst = [row for row in classes if row["fell"]]
+    points = f"{100 * settings.class_limit:g} percentage points"
     detail = (
-        "categories lose too many of their test products: "
+        f"recall falls by more than {points} in: "
         + ", ".join(
-            f"{one['id']} ({one['champion']:.0%} to {one['challenger']:.0%} of {one['products']})"
-            for one in worst[:5]
+            f"{row['id']} ({row['champion']:.0%} to {row['challenger']:.0%} of {row['products']} "
+            "products)"
+            for row in worst[:5]
         )
         if worst
-        else f"no category of {settings.class_products} test products or more falls by more than "
-        f"{settings.class_limit:.0%}"
+        else f"recall falls by more than {points} in no category with at least "
+        f"{settings.class_products} test products"
     )
     checks.append(Check("each category", not worst, detail))
     facts = {
-        "differences": {name: asdict(one) for name, one in found.items()},
-        "classes": [one for one in classes if one["champion"] != one["challenger"]],
+        "differences": {name: asdict(metric) for name, metric in comparison.items()},
+        "classes": [row for row in classes if row["champion"] != row["challenger"]],
     }
     return checks, facts
 
@@ -228,24 +235,24 @@ def _falls(
     ours, before = measure.recalls(mine), measure.recalls(theirs)
     return [
         {
-            "id": own,
+            "id": category_id,
             "products": count,
-            "champion": before[own][1],
+            "champion": before[category_id][1],
             "challenger": share,
             "fell": count >= settings.class_products
-            and before[own][1] - share > settings.class_limit + _SAME,
+            and before[category_id][1] - share > settings.class_limit + _SAME,
         }
-        for own, (count, share) in sorted(ours.items())
+        for category_id, (count, share) in sorted(ours.items())
     ]
 
 
 def _better_on_feedback(
     challenger: Contender, champion: Contender, heldout: Sequence[Example]
 ) -> tuple[Check, dict[str, Any]]:
-    """Compare on what people newly said of products that neither learns from."""
+    """Compare on new feedback that neither model learnt from."""
     name = "better on new feedback"
     if not heldout:
-        return Check(name, None, "no new feedback is on the test's side"), {"products": 0}
+        return Check(name, None, "there is no held-out new feedback"), {"products": 0}
     mine, theirs = challenger.answers(heldout), champion.answers(heldout)
     ours, before = int(mine.right.sum()), int(theirs.right.sum())
     loss, loss_before = float(mine.losses.mean()), float(theirs.losses.mean())
@@ -257,7 +264,7 @@ def _better_on_feedback(
         "champion": {"right": before, "log_loss": loss_before},
     }
     detail = (
-        f"of {len(heldout)} products of the new feedback that were held out, it has {ours} right "
-        f"(log loss {loss:.3f}), the champion {before} ({loss_before:.3f})"
+        f"on {len(heldout)} products of held-out new feedback, it gets {ours} right (log loss "
+        f"{loss:.3f}), the champion {before} (log loss {loss_before:.3f})"
     )
     return Check(name, better, detail), facts

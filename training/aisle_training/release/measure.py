@@ -1,4 +1,4 @@
-"""What a model answers on labelled products, product by product, so that two can be compared."""
+"""A model's answers for labelled products, one by one, so that two models can be compared."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from aisle.progress import track
 from aisle.taxonomy import Taxonomy
 
 OTHER = "other"
-"""What all categories together are called that are too rare for one of their own."""
-# Of a million products, the probabilities of all classes would not fit in memory: by chunks.
+"""The label of all rare categories together."""
+# Predict in chunks: all class probabilities of a million products would not fit in memory.
 _CHUNK = 256
-# A category that a model does not know is as good as impossible to it; zero has no logarithm.
-_LEAST_CHANCE = 1e-4
+# A category that a model does not know has probability 0, which has no logarithm.
+_MIN_PROBABILITY = 1e-4
 _INTERVAL = (0.025, 0.975)
 
 
 class Labelled(Protocol):
-    """A product and the path that it is labelled with."""
+    """A labelled product."""
 
     @property
     def product(self) -> Product:
@@ -36,17 +36,18 @@ class Labelled(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a model says of products: ids of categories, and probabilities.
+    """A model's answers for labelled products; every field has one entry for each product.
 
-    `labels` int64 are the numbers of the classes `found`, `highest` float32 their probabilities as
-    classes. `chances` are what the right category gets, `confidences` what the answer gets, both
-    with all below it, float64. `folded` are the answers where rare categories are folded, None for
-    those together, with `folded_confidences` float64. Each has one entry a product.
+    `true` and `predicted` are category ids. `labels` int64 are the class numbers of `predicted`,
+    `highest` float32 the probabilities of these classes alone. `true_probabilities` and
+    `confidences`, float64, are the rolled-up probabilities (of a category and all below it) of the
+    true and the predicted category. `folded` are the predictions with rare categories folded into
+    one, which is None, and `folded_confidences` float64 their probabilities.
     """
 
     true: tuple[str, ...]
-    found: tuple[str, ...]
-    chances: NDArray[np.float64]
+    predicted: tuple[str, ...]
+    true_probabilities: NDArray[np.float64]
     confidences: NDArray[np.float64]
     labels: NDArray[np.int64]
     highest: NDArray[np.float32]
@@ -55,19 +56,20 @@ class Answers:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Which answers are the right category: bool (products,)."""
-        return np.array([a == b for a, b in zip(self.true, self.found, strict=True)], bool)
+        """Which answers are the true category: bool (products,)."""
+        pairs = zip(self.true, self.predicted, strict=True)
+        return np.array([true == predicted for true, predicted in pairs], bool)
 
     @property
     def losses(self) -> NDArray[np.float64]:
-        """The log loss of each product."""
-        return -np.log(np.maximum(self.chances, _LEAST_CHANCE))
+        """The log loss of each product: float64 (products,)."""
+        return -np.log(np.maximum(self.true_probabilities, _MIN_PROBABILITY))
 
 
 class Folding:
-    """Rare categories folded late: the classes' probabilities summed, then the best one taken.
+    """Folds rare categories after prediction: sums their probabilities, then takes the best.
 
-    Rare is what has fewer than `min_count` products in the model's snapshot.
+    A category is rare with fewer than `min_count` products in the model's snapshot.
     """
 
     def __init__(self, taxonomy: Taxonomy, min_count: int = 100) -> None:
@@ -81,23 +83,24 @@ class Folding:
         folded = [path[-1].id if path[-1].id in self._kept else None for path in taxonomy.classes]
         self._ids = sorted(set(folded), key=str)
         self._member = np.zeros((len(folded), len(self._ids)), np.float32)
-        self._member[np.arange(len(folded)), [self._ids.index(own) for own in folded]] = 1
+        columns = [self._ids.index(category_id) for category_id in folded]
+        self._member[np.arange(len(folded)), columns] = 1
 
     def true_key(self, row: LabelledProduct) -> str:
-        """Return how a product's label compares when folded: by id, by name where it has none."""
-        own, name = row.ids[-1], row.path[-1].name
-        if own is None:
+        """Return the folded key of a product's label: its id, or its name where it has none."""
+        category_id, name = row.ids[-1], row.path[-1].name
+        if category_id is None:
             return f"name {name}" if name in self._names else OTHER
-        return f"id {own}" if own in self._kept else OTHER
+        return f"id {category_id}" if category_id in self._kept else OTHER
 
-    def predicted_key(self, row: LabelledProduct, own: str | None) -> str:
-        """Return the key of a predicted category, of the kind that the label has."""
-        if own is None:
+    def predicted_key(self, row: LabelledProduct, category_id: str | None) -> str:
+        """Return the key of a predicted category, of the same kind as the label's."""
+        if category_id is None:
             return OTHER
-        return f"name {self._kept[own]}" if row.ids[-1] is None else f"id {own}"
+        return f"name {self._kept[category_id]}" if row.ids[-1] is None else f"id {category_id}"
 
     def fold(self, probabilities: NDArray[np.float32]) -> Iterator[tuple[str | None, float]]:
-        """Yield each product's best category that is common enough, or None for the others."""
+        """Yield each product's best category, with None for all rare ones, and its probability."""
         folded = probabilities @ self._member
         for row, best in zip(folded, folded.argmax(axis=1), strict=True):
             yield self._ids[best], float(row[best])
@@ -105,7 +108,10 @@ class Folding:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much better a challenger is than the champion (less is worse), with a 95 % interval."""
+    """A metric of both models; `difference` is negative where the challenger is worse.
+
+    `low` and `high` are the bounds of its 95 % interval.
+    """
 
     challenger: float
     champion: float
@@ -117,88 +123,91 @@ class Difference:
 def answers(
     classifier: Classifier, rows: Sequence[Labelled], *, folding: Folding | None = None
 ) -> Answers:
-    """Let a model answer for labelled products, folded as well where it is said how."""
+    """Predict labelled products with a model; with `folding`, fold the answers as well."""
     taxonomy = classifier.taxonomy
     nodes = _nodes(taxonomy)
     labels: list[int] = []
     highest: list[float] = []
-    chances: list[float] = []
+    true_probabilities: list[float] = []
     confidences: list[float] = []
     folded: list[tuple[str | None, float]] = []
-    for at in track(range(0, len(rows), _CHUNK), "predicting"):
-        part = rows[at : at + _CHUNK]
-        probabilities = classifier.predict_proba([row.product for row in part])
-        rolled = taxonomy.roll_up(probabilities)
+    for start in track(range(0, len(rows), _CHUNK), "predicting"):
+        chunk = rows[start : start + _CHUNK]
+        probabilities = classifier.predict_proba([row.product for row in chunk])
+        rolled_up = taxonomy.roll_up(probabilities)
         chosen = classifier.choose(probabilities)
-        here = np.arange(len(part))
+        positions = np.arange(len(chunk))
         labels += chosen.tolist()
-        highest += probabilities[here, chosen].tolist()
-        confidences += rolled[here, taxonomy.ends[chosen]].tolist()
-        for row, scores in zip(part, rolled, strict=True):
+        highest += probabilities[positions, chosen].tolist()
+        confidences += rolled_up[positions, taxonomy.ends[chosen]].tolist()
+        for row, node_probabilities in zip(chunk, rolled_up, strict=True):
             node = nodes.get(row.path[-1].id)
-            chances.append(0.0 if node is None else float(scores[node]))
+            true_probabilities.append(0.0 if node is None else float(node_probabilities[node]))
         if folding is not None:
             folded += folding.fold(probabilities)
     return Answers(
         true=tuple(row.path[-1].id for row in rows),
-        found=tuple(taxonomy.classes[label][-1].id for label in labels),
-        chances=np.array(chances),
+        predicted=tuple(taxonomy.classes[label][-1].id for label in labels),
+        true_probabilities=np.array(true_probabilities),
         confidences=np.array(confidences),
         labels=np.array(labels, np.int64),
         highest=np.array(highest, np.float32),
-        folded=tuple(own for own, _ in folded),
+        folded=tuple(category_id for category_id, _ in folded),
         folded_confidences=np.array([confidence for _, confidence in folded]),
     )
 
 
 def compare(challenger: Answers, champion: Answers, *, resamples: int) -> dict[str, Difference]:
-    """Compare two models on the same products; by the paired bootstrap (Efron 1979).
+    """Compare two models on the same products by the paired bootstrap (Efron 1979).
 
-    The figures are accuracy, macro-F1 and log loss of the last category.
+    The metrics are accuracy, macro-F1 and log loss of the last category.
     """
     size = len(challenger.true)
-    chance = np.random.default_rng(0)
-    weights = [
-        np.bincount(chance.integers(0, size, size), minlength=size).astype(float)
+    rng = np.random.default_rng(0)
+    # A resample is the number of times that each product is drawn.
+    draws = [
+        np.bincount(rng.integers(0, size, size), minlength=size).astype(float)
         for _ in range(resamples)
     ]
-    labels = {own: at for at, own in enumerate(sorted(set(challenger.true)))}
-    mine, theirs = _figures(challenger, labels), _figures(champion, labels)
-    out = {}
-    for name in mine:
-        ours, other = mine[name], theirs[name]
+    labels = {label: number for number, label in enumerate(sorted(set(challenger.true)))}
+    challenger_metrics, champion_metrics = _metrics(challenger, labels), _metrics(champion, labels)
+    comparison = {}
+    for name in challenger_metrics:
+        mine, theirs = challenger_metrics[name], champion_metrics[name]
         sign = -1 if name == "log_loss" else 1
-        whole = np.ones(size)
-        drawn = [sign * (ours(each) - other(each)) for each in weights] or [0.0]
-        low, high = np.quantile(drawn, _INTERVAL)
-        a, b = ours(whole), other(whole)
-        out[name] = Difference(a, b, sign * (a - b), float(low), float(high))
-    return out
+        differences = [sign * (mine(weights) - theirs(weights)) for weights in draws] or [0.0]
+        low, high = np.quantile(differences, _INTERVAL)
+        once = np.ones(size)
+        new, old = mine(once), theirs(once)
+        comparison[name] = Difference(new, old, sign * (new - old), float(low), float(high))
+    return comparison
 
 
-def recalls(found: Answers) -> dict[str, tuple[int, float]]:
-    """Return how many products each category has, and the share of them that is found."""
+def recalls(answers: Answers) -> dict[str, tuple[int, float]]:
+    """Return the number of products and the recall of each category."""
     right: dict[str, list[bool]] = {}
-    for own, is_right in zip(found.true, found.right, strict=True):
-        right.setdefault(own, []).append(bool(is_right))
-    return {own: (len(each), sum(each) / len(each)) for own, each in right.items()}
+    for category_id, is_right in zip(answers.true, answers.right, strict=True):
+        right.setdefault(category_id, []).append(bool(is_right))
+    return {category_id: (len(hits), sum(hits) / len(hits)) for category_id, hits in right.items()}
 
 
-Figure = Callable[[NDArray[np.float64]], float]
-"""A figure over products that count with weights."""
+Metric = Callable[[NDArray[np.float64]], float]
+"""A metric as a function of the products' weights, float64 (products,)."""
 
 
-def _figures(found: Answers, labels: Mapping[str, int]) -> dict[str, Figure]:
-    right, losses = found.right.astype(float), found.losses
-    true = np.array([labels[own] for own in found.true], np.int64)
-    named = np.array([labels.get(own, len(labels)) for own in found.found], np.int64)
+def _metrics(answers: Answers, labels: Mapping[str, int]) -> dict[str, Metric]:
+    right, losses = answers.right.astype(float), answers.losses
+    true = np.array([labels[label] for label in answers.true], np.int64)
+    other = len(labels)
+    predicted = np.array([labels.get(label, other) for label in answers.predicted], np.int64)
 
     def macro_f1(weights: NDArray[np.float64]) -> float:
-        hits = np.bincount(true, weights * right, len(labels))
-        asked = np.bincount(true, weights, len(labels))
-        said = np.bincount(named, weights, len(labels) + 1)[:-1]
-        there = asked > 0
-        return float((2 * hits[there] / (asked[there] + said[there])).mean())
+        true_positives = np.bincount(true, weights * right, len(labels))
+        actual = np.bincount(true, weights, len(labels))
+        claimed = np.bincount(predicted, weights, len(labels) + 1)[:other]
+        drawn = actual > 0
+        f1 = 2 * true_positives[drawn] / (actual[drawn] + claimed[drawn])
+        return float(f1.mean())
 
     return {
         "accuracy": lambda weights: float(np.average(right, weights=weights)),

@@ -1,4 +1,4 @@
-"""Stage 7, publish: make a judged model the one that serves, or keep it as refused."""
+"""Stage 7, publish: put a model that passed the gate into service, or record its refusal."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +14,9 @@ from aisle_training.release.gate import Judgement
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the gate let pass, and the champion that it was measured against, if there was one.
+    """A model that passed the gate, and the champion that it was compared with, if any.
 
-    Both are the same where the model served already.
+    Both are the same where the model was serving already.
     """
 
     version: str
@@ -26,20 +26,20 @@ class Verdict:
 def publish(
     store: Store, bundle: Bundle, judgement: Judgement, report: dict[str, bytes], occasion: Occasion
 ) -> Verdict:
-    """Store a judged bundle with its report, and let it serve if it passed; the pointer comes last.
+    """Store a judged bundle with its report, and point to it if it passed; the pointer comes last.
 
-    Raises PublicationRefusedError where it did not pass, and PreconditionFailedError where somebody
-    else has published since it was judged; what served before then serves on.
+    Raises PublicationRefusedError where it did not pass, and PreconditionFailedError where another
+    model was published since it was judged; the store then serves what it served before.
     """
     version = bundle.manifest.model_version
     if judgement.version != version:
         raise PublicationRefusedError(
-            f"Model {version} was not published: the gate judged {judgement.version}. Run the gate "
-            "stage on it first."
+            f"Model {version} was not published: the gate judged {judgement.version} instead. Run "
+            "the gate stage on this build first."
         )
     pointer = _pointer(store)
     serves = pointer is not None and pointer.version == version
-    # Also where it is the model that serves already: its files may have been lost since.
+    # A model that serves already is uploaded again: its files may have been lost.
     bundles.upload_bundle(store, bundle)
     for name, data in report.items():
         store.put(layout.report_file(version, name), data)
@@ -50,7 +50,8 @@ def publish(
         audit.write(store, "refused", version, occasion, previous=previous)
         raise PublicationRefusedError(
             f"Model {version} was not published: {'; '.join(judgement.reasons)}. "
-            "The store serves what it served before."
+            "The store still serves what it served before. All checks are in "
+            f"{store.url}/{layout.report_file(version, 'report.md')}."
         )
     record = audit.write(store, "promoted", version, occasion, previous=previous)
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -58,17 +59,17 @@ def publish(
     try:
         write_pointer(store, Pointer(version, test_sha256, now), replacing=judgement.etag)
     except PreconditionFailedError:
-        found = _pointer(store)
-        if found is not None and found.version == version:  # a job beside this one did the same
+        current = _pointer(store)
+        if current is not None and current.version == version:  # a concurrent job published it
             return Verdict(version, judgement.champion)
-        store.delete(record)  # it never came true
+        store.delete(record)  # the promotion did not happen
         raise
     return Verdict(version, judgement.champion)
 
 
 def _pointer(store: Store) -> Pointer | None:
     try:
-        found = read_pointer(store)
-    except BundleError:  # the gate has said so; it may be replaced
+        current = read_pointer(store)
+    except BundleError:  # the gate has reported it; a malformed pointer may be replaced
         return None
-    return found[0] if found else None
+    return current[0] if current else None

@@ -1,7 +1,7 @@
-"""What a run measured, for people and for machines: JSON, Markdown and pictures."""
+"""The report of a training job, for people and programs: JSON, Markdown and charts."""
 
 import io
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Final
@@ -18,20 +18,20 @@ _BINS: Final = 10
 _POINTS: Final = 40
 _MOST_CATEGORIES: Final = 500
 _BLUE, _GREY = "#33658a", "#9aa5b1"
-_TOP = 1.005  # no share is above 1
+_TOP = 1.005  # a share is at most 1; leave room for the line's width
 
 
-def quality(found: Answers, rows: Sequence[Example]) -> dict[str, Any]:
-    """Return what pictures and tables are made of: reliability, coverage, and each category."""
+def quality(answers: Answers, rows: Sequence[Example]) -> dict[str, Any]:
+    """Return the data of charts and tables: reliability, coverage, and metrics of each category."""
     return {
-        "reliability": _reliability(found),
-        "coverage": _coverage(found),
-        "categories": _categories(found, rows),
+        "reliability": _reliability(answers),
+        "coverage": _coverage(answers),
+        "categories": _categories(answers, rows),
     }
 
 
 def files(facts: dict[str, Any], judgement: Judgement) -> dict[str, bytes]:
-    """Return the files of a report: what is written beside the model."""
+    """Return the files of a report, which are stored beside the model."""
     checks = [asdict(check) for check in judgement.checks]
     facts = facts | {"checks": checks, "gate": judgement.facts}
     return {
@@ -42,100 +42,101 @@ def files(facts: dict[str, Any], judgement: Judgement) -> dict[str, bytes]:
     }
 
 
-def _reliability(found: Answers) -> list[dict[str, float]]:
-    order = np.argsort(found.confidences, kind="stable")
+def _reliability(answers: Answers) -> list[dict[str, float]]:
+    """Return mean confidence and accuracy in equal-mass bins of confidence."""
+    order = np.argsort(answers.confidences, kind="stable")
     return [
         {
-            "confidence": float(found.confidences[part].mean()),
-            "accuracy": float(found.right[part].mean()),
-            "products": len(part),
+            "confidence": float(answers.confidences[rows].mean()),
+            "accuracy": float(answers.right[rows].mean()),
+            "products": len(rows),
         }
-        for part in np.array_split(order, _BINS)
-        if len(part)
+        for rows in np.array_split(order, _BINS)
+        if len(rows)
     ]
 
 
-def _coverage(found: Answers) -> list[dict[str, float]]:
-    """Return how precise the surest answers are, for ever more of them."""
-    order = np.argsort(-found.confidences, kind="stable")
-    right = found.right[order]
+def _coverage(answers: Answers) -> list[dict[str, float]]:
+    """Return the precision of the most confident answers at growing coverage."""
+    order = np.argsort(-answers.confidences, kind="stable")
+    right = answers.right[order]
     size = len(order)
     ends = np.unique(np.linspace(min(1, size), size, min(_POINTS, size)).astype(int))
     return [
         {
             "coverage": int(end) / size,
             "precision": float(right[:end].mean()),
-            "threshold": float(found.confidences[order[end - 1]]),
+            "threshold": float(answers.confidences[order[end - 1]]),
         }
         for end in ends
     ]
 
 
-def _categories(found: Answers, rows: Sequence[Example]) -> list[dict[str, Any]]:
+def _categories(answers: Answers, rows: Sequence[Example]) -> list[dict[str, Any]]:
+    """Return precision, recall and F1 of the categories with the most test products."""
     paths = {row.path[-1].id: row.path for row in rows}
-    said: defaultdict[str, int] = defaultdict(int)
-    for own in found.found:
-        said[own] += 1
-    out: list[dict[str, Any]] = []
-    for own, (count, recall) in recalls(found).items():
+    predicted = Counter(answers.predicted)
+    categories: list[dict[str, Any]] = []
+    for category_id, (count, recall) in recalls(answers).items():
         hits = recall * count
-        precision = hits / said[own] if said[own] else 0.0
-        out.append(
+        categories.append(
             {
-                "id": own,
-                "path": [node.name for node in paths[own]],
+                "id": category_id,
+                "path": [node.name for node in paths[category_id]],
                 "products": count,
-                "precision": precision,
+                "precision": hits / predicted[category_id] if predicted[category_id] else 0.0,
                 "recall": recall,
-                "f1": 2 * hits / (count + said[own]),
+                "f1": 2 * hits / (count + predicted[category_id]),
             }
         )
-    return sorted(out, key=lambda one: (-one["products"], one["id"]))[:_MOST_CATEGORIES]
+    categories.sort(key=lambda category: (-category["products"], category["id"]))
+    return categories[:_MOST_CATEGORIES]
 
 
 def _markdown(facts: dict[str, Any], judgement: Judgement) -> str:
-    marks = {True: "passed", False: "**failed**", None: "not asked"}
+    marks = {True: "passed", False: "**failed**", None: "skipped"}
     checks = "\n".join(
         f"| {check.name} | {marks[check.passed]} | {check.detail} |" for check in judgement.checks
     )
-    against = f"against champion {judgement.champion}" if judgement.champion else "no champion"
+    champion = judgement.champion
+    against = f"compared with champion {champion}" if champion else "no champion to compare with"
     feedback = facts.get("feedback") or {}
     states = ", ".join(f"{count} {state}" for state, count in feedback.get("states", {}).items())
     return f"""# Model {facts["version"]}: {facts["state"]}
 
-{facts["created_at"]}, run {facts["run"]}, {against}. Why it was trained: {facts["occasion"]}
+{facts["created_at"]}, training job {facts["run"]}, {against}. Reason: {facts["occasion"]}
 Trained on {facts["products"]} products of {facts["classes"]} classes.
 
 ## The gate
 
-| check | | |
+| check | result | detail |
 | --- | --- | --- |
 {checks}
 
 ## Feedback
 
-{states or "none"}. Products of which clients said different things:
+Events: {states or "none"}. Products with contradictory feedback:
 {feedback.get("contradictions", 0)}.
 
 {_drift(facts.get("drift") or {})}
 
-## Pictures
+## Calibration and coverage
 
-![How far confidence can be trusted](reliability.png)
-![How many answers are sure enough](coverage.png)
+![Reliability diagram](reliability.png)
+![Precision by coverage](coverage.png)
 """
 
 
-def _drift(found: dict[str, Any]) -> str:
-    if "class_mix" not in found:
+def _drift(facts: dict[str, Any]) -> str:
+    if "class_mix" not in facts:
         return "There is no new feedback to compare with the snapshot."
-    words, confidence = found["unknown_words"], found["confidence"]
-    return f"""| new feedback against the snapshot | snapshot | feedback |
+    words, confidence = facts["unknown_words"], facts["confidence"]
+    return f"""| drift | snapshot | new feedback |
 | --- | ---: | ---: |
-| words that the champion does not know | {words["snapshot"]:.1%} | {words["feedback"]:.1%} |
+| words outside the champion's vocabulary | {words["snapshot"]:.1%} | {words["feedback"]:.1%} |
 | mean confidence of the champion | {confidence["snapshot"]:.3f} | {confidence["feedback"]:.3f} |
 
-The mix of first-level categories differs by {found["class_mix"]:.0%}."""
+Total variation distance of the first-level categories: {facts["class_mix"]:.0%}."""
 
 
 def _reliability_picture(bins: Sequence[dict[str, float]]) -> bytes:
@@ -143,14 +144,14 @@ def _reliability_picture(bins: Sequence[dict[str, float]]) -> bytes:
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1)
     axes.plot(
-        [one["confidence"] for one in bins],
-        [one["accuracy"] for one in bins],
+        [row["confidence"] for row in bins],
+        [row["accuracy"] for row in bins],
         marker="o",
         color=_BLUE,
     )
     axes.set_xlabel("confidence")
-    axes.set_ylabel("share of right answers")
-    axes.set_title("How far confidence can be trusted")
+    axes.set_ylabel("accuracy")
+    axes.set_title("Reliability diagram")
     return _png(figure)
 
 
@@ -158,17 +159,19 @@ def _coverage_picture(points: Sequence[dict[str, float]]) -> bytes:
     figure = Figure(figsize=(5, 4), layout="constrained")
     axes = figure.subplots()
     axes.plot(
-        [one["coverage"] for one in points], [one["precision"] for one in points], color=_BLUE
+        [point["coverage"] for point in points],
+        [point["precision"] for point in points],
+        color=_BLUE,
     )
-    axes.set_xlabel("share of products answered, the surest first")
-    axes.set_ylabel("share of right answers")
+    axes.set_xlabel("coverage: share of products answered, the most confident first")
+    axes.set_ylabel("precision")
     axes.set_ylim(top=_TOP)
-    axes.set_title("How many answers are sure enough")
+    axes.set_title("Precision by coverage")
     return _png(figure)
 
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    # Without its version in it, matplotlib gives the same bytes for the same picture.
+    # Leave out matplotlib's version, so that equal charts give equal bytes.
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from aisle_training.data.suspicion import improbable
+from aisle_training.data.label_errors import find_label_errors
 
 WORDS = {
     "kettles": "kettle steel boil water spout cordless litre",
@@ -25,10 +25,10 @@ def judge(feedback):
     """Judge pairs of a text and a label beside the shop."""
     texts, labels = shop()
     asked = [False] * len(texts) + [True] * len(feedback)
-    return improbable(
+    return find_label_errors(
         texts + [text for text, _ in feedback],
         labels + [label for _, label in feedback],
-        asked=asked,
+        judged=asked,
         neighbours=10,
     )
 
@@ -53,7 +53,7 @@ def test_family_supports_itself():
 def test_little_to_go_by_accuses_nobody(feedback):
     """With hardly any product there is no telling."""
     texts, labels = zip(*feedback, strict=True) if feedback else ((), ())
-    found = improbable(texts, labels, asked=[True] * len(feedback), neighbours=10)
+    found = find_label_errors(texts, labels, judged=[True] * len(feedback), neighbours=10)
     assert found == [False] * len(feedback)
 
 

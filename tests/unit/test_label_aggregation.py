@@ -9,12 +9,12 @@ from aisle.access import scopes
 from aisle.feedback.event import FeedbackEvent
 from aisle.product import Product, path_from_names
 from aisle_training import parameters
-from aisle_training.data.said import Said
-from aisle_training.data.trust import Known, settle
+from aisle_training.data.annotations import Annotation
+from aisle_training.data.label_aggregation import Reference, aggregate
 
 SETTINGS = parameters.load().feedback
 LAMPS, SOCKS, PANS = (path_from_names(["Shop", name]) for name in ("Lamps", "Socks", "Pans"))
-NOBODY = Known({}, {}, {})
+NOBODY = Reference({}, {}, {})
 
 
 def said(product, path, *, client="shop", at=0, review=None):
@@ -22,13 +22,13 @@ def said(product, path, *, client="shop", at=0, review=None):
     own = f"{product}/{client}/{path[-1].name}/{at}"
     received = datetime(2026, 11, 22, 12, at, tzinfo=UTC)
     event = FeedbackEvent(own, client, received, Product(product), review=review)
-    return Said(event, (product, ""), path)
+    return Annotation(event, (product, ""), path)
 
 
 def believe(*what, known=NOBODY, settings=SETTINGS, wrong=()):
     """Settle what was said; products in `wrong` look wrong."""
-    return settle(
-        what, known, settings, looks_wrong=lambda asked: [one.identity[0] in wrong for one in asked]
+    return aggregate(
+        what, known, settings, find_errors=lambda asked: [one.identity[0] in wrong for one in asked]
     )
 
 
@@ -105,7 +105,7 @@ def test_visitors_are_held_until_a_person_decides(review, state):
 def test_one_client_moves_no_more_than_its_share(products, most):
     """Beyond its share of the class, or the least number, what one client says is held."""
     settings = replace(SETTINGS, client_products=3, client_share=0.5)
-    known = Known({}, {LAMPS[-1].id: products}, {})
+    known = Reference({}, {LAMPS[-1].id: products}, {})
     settled = believe(
         *(said(f"p{at}", LAMPS, at=at) for at in range(8)), known=known, settings=settings
     )
@@ -127,7 +127,7 @@ def test_share_counts_each_class_and_client_alone():
 
 def test_share_does_not_count_what_the_shop_says_too():
     """Confirming the shop's own labels moves nothing."""
-    known = Known({(f"p{at}", ""): LAMPS for at in range(5)}, {}, {})
+    known = Reference({(f"p{at}", ""): LAMPS for at in range(5)}, {}, {})
     settled = believe(
         *(said(f"p{at}", LAMPS, at=at) for at in range(5)),
         known=known,
@@ -148,7 +148,7 @@ def test_reviewed_feedback_is_beyond_any_share():
 def sources(kinds):
     """Know 40 products of so many categories."""
     paths = [path_from_names([f"kind {at}"]) for at in range(kinds)]
-    return Known({}, {}, {(f"p{at}", ""): paths[at % kinds] for at in range(40)})
+    return Reference({}, {}, {(f"p{at}", ""): paths[at % kinds] for at in range(40)})
 
 
 @pytest.mark.parametrize(("kinds", "believed"), [(3, 40), (20, 0)])
@@ -180,7 +180,7 @@ def test_what_looks_wrong_is_quarantined():
 @pytest.mark.parametrize("review", ["accepted", None])
 def test_what_looks_wrong_is_not_asked_of_what_is_known(review):
     """Neither what a person accepted nor what the shop says too is judged by its neighbours."""
-    known = Known({} if review else {("a", ""): LAMPS}, {}, {})
+    known = Reference({} if review else {("a", ""): LAMPS}, {}, {})
     settled = believe(said("a", LAMPS, review=review), known=known, wrong=["a"])
     assert labels(settled) == {"a": LAMPS}
 

@@ -1,4 +1,4 @@
-"""Feedback events -> what was said of which product, by whom."""
+"""Resolve feedback events to annotations: which client gives which product which category."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,16 +17,19 @@ from aisle.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """An event that says of a product which category is right."""
+class Annotation:
+    """An event with the product that it labels and the path that it gives it."""
 
     event: FeedbackEvent
     identity: Identity
     path: Path
 
 
-class Shelves:
-    """The categories that feedback may name: those of the base, and new ones as they come up."""
+class CategoryIndex:
+    """The categories that feedback may name: those of the base snapshot, and new ones as they come.
+
+    `known` are the ids of the former.
+    """
 
     def __init__(self, paths: Iterable[Path]) -> None:
         self._by_id: dict[str, Path] = {}
@@ -35,23 +38,24 @@ class Shelves:
             self._add(path)
         self.known = frozenset(self._by_id)
 
-    def find(self, own: str | None, names: Sequence[str] | None) -> Path | None:
-        """Return the path of a category given by id, by its names, or by both; None for an id only.
+    def find(self, category_id: str | None, names: Sequence[str] | None) -> Path | None:
+        """Return the path of the category with this id, these names or both.
 
-        A path that nobody knows yet branches off where it leaves the known ones.
+        A new path branches off the known one that it shares most of its names with, and is added.
+        None for an unknown id without names.
         """
-        if own is not None and own in self._by_id:
-            return self._by_id[own]
+        if category_id is not None and category_id in self._by_id:
+            return self._by_id[category_id]
         if names is None:
             return None
-        known_as = spelled(names)
-        if known_as in self._by_names:
-            return self._by_names[known_as]
+        spelling = spelled(names)
+        if spelling in self._by_names:
+            return self._by_names[spelling]
         path: Path = ()
         for depth, name in enumerate(names, start=1):
-            found = self._by_names.get(known_as[:depth])
-            last = own if depth == len(names) else None
-            path = found or (*path, Category(last or _joined(path, name), name.strip()))
+            known = self._by_names.get(spelling[:depth])
+            last = category_id if depth == len(names) else None
+            path = known or (*path, Category(last or _joined(path, name), name.strip()))
         self._add(path)
         return path
 
@@ -62,73 +66,77 @@ class Shelves:
             self._by_names.setdefault(spelled(node.name for node in part), part)
 
 
-def read_said(
+def read_annotations(
     store: Store,
     events: Iterable[FeedbackEvent],
-    shelves: Shelves,
+    categories: CategoryIndex,
     known_model: Callable[[str], Classifier],
-) -> tuple[list[Said], dict[str, str]]:
-    """Return what the events say, and the ids of those that say nothing usable with why.
+) -> tuple[list[Annotation], dict[str, str]]:
+    """Return the annotations of all usable events, and the reason for each unusable one, by id.
 
-    `known_model` gives the model of a version, or raises AisleError.
+    `known_model` returns the model of a version, or raises AisleError.
     """
     models = _Models(store, known_model)
-    said, unusable = [], {}
+    annotations, unusable = [], {}
     for event in events:
-        path = _path(event, shelves, models)
+        path = _path(event, categories, models)
         if isinstance(path, str):
             unusable[event.id] = path
         else:
-            said.append(Said(event, product_identity(event.product), path))
-    return said, unusable
+            annotations.append(Annotation(event, product_identity(event.product), path))
+    return annotations, unusable
 
 
-def _path(event: FeedbackEvent, shelves: Shelves, models: "_Models") -> Path | str:
-    """Return the path that an event names, or why there is none."""
+def _path(event: FeedbackEvent, categories: CategoryIndex, models: "_Models") -> Path | str:
+    """Return the path that an event names, or why it names none."""
     if not any(product_identity(event.product)):
-        return "its product has no letter or digit in its text"
+        return "the product's texts have no letter or digit"
     category = event.category
     if category is None:
-        return models.predicted(event) or "it confirms the answer of a model that is not here"
-    path = shelves.find(category.id, category.path)
-    return path or f"no category has the id {category.id!r}; its path was not given"
+        confirmed = models.predicted(event)
+        return confirmed or "it confirms a prediction of a model that this store does not have"
+    path = categories.find(category.id, category.path)
+    return path or f"no category has the id {category.id!r}, and no path was given"
 
 
 class _Models:
-    """What models answered: a confirmation names a prediction, which is kept nowhere."""
+    """The models that may have made a confirmed prediction.
+
+    Predictions are not stored, so a confirmed one is computed again.
+    """
 
     def __init__(self, store: Store, known_model: Callable[[str], Classifier]) -> None:
         self._store = store
         self._known_model = known_model
         self._load = cache(self._classifier)
-        published = [one.version for one in audit.history(store) if one.event != "refused"]
+        published = [entry.version for entry in audit.history(store) if entry.event != "refused"]
         versions = [*reversed(published), *self._pointed_to(), packaged_version()]
         self._versions = list(dict.fromkeys(versions))
 
     def predicted(self, event: FeedbackEvent) -> Path | None:
-        """Return the path that an event confirms; None where no model here gave that answer."""
+        """Return the path that an event confirms; None where no model here made the prediction."""
         product = event.product
         for version in self._versions:
             if prediction_id(product, version) == event.prediction_id:
                 classifier = self._load(version)
                 if classifier is None:
                     return None
-                (found,) = classifier.predict([product], top_k=0, explain=False)
-                return found.category.path
+                (prediction,) = classifier.predict([product], top_k=0, explain=False)
+                return prediction.category.path
         return None
 
     def _pointed_to(self) -> list[str]:
         try:
-            found = read_pointer(self._store)
+            current = read_pointer(self._store)
         except BundleError:
             return []
-        return [found[0].version] if found else []
+        return [current[0].version] if current else []
 
     def _classifier(self, version: str) -> Classifier | None:
         try:
             return self._known_model(version)
         except AisleError as error:
-            say(f"What model {version} answered cannot be told: {error}")
+            say(f"Confirmations of model {version} cannot be used: {error}")
             return None
 
 
