@@ -17,11 +17,11 @@ _HOURS_A_MONTH: Final = 730
 
 # Measured on 2026-11-22, x86_64: `docker save … | gzip | wc -c` of the three images.
 _IMAGES_GB: Final = 0.22 + 0.16 + 0.35
-# Measured the same day, in a process on recorded events: 916 bytes per warm prediction. Lambda's own
-# lines and the access log are estimates: 350 and 450.
+# Measured the same day, in a process on recorded events: 916 bytes per warm prediction. 350 for
+# Lambda's own lines and 450 for the access log are estimates.
 _LOG_BYTES: Final = 916 + 350 + 450
-# Assumed: a warm prediction takes under 6 ms in the image, and Lambda at 1 GB has a smaller share of
-# a processor.
+# Assumed: a warm prediction takes under 6 ms in the image, but Lambda at 1 GB has a smaller share
+# of a processor.
 _MILLISECONDS: Final = 15
 # X-Ray's default sampling: one request in twenty. (It adds one per second, negligible here.)
 _TRACED: Final = 0.05
@@ -82,8 +82,9 @@ def _lines(prices: Mapping[str, dict[str, str | float]]) -> Iterator[str]:
             price = float(prices[line.price]["price"])
             total += line.amount * price
             unit_price = f"{price:.8f}".rstrip("0").rstrip(".")
+            unit = prices[line.price]["unit"]
             yield (
-                f"| {line.item} | {line.amount:,.9g} | {unit_price} per {prices[line.price]['unit']} "
+                f"| {line.item} | {line.amount:,.9g} | {unit_price} per {unit} "
                 f"| [{footnotes[line.price]}] | {line.amount * price:.4f} |"
             )
         yield f"| **total** | | | | **{total:.2f}** |"

@@ -20,9 +20,7 @@ StackOption = Annotated[
 RegionOption = Annotated[
     str | None, typer.Option(help="AWS region. Default: AWS_DEFAULT_REGION, then ~/.aws.")
 ]
-DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Print the plan and change nothing.")
-]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
 
 
 @app.command()

@@ -31,7 +31,7 @@ class Buckets:
         return f"https://{bucket}.s3.{self._session.region}.amazonaws.com/{key}"
 
     def mirror(self, folder: Path, bucket: str, *, extra: dict[str, bytes]) -> int:
-        """Make a bucket hold exactly a folder's files and the `extra` objects; return their number."""
+        """Make a bucket hold a folder's files, the `extra` objects, and no others; count them."""
         files = {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in sorted(folder.rglob("*"))
@@ -81,7 +81,8 @@ class Buckets:
         for error in response.get("Errors", []):
             raise CloudError(
                 f"Could not delete {error.get('Key')} from the bucket {bucket}: "
-                f"{error.get('Message')}. Expected S3 to delete it. Check what the credentials allow."
+                f"{error.get('Message')}. Expected S3 to delete it. Check the permissions of the "
+                "credentials."
             )
 
 

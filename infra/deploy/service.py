@@ -69,12 +69,12 @@ class Service:
                 f"image of the training job: push to {names.stack}-training:latest",
                 self._images.build_and_push_training,
             ),
-            Step(f"API key of the page: into {names.store}, with a usage plan", self._keep_site_key),
+            Step(
+                f"API key of the page: into {names.store}, with a usage plan", self._keep_site_key
+            ),
             Step(f"page: upload static_site/ and config.json to {names.site}", self._upload_site),
             Step("page: invalidate CloudFront's cache", self._invalidate),
-            Step(
-                "smoke test: a prediction with a new key, and one as the page", self._smoke_test
-            ),
+            Step("smoke test: a prediction with a new key, and one as the page", self._smoke_test),
             Step("addresses", self._print_addresses),
         ]
 

@@ -87,7 +87,7 @@ def calling(action: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise CloudError(
-            f"Could not {action}. AWS answered: {error}. Expected the request to succeed. Check the "
+            f"Could not {action}. The request failed: {error}. Expected it to succeed. Check the "
             "credentials, their permissions and the region; then run the same command again."
         ) from error
 
