@@ -155,7 +155,9 @@ class Loop:
         """Go back to the first model."""
         self.command("model", "rollback", "--why", "The demo goes back.")
         until(
-            lambda: _serving_version(self.api) == first, f"model {first} serves again", _SWAP_SECONDS
+            lambda: _serving_version(self.api) == first,
+            f"model {first} serves again",
+            _SWAP_SECONDS,
         )
         (category,) = self.api.classify([witness])
         _expect(category != _id(witness), "the rollback did not change the answer")

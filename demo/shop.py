@@ -108,8 +108,7 @@ def category_path(department: str, shelf: str, category: str, *, ids: bool) -> l
     names = [department, shelf, category]
     slugs = [" ".join(names[: depth + 1]).lower().replace(" ", "-") for depth in range(3)]
     return [
-        {"id": slug if ids else None, "name": name}
-        for slug, name in zip(slugs, names, strict=True)
+        {"id": slug if ids else None, "name": name} for slug, name in zip(slugs, names, strict=True)
     ]
 
 

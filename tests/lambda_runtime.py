@@ -58,9 +58,7 @@ def call(module, *events, setup="", **environment):
     )
     assert process.returncode == 0, process.stderr
     lines = process.stdout.splitlines()
-    answers = [
-        json.loads(line.removeprefix(_ANSWER)) for line in lines if line.startswith(_ANSWER)
-    ]
+    answers = [json.loads(line.removeprefix(_ANSWER)) for line in lines if line.startswith(_ANSWER)]
     logs = [json.loads(line) for line in lines if line.startswith("{")]
     text = "\n".join(line for line in lines if not line.startswith(_ANSWER))
     return Calls(answers, logs, text + process.stderr)
