@@ -1,7 +1,7 @@
 """The loop from corrections to a better model, and back: `python -m demo.loop`.
 
-Each step is a command or a request that any user could send. The first step that fails ends the demo
-with exit code 1.
+Each step is a command or a request that any user could send. The first step that fails ends the
+demo with exit code 1.
 """
 
 import argparse

@@ -112,7 +112,7 @@ class Trace:
 
 
 def _file(code: CodeType) -> str | None:
-    """Return the file of the project's own code, relative to the repository; None for other code."""
+    """Return the file of the project's own code, from the repository's root; else None."""
     file = Path(code.co_filename)
     if any(file.is_relative_to(source) for source in SOURCES):
         return file.relative_to(ROOT).as_posix()

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.retrain [--data FILE] [--corrections N]
 
-The first training leaves out one product in eight of the catalogue (a made-up one without --data). N
-of those products, the misclassified ones first, are then corrected with their own labels. Then
+The first training leaves out one product in eight of the catalogue (a made-up one without --data).
+N of those products, the misclassified ones first, are then corrected with their own labels. Then
 `aisle train --feedback` runs in a fresh process.
 """
 

@@ -50,7 +50,7 @@ def download(page):
 
 
 def test_a_file_becomes_a_table_and_a_file(page, site, keep):
-    """The view recognises columns, sorts rows by urgency, shows failures, and downloads all rows."""
+    """The view recognises columns, sorts rows by urgency, shows failures, downloads all rows."""
     choose(page, site, "shop.csv", table(ROWS))
     expect(page.get_by_role("heading", name="shop.csv: 4 rows")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Title")
