@@ -25,8 +25,6 @@ _PRODUCTS: Final = 3_000
 _FAMILY: Final = 90
 _CORRECTED: Final = 60
 _SEED: Final = 7
-_START_SECONDS: Final = 90.0
-_SWAP_SECONDS: Final = 60.0
 _VERDICT: Final = {True: "passed", False: "failed", None: "not applicable"}
 
 
@@ -92,6 +90,10 @@ class Loop:
     api: ApiClient
     command: Callable[..., str]
     say: Callable[[str], None]
+    start_seconds: float = 90.0
+    """How long to wait for a training job to start."""
+    swap_seconds: float = 60.0
+    """How long to wait for another model to serve."""
 
     def run(self, story: Story, first: str) -> None:
         """Go from the first model to a better one, and back."""
@@ -131,7 +133,7 @@ class Loop:
             f"only {recorded} corrections of {len(corrected)} were recorded",
         )
         self.say(f"{recorded} corrections recorded: these belong in {_shown(corrected[0])}.")
-        until(lambda: _started(self.api), "a training job starts by itself", _START_SECONDS)
+        until(lambda: _started(self.api), "a training job starts by itself", self.start_seconds)
         why = self.api.get("/v1/feedback/stats")["why"]
         self.say(f"A training job started by itself. {why}")
         for state in _states(self.api):
@@ -147,7 +149,11 @@ class Loop:
         _expect(checks, "the report of the new model lists no checks of the gate")
         for check in checks:
             self.say(f"  gate: {check['name']}: {_VERDICT[check['passed']]}")
-        until(lambda: _serving_version(self.api) == second, f"model {second} serves", _SWAP_SECONDS)
+        until(
+            lambda: _serving_version(self.api) == second,
+            f"model {second} serves",
+            self.swap_seconds,
+        )
         self.say(f"Model {second} serves instead of {first}.")
         return second
 
@@ -157,7 +163,7 @@ class Loop:
         until(
             lambda: _serving_version(self.api) == first,
             f"model {first} serves again",
-            _SWAP_SECONDS,
+            self.swap_seconds,
         )
         (category,) = self.api.classify([witness])
         _expect(category != _id(witness), "the rollback did not change the answer")

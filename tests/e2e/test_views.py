@@ -40,7 +40,7 @@ def violations(page):
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_nothing_serious_on_any_view(page, site, view, keep):
-    """Each view passes axe's checks of contrast, names, roles and order, in all sizes and themes."""
+    """Each view passes axe's checks of contrast, names, roles and order, in each size and theme."""
     page.goto(f"{site}#/{view}")
     expect(page.get_by_role("heading", level=1, name=VIEWS[view])).to_be_visible()
     page.wait_for_load_state("networkidle")

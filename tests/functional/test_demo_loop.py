@@ -62,14 +62,13 @@ class Service:
 
 
 @pytest.fixture
-def go(monkeypatch):
+def go():
     """Give a function that tells the story of such a service; nothing is waited for long."""
-    for name in ("_START_SECONDS", "_SWAP_SECONDS"):
-        monkeypatch.setattr(loop, name, 0.0)
 
     def tell(wrong=""):
         service, told = Service(wrong), []
-        Loop(service, service.command, told.append).run(made_up_shop(), FIRST)
+        fast = Loop(service, service.command, told.append, start_seconds=0, swap_seconds=0)
+        fast.run(made_up_shop(), FIRST)
         return service, told
 
     return tell
