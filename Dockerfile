@@ -1,9 +1,9 @@
-# The images. A plain `docker build .` makes the last one: the training job, which is the command
-# line but for `aisle compare`. `--target predict` and `--target feedback` make those of the Lambda
+# The images. A plain `docker build .` builds the last one: the training job, with every command of
+# `aisle` except `compare`. `--target predict` and `--target feedback` build those of the Lambda
 # functions.
 #
-# Lambda gives its functions a user without rights and a disk on which only /tmp can be written, so
-# these images set no user, and everything is compiled when they are built.
+# Lambda runs functions as an unprivileged user, with only /tmp writable. So these images set no
+# user, and compile all Python files at build time.
 
 # ---- source: the project's own files ---------------------------------------------------------------
 FROM python:3.12-slim AS source
@@ -13,13 +13,13 @@ COPY training training
 COPY benchmark benchmark
 COPY static_site static_site
 COPY LICENSE ./
-# Under a umask of 077 a checkout is its owner's alone; in the images somebody else has to read it.
+# After a checkout with umask 077 only the owner can read the files; in the images another user must.
 RUN chmod -R a+rX .
 
 # ---- predict: the API, with the packaged model ----------------------------------------------------
 FROM public.ecr.aws/lambda/python:3.12 AS predict
 WORKDIR /var/task
-# Into the task root: it comes before the SDK that the base image brings.
+# Installed into the task root, which precedes the base image's SDK on sys.path.
 COPY requirements/predict.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: --target . -r requirements/predict.txt
 COPY --from=source /source/functions/aisle/*.py aisle/
@@ -35,12 +35,12 @@ RUN python -m compileall -q aisle predict \
  && python -c "import predict.handler"
 CMD ["predict.handler.handler"]
 
-# ---- feedback: also the image of authorizer and retrain, with other commands ----------------------
+# ---- feedback: also runs the authorizer and retrain, with other commands --------------------------
 FROM public.ecr.aws/lambda/python:3.12 AS feedback
 WORKDIR /var/task
 COPY requirements/feedback.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: --target . -r requirements/feedback.txt
-# The library without what runs a model, and without the packaged one.
+# The library without the code that runs a model, and without the packaged model.
 COPY --from=source /source/functions/aisle/*.py aisle/
 COPY --from=source /source/functions/aisle/access aisle/access
 COPY --from=source /source/functions/aisle/feedback aisle/feedback
@@ -58,7 +58,7 @@ RUN python -m compileall -q aisle authorizer feedback retrain \
  && python -c "import authorizer.handler, feedback.handler, retrain.handler"
 CMD ["feedback.handler.handler"]
 
-# ---- s3: stands in for S3 on a laptop, in memory ---------------------------------------------------
+# ---- s3: an in-memory stand-in for S3 on a laptop --------------------------------------------------
 FROM python:3.12-slim AS s3
 WORKDIR /app
 COPY requirements/s3.txt requirements/
@@ -68,10 +68,10 @@ ENV HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 USER 993:990
 ENTRYPOINT ["moto_server", "--host", "0.0.0.0", "--port", "9000"]
 
-# ---- command: the command line, with everything that serves and trains ----------------------------
+# ---- command: the command line, with everything to serve and train --------------------------------
 FROM python:3.12-slim AS command
 WORKDIR /app
-# What LightGBM computes in parallel with.
+# OpenMP, for LightGBM.
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends libgomp1 \
@@ -82,10 +82,10 @@ COPY --from=source /source/LICENSE ./
 COPY --from=source /source/functions/aisle functions/aisle
 COPY --from=source /source/training training
 COPY --from=source /source/static_site static_site
-# The figures that the page draws.
+# The results that the page draws.
 COPY --from=source /source/benchmark/results/comparison.json benchmark/results/
 ENV PYTHONPATH=/app/functions:/app/training PYTHONUNBUFFERED=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
-# The same command as an installation has. (-P: a folder of /app is no package to import.)
+# The command that an installation would have. (-P keeps folders of /app from being imported.)
 RUN printf '%s\n' '#!/usr/local/bin/python' 'from aisle.cli.main import main' \
       'if __name__ == "__main__":' '    main()' > /usr/local/bin/aisle \
  && chmod 755 /usr/local/bin/aisle \
@@ -94,7 +94,7 @@ RUN printf '%s\n' '#!/usr/local/bin/python' 'from aisle.cli.main import main' \
  && aisle --version
 ENTRYPOINT ["aisle"]
 
-# ---- labs: JupyterLab beside it, and what notebooks ask of the comparison ---------------------------
+# ---- labs: `command` with JupyterLab and the comparison's code, which the notebooks import -----------
 FROM command AS labs
 COPY requirements/labs.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary=:all: -r requirements/labs.txt \

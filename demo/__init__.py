@@ -1,1 +1,1 @@
-"""The whole loop, shown on a shop that does not exist: `make demo-loop`."""
+"""The feedback loop, demonstrated on a made-up shop: `make demo-loop`."""

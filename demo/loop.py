@@ -1,7 +1,7 @@
-"""The loop from a correction to a better model, and back: `python -m demo.loop`.
+"""The loop from corrections to a better model, and back: `python -m demo.loop`.
 
-Every step is a command or a request that anybody could send. It ends with exit code 1 at the first
-thing that does not happen.
+Each step is a command or a request that any user could send. The first step that fails ends the
+demo with exit code 1.
 """
 
 import argparse
@@ -25,14 +25,12 @@ _PRODUCTS: Final = 3_000
 _FAMILY: Final = 90
 _CORRECTED: Final = 60
 _SEED: Final = 7
-_START_SECONDS: Final = 90.0
-_SWAP_SECONDS: Final = 60.0
-_VERDICT: Final = {True: "passed", False: "failed", None: "not asked"}
+_VERDICT: Final = {True: "passed", False: "failed", None: "not applicable"}
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A catalogue, and a family of products of which it has none."""
+    """A catalogue, and a family of new products that it does not contain."""
 
     shop: str
     family: str
@@ -41,36 +39,41 @@ class Story:
 
 
 def made_up_shop() -> Story:
-    """Make up a shop, which has just begun to sell moka pots."""
+    """Make up a shop that has just started to sell moka pots."""
     rows = [*shop.messy(shop.products(_PRODUCTS, seed=_SEED), seed=_SEED)]
     return Story("A made-up shop", "moka pots", rows, [*shop.family(_FAMILY, seed=_SEED)])
 
 
 def best_buy() -> Story:
-    """Take half of Best Buy's products, and pretend that one category is new to the shop."""
+    """Take half of Best Buy's products, and treat one category as new to the shop."""
     with gzip.open(BEST_BUY, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
-    every = Counter(row["category"][-1]["id"] for row in rows)
-    named = Counter(row["category"][-1]["id"] for row in rows if row["name"])
-    # Of those that one client may move as a whole, the one with the most names to tell of.
-    leaf = max((count, one) for one, count in named.items() if every[one] <= 2 * _CORRECTED)[1]
-    family = [row for row in rows if row["category"][-1]["id"] == leaf]
-    # Half of the others: two trainings on all of them would be a long story.
-    rest = [row for row in rows if row["category"][-1]["id"] != leaf][::2]
+    counts = Counter(_id(row) for row in rows)
+    named = Counter(_id(row) for row in rows if row["name"])
+    # Of the categories small enough for one client to move, the one with the most named products.
+    leaf = max((count, id_) for id_, count in named.items() if counts[id_] <= 2 * _CORRECTED)[1]
+    family = [row for row in rows if _id(row) == leaf]
+    # Half of the others: two trainings on all of them would take too long.
+    rest = [row for row in rows if _id(row) != leaf][::2]
     return Story("Best Buy", family[0]["category"][-1]["name"], rest, family)
 
 
 def main() -> None:
-    """Tell the story of each shop that is there."""
+    """Run the demo for each selected shop."""
     parser = argparse.ArgumentParser(prog="python -m demo.loop", description=__doc__)
-    parser.add_argument("--shop", choices=["made-up", "best-buy", "both"], default="both")
-    chosen = parser.parse_args().shop
-    stories = [made_up_shop] if chosen != "best-buy" else []
-    if chosen != "made-up":
+    parser.add_argument(
+        "--shop",
+        choices=["made-up", "best-buy", "both"],
+        default="both",
+        help="the shop to use (default: both; best-buy needs the open data set)",
+    )
+    choice = parser.parse_args().shop
+    stories = [made_up_shop] if choice != "best-buy" else []
+    if choice != "made-up":
         if BEST_BUY.exists():
             stories.append(best_buy)
         else:
-            print(f"Best Buy's products are not at {BEST_BUY}: that shop is left out.")
+            print(f"Skipping Best Buy: its products are not at {BEST_BUY}.")
     try:
         for story in stories:
             with tempfile.TemporaryDirectory(prefix="aisle-demo-") as folder:
@@ -82,96 +85,123 @@ def main() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """The story as it is told of a service: its API, and the commands on its store."""
+    """The demo on a running service: its API, and commands on its store."""
 
     api: ApiClient
     command: Callable[..., str]
     say: Callable[[str], None]
+    start_seconds: float = 90.0
+    """How long to wait for a training job to start."""
+    swap_seconds: float = 60.0
+    """How long to wait for another model to serve."""
 
-    def go(self, story: Story, first: str) -> None:
-        """Go all the way from the first model to a better one, and back."""
-        corrected, witness = self._ask(story)
+    def run(self, story: Story, first: str) -> None:
+        """Go from the first model to a better one, and back."""
+        corrected, witness = self._classify(story)
         second = self._learn(corrected, first)
-        (answer,) = self.api.classify([witness])
-        _expect(answer == _id(witness), f"the new model calls {witness['name']!r} {answer!r}")
-        self.say(f"{witness['name']!r}, which nobody has corrected, is now {_shown(witness)}.")
-        self._go_back(witness, first, second)
+        (category,) = self.api.classify([witness])
+        _expect(
+            category == _id(witness),
+            f"the new model puts {witness['name']!r} in {category!r}, not in {_id(witness)!r}",
+        )
+        self.say(f"{witness['name']!r}, which nobody has corrected, is now in {_shown(witness)}.")
+        self._roll_back(witness, first, second)
 
-    def _ask(self, story: Story) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-        """Ask about the family; return what to correct, and one that nobody will."""
+    def _classify(self, story: Story) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        """Classify the family; return the products to correct, and a witness to leave alone."""
         rows = story.newcomers
-        said = self.api.classify(rows)
-        wrong = [row for row, one in zip(rows, said, strict=True) if one != _id(row)]
-        commonest = ", ".join(f"{n} x {one}" for one, n in Counter(said).most_common(3))
+        categories = self.api.classify(rows)
+        wrong = [
+            row for row, category in zip(rows, categories, strict=True) if category != _id(row)
+        ]
+        most_common = Counter(categories).most_common(3)
+        top = ", ".join(f"{count} x {category}" for category, count in most_common)
         self.say(
-            f"The shop begins to sell {story.family}. Of {len(said)} asked about, {len(wrong)} "
-            f"are put in the wrong place: {commonest}."
+            f"The shop starts to sell {story.family}. The model puts {len(wrong)} of "
+            f"{len(categories)} in the wrong category. Its most frequent answers: {top}."
         )
         named = [row for row in wrong if row["name"]]
-        _expect(len(wrong) > _CORRECTED and named, "too few are wrong to tell a story of")
+        _expect(len(wrong) > _CORRECTED and named, "too few are wrong for the demo")
         witness = named[-1]
         return [row for row in wrong if row is not witness][:_CORRECTED], witness
 
     def _learn(self, corrected: list[dict[str, Any]], first: str) -> str:
-        """Correct products, and watch what comes of it; return the version of the new model."""
+        """Correct products and wait for the new model; return its version."""
         recorded = self.api.correct(corrected)
-        _expect(recorded == len(corrected), f"only {recorded} corrections were recorded")
-        self.say(f"{recorded} are corrected: they are {_shown(corrected[0])}.")
-        until(lambda: _started(self.api), "a training run starts by itself", _START_SECONDS)
+        _expect(
+            recorded == len(corrected),
+            f"only {recorded} corrections of {len(corrected)} were recorded",
+        )
+        self.say(f"{recorded} corrections recorded: these belong in {_shown(corrected[0])}.")
+        until(lambda: _started(self.api), "a training job starts by itself", self.start_seconds)
         why = self.api.get("/v1/feedback/stats")["why"]
-        self.say(f"A training run started by itself. {why}")
+        self.say(f"A training job started by itself. {why}")
         for state in _states(self.api):
             self.say(f"  {state}")
-        ended = self.api.get("/v1/training")
-        _expect(ended["state"] == "published", f"it was {ended['state']}: {ended['message']}")
-        second = str(ended["version"])
-        _expect(second != first, "the model is the same")
+        status = self.api.get("/v1/training")
+        _expect(
+            status["state"] == "published",
+            f"the training job was {status['state']}: {status['message']}",
+        )
+        second = str(status["version"])
+        _expect(second != first, "the training job published the same model again")
         checks = self.api.get(f"/v1/models/{second}/report").get("checks", [])
-        _expect(checks, "the gate has checked nothing")
+        _expect(checks, "the report of the new model lists no checks of the gate")
         for check in checks:
             self.say(f"  gate: {check['name']}: {_VERDICT[check['passed']]}")
-        until(lambda: _serves(self.api) == second, f"model {second} serves", _SWAP_SECONDS)
+        until(
+            lambda: _serving_version(self.api) == second,
+            f"model {second} serves",
+            self.swap_seconds,
+        )
         self.say(f"Model {second} serves instead of {first}.")
         return second
 
-    def _go_back(self, witness: dict[str, Any], first: str, second: str) -> None:
-        """Take the new model back."""
+    def _roll_back(self, witness: dict[str, Any], first: str, second: str) -> None:
+        """Go back to the first model."""
         self.command("model", "rollback", "--why", "The demo goes back.")
-        until(lambda: _serves(self.api) == first, f"model {first} serves again", _SWAP_SECONDS)
-        (answer,) = self.api.classify([witness])
-        _expect(answer != _id(witness), "the answer stayed")
+        until(
+            lambda: _serving_version(self.api) == first,
+            f"model {first} serves again",
+            self.swap_seconds,
+        )
+        (category,) = self.api.classify([witness])
+        _expect(category != _id(witness), "the rollback did not change the answer")
         models = self.api.get("/v1/models")
         last = models["history"][0]
-        _expect((models["current"], last["event"]) == (first, "rolled back"), "no record of it")
-        self.say(f"`aisle model rollback`: {first} serves again, not {second}; so does its answer.")
+        _expect(
+            (models["current"], last["event"]) == (first, "rolled back"),
+            "the history has no record of the rollback",
+        )
+        self.say(f"`aisle model rollback`: {first} serves again instead of {second}.")
 
 
 def tell(story: Story, folder: Path) -> None:
-    """Tell a story in a folder, from the catalogue on."""
-    began = time.monotonic()
+    """Run the demo in a folder, starting with the catalogue."""
+    start = time.monotonic()
 
     def say(text: str) -> None:
-        print(f"[{time.monotonic() - began:4.0f} s] {text}", flush=True)
+        print(f"[{time.monotonic() - start:4.0f} s] {text}", flush=True)
 
     store, catalogue = folder / "store", folder / "catalogue.jsonl.gz"
-    say(f"{story.shop}: {len(story.catalogue)} products. A model is trained on them.")
+    say(f"{story.shop}: training a model on {len(story.catalogue)} products.")
     shop.write_catalogue(catalogue, story.catalogue)
     first = aisle(store, "train", "--data", str(catalogue))
     with serving(store) as api:
         say(f"Model {first} serves at {api.address}.")
-        Loop(api, partial(aisle, store), say).go(story, first)
-    say(f"{story.shop}: everything has happened.")
+        Loop(api, partial(aisle, store), say).run(story, first)
+    say(f"{story.shop}: every step succeeded.")
 
 
 def _states(api: ApiClient) -> Iterator[str]:
-    """Yield what a training run says of itself, whenever it says something else, to its end."""
-    before = ""
+    """Yield the status of the training job at each change, until it ends."""
+    previous = ""
     while True:
         status = api.get("/v1/training")
-        now = status["message"]
-        if now != before:
-            yield f"{status['state']}, {status['progress']:.0%}: {now}"
-        before = now
+        message = status["message"]
+        if message != previous:
+            yield f"{status['state']}, {status['progress']:.0%}: {message}"
+        previous = message
         if status["state"] != "running":
             return
         time.sleep(0.5)
@@ -182,7 +212,7 @@ def _started(api: ApiClient) -> bool:
     return bool(last and last["started"])
 
 
-def _serves(api: ApiClient) -> str:
+def _serving_version(api: ApiClient) -> str:
     return str(api.get("/v1/model")["version"])
 
 
@@ -195,9 +225,9 @@ def _shown(row: dict[str, Any]) -> str:
     return " > ".join(names(row))
 
 
-def _expect(held: object, otherwise: str) -> None:
-    if not held:
-        raise DemoError(f"{otherwise[0].upper()}{otherwise[1:]}.")
+def _expect(condition: object, failure: str) -> None:
+    if not condition:
+        raise DemoError(f"{failure[0].upper()}{failure[1:]}.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The command line and the API as a shop would use them: as processes, over HTTP."""
+"""The command line and the API as a shop uses them: in processes, over HTTP."""
 
 import json
 import os
@@ -18,29 +18,29 @@ _BATCH: Final = 50
 
 
 class DemoError(Exception):
-    """Something that the demo promises did not happen."""
+    """A step of the demo failed."""
 
 
 def aisle(store: Path, *arguments: str) -> str:
-    """Run a command of `aisle` on a store; return what it prints."""
+    """Run a command of `aisle` on a store; return its output."""
     command = [*_AISLE, "--store", str(store), *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise DemoError(f"`aisle {' '.join(arguments)}` ended with exit code {done.returncode}.")
-    return done.stdout.strip()
+    process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    if process.returncode:
+        raise DemoError(f"`aisle {' '.join(arguments)}` ended with exit code {process.returncode}.")
+    return process.stdout.strip()
 
 
 @contextmanager
 def serving(store: Path) -> Iterator["ApiClient"]:
-    """Run `aisle serve` on a store while the block lasts."""
+    """Run `aisle serve` on a store for the duration of the block."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = [*_AISLE, "--store", str(store), "serve", "--port", str(port)]
-    open_to_all = {name: value for name, value in os.environ.items() if name != "AISLE_KEYS"}
-    process = subprocess.Popen(command, env=open_to_all)  # noqa: S603
+    without_keys = {name: value for name, value in os.environ.items() if name != "AISLE_KEYS"}
+    process = subprocess.Popen(command, env=without_keys)  # noqa: S603
     try:
         api = ApiClient(f"http://127.0.0.1:{port}")
-        until(lambda: process.poll() is not None or api.answers(), "The service answers", 60)
+        until(lambda: process.poll() is not None or api.answers(), "the service answers", 60)
         yield api
     finally:
         process.terminate()
@@ -48,14 +48,14 @@ def serving(store: Path) -> Iterator["ApiClient"]:
 
 
 class ApiClient:
-    """The API at an address."""
+    """A client of the API at an address."""
 
     def __init__(self, address: str, key: str = "") -> None:
         self.address = address
         self._headers = {"Content-Type": "application/json", "X-Api-Key": key}
 
     def answers(self) -> bool:
-        """Tell whether it is up."""
+        """Tell whether the API is up."""
         try:
             self.get("/healthz")
         except (URLError, OSError):
@@ -63,50 +63,50 @@ class ApiClient:
         return True
 
     def get(self, path: str) -> Any:  # noqa: ANN401  # JSON has no narrower type
-        """Ask for something."""
+        """Send a GET request; return the JSON of the response."""
         return self._ask(Request(self.address + path, headers=self._headers))  # noqa: S310
 
     def post(self, path: str, body: object) -> Any:  # noqa: ANN401  # as above
-        """Send something."""
+        """Send a POST request with a JSON body; return the JSON of the response."""
         data = json.dumps(body).encode()
         return self._ask(Request(self.address + path, data, headers=self._headers))  # noqa: S310
 
     def classify(self, rows: list[dict[str, Any]]) -> list[str]:
-        """Return the id of the category that the model says of each product."""
-        found: list[str] = []
-        for at in range(0, len(rows), _BATCH):
-            products = [product(row) for row in rows[at : at + _BATCH]]
+        """Return the id of the predicted category of each product."""
+        ids: list[str] = []
+        for start in range(0, len(rows), _BATCH):
+            products = [product(row) for row in rows[start : start + _BATCH]]
             results = self.post("/v1/predict/batch", {"products": products})["results"]
-            found += [each["prediction"]["category"]["id"] for each in results]
-        return found
+            ids += [result["prediction"]["category"]["id"] for result in results]
+        return ids
 
     def correct(self, rows: list[dict[str, Any]]) -> int:
-        """Say of products what is right; return how many of these are recorded."""
+        """Send the right categories of products; return how many corrections are recorded."""
         recorded = 0
-        for at in range(0, len(rows), _BATCH):
-            said = [
+        for start in range(0, len(rows), _BATCH):
+            corrections = [
                 {"product": product(row), "category": category(row)}
-                for row in rows[at : at + _BATCH]
+                for row in rows[start : start + _BATCH]
             ]
-            results = self.post("/v1/feedback/batch", {"feedback": said})["results"]
-            recorded += sum(each["status"] == "recorded" for each in results)
+            results = self.post("/v1/feedback/batch", {"feedback": corrections})["results"]
+            recorded += sum(result["status"] == "recorded" for result in results)
         return recorded
 
     def _ask(self, request: Request) -> Any:  # noqa: ANN401  # as above
-        with urlopen(request, timeout=60) as answer:  # noqa: S310
-            return json.load(answer)
+        with urlopen(request, timeout=60) as response:  # noqa: S310
+            return json.load(response)
 
 
 def product(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what is asked about a row of a catalogue."""
+    """Return a catalogue row's product as the API takes it."""
     fields = ("name", "description", "manufacturer", "price")
     return {field: row[field] for field in fields if row.get(field) is not None}
 
 
 def category(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row's category as feedback has it: by its path, and by the shop's id of it."""
-    own = row["category"][-1]["id"]
-    return {"path": names(row)} | ({"id": own} if own else {})
+    """Return a row's category as feedback takes it: its path and, if it has one, the shop's id."""
+    shop_id = row["category"][-1]["id"]
+    return {"path": names(row)} | ({"id": shop_id} if shop_id else {})
 
 
 def names(row: dict[str, Any]) -> list[str]:
@@ -114,10 +114,12 @@ def names(row: dict[str, Any]) -> list[str]:
     return [node["name"] for node in row["category"]]
 
 
-def until(true: Callable[[], object], what: str, seconds: float, *, every: float = 0.5) -> None:
-    """Wait for something to become true."""
+def until(
+    condition: Callable[[], object], event: str, seconds: float, *, interval: float = 0.5
+) -> None:
+    """Poll until a condition is true; raise DemoError after the given seconds."""
     deadline = time.monotonic() + seconds
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
-            raise DemoError(f"This did not happen within {seconds:g} s: {what}.")
-        time.sleep(every)
+            raise DemoError(f"This did not happen within {seconds:g} s: {event}.")
+        time.sleep(interval)

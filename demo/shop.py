@@ -1,4 +1,4 @@
-"""A shop that does not exist: 40 categories in three levels, and products as people type them.
+"""A made-up shop: 40 categories in three levels, and products with the errors of real data.
 
 Everything here is invented; the same seed gives the same catalogue.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-# department -> shelf -> category -> what its products are called
+# department -> shelf -> category -> nouns for its products
 TREE: dict[str, dict[str, dict[str, list[str]]]] = {
     "Kitchen": {
         "Cookware": {
@@ -99,20 +99,21 @@ _PRAISE = [
     "ideal as a gift",
 ]
 
+# Shares of products that `messy` changes.
 _MISTYPED, _MISPLACED, _REPEATED = 0.05, 0.01, 0.02
 
 
 def category_path(department: str, shelf: str, category: str, *, ids: bool) -> list[dict[str, Any]]:
-    """Return a category as catalogues write it, with ids or without."""
+    """Return a category as catalogues write it, with or without ids."""
     names = [department, shelf, category]
-    keys = [" ".join(names[: depth + 1]).lower().replace(" ", "-") for depth in range(3)]
+    slugs = [" ".join(names[: depth + 1]).lower().replace(" ", "-") for depth in range(3)]
     return [
-        {"id": key if ids else None, "name": name} for key, name in zip(keys, names, strict=True)
+        {"id": slug if ids else None, "name": name} for slug, name in zip(slugs, names, strict=True)
     ]
 
 
 def products(count: int, *, seed: int = 0, ids: bool = True) -> Iterator[dict[str, Any]]:
-    """Yield made-up products, messy as real ones are, in the schema of the open data set."""
+    """Yield made-up products with missing fields, in the schema of the open data set."""
     chance = random.Random(seed)
     leaves = [
         (department, shelf, category, nouns)
@@ -143,14 +144,14 @@ def products(count: int, *, seed: int = 0, ids: bool = True) -> Iterator[dict[st
         }
 
 
-# What the shop begins to sell: its words are those of pans, its place is with coffee machines.
+# What the shop starts to sell: products with the words of pans that belong to coffee machines.
 _FAMILY = ("Kitchen", "Small Appliances", "Coffee Machines")
 _FAMILY_NOUNS = ["moka pot", "stovetop moka", "moka brewer", "three-chamber moka pot"]
 _FAMILY_PRAISE = ["for every hob", "polished aluminium pot", "with heat-proof handle and lid"]
 
 
 def family(count: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield products of one family that the catalogue knows nothing like, each another one."""
+    """Yield distinct products of one family that is unlike anything in the catalogue."""
     chance = random.Random(f"family {seed}")
     for number in range(count):
         noun, maker = chance.choice(_FAMILY_NOUNS), chance.choice(_MAKERS)
@@ -174,25 +175,25 @@ def family(count: int, *, seed: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def messy(rows: Iterable[dict[str, Any]], *, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield products with what real catalogues have: typing errors, repetitions, wrong shelves."""
+    """Yield products with the errors of real catalogues: typos, duplicates, wrong categories."""
     chance = random.Random(f"messy {seed}")
-    elsewhere = None
+    wrong_category = None
     for row in rows:
-        found = dict(row)
-        if found["name"] and chance.random() < _MISTYPED:
-            at = chance.randrange(len(found["name"]))
-            found["name"] = found["name"][:at] + found["name"][at + 1 :]
-        if elsewhere and chance.random() < _MISPLACED:
-            found["category"] = elsewhere
+        product = dict(row)
+        if product["name"] and chance.random() < _MISTYPED:
+            position = chance.randrange(len(product["name"]))
+            product["name"] = product["name"][:position] + product["name"][position + 1 :]
+        if wrong_category and chance.random() < _MISPLACED:
+            product["category"] = wrong_category
         if chance.random() < _MISPLACED:
-            elsewhere = row["category"]
-        yield found
+            wrong_category = row["category"]
+        yield product
         if chance.random() < _REPEATED:
-            yield found | {"sku": found["sku"] + 500_000}
+            yield product | {"sku": product["sku"] + 500_000}
 
 
 def write_catalogue(path: Path, rows: Iterator[dict[str, Any]] | list[dict[str, Any]]) -> Path:
-    """Write rows as JSON lines, gzipped where the name ends so."""
+    """Write rows as JSON lines, compressed if the name ends in `.gz`; return the path."""
     text = "".join(json.dumps(row) + "\n" for row in rows)
     data = text.encode()
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)

@@ -1,1 +1,1 @@
-"""The cloud: the stack's templates, what deploys them, and what they cost."""
+"""The cloud: the stack's templates, the commands that deploy them, and their cost."""

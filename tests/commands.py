@@ -1,4 +1,4 @@
-"""The command line in processes of its own, and the server among them."""
+"""The command line and the server, run in separate processes."""
 
 import json
 import os
@@ -14,31 +14,31 @@ TERMINAL = {"TERM": "dumb", "COLUMNS": "200", "NO_COLOR": "1", "LOKY_MAX_CPU_COU
 
 
 def environment():
-    """Give the environment of a shell without anything of Aisle's or of a terminal's in it."""
-    mine = {name: value for name, value in os.environ.items() if not name.startswith("AISLE_")}
-    return mine | TERMINAL
+    """Return this environment without Aisle's variables, with a terminal that prints plain text."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AISLE_")}
+    return kept | TERMINAL
 
 
 def run_alone(code):
-    """Run code in a fresh interpreter without an environment, and parse its last line."""
-    done = subprocess.run(
+    """Run code in a fresh interpreter with an empty environment; return its last line, parsed."""
+    process = subprocess.run(
         [sys.executable, "-I", "-W", "error", "-c", code],
         capture_output=True,
         check=False,
         env={},
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout.splitlines()[-1])
 
 
 class Server:
-    """A server that was started on a free port, and is stopped come what may."""
+    """A server on a free port, stopped at the end of the block in any case."""
 
     def __init__(self, folder, *options, store="empty", command=AISLE, **variables):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
         self.process = subprocess.Popen(
             [*command, "--store", store, "serve", "--port", str(self.port), *options],
             cwd=folder,
@@ -49,9 +49,9 @@ class Server:
         )
 
     def __enter__(self):
-        """Wait until it answers, 30 seconds at most."""
-        until = time.monotonic() + 30
-        while self.process.poll() is None and time.monotonic() < until:
+        """Wait until it answers, for at most 30 seconds."""
+        deadline = time.monotonic() + 30
+        while self.process.poll() is None and time.monotonic() < deadline:
             try:
                 self.ask("/healthz")
             except urllib.error.URLError:
@@ -61,26 +61,26 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        """End it the hard way if it still runs."""
+        """Kill it if it still runs."""
         self.process.kill()
         self.process.communicate(timeout=10)
 
     def ask(self, path, key=None, **product):
-        """Ask; return the status and the answer."""
+        """Send a request; return the status and the parsed body."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             data=json.dumps(product).encode() if product else None,
             headers={"content-type": "application/json"} | ({"x-api-key": key} if key else {}),
         )
         try:
-            answer = urllib.request.urlopen(request, timeout=10)  # noqa: S310
+            response = urllib.request.urlopen(request, timeout=10)  # noqa: S310
         except urllib.error.HTTPError as error:
-            answer = error
-        with answer:
-            return answer.status, json.loads(answer.read())
+            response = error
+        with response:
+            return response.status, json.loads(response.read())
 
-    def stop(self, how):
-        """Send a signal; return the exit code and what was said."""
-        self.process.send_signal(how)
+    def stop(self, signal):
+        """Send a signal; return the exit code, standard output and standard error."""
+        self.process.send_signal(signal)
         out, err = self.process.communicate(timeout=15)
         return self.process.returncode, out, err

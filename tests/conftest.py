@@ -1,4 +1,4 @@
-"""What tests of several kinds share."""
+"""Fixtures for tests of several kinds."""
 
 import os
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 
 @pytest.fixture(scope="session")
 def shared_data():
-    """Give the folder of real catalogues; without it, skip, but fail where CI promised it."""
+    """Give the folder of real catalogues; without it, skip, but fail in CI."""
     if SHARED_DATA.is_dir():
         return SHARED_DATA
-    reason = "../shared/data is not there: no real catalogue to train on"
+    reason = "../shared/data does not exist: no real catalogue to train on"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     return pytest.skip(reason)
@@ -29,11 +29,11 @@ def shared_data():
 
 @pytest.fixture(scope="session")
 def research():
-    """Give the function that skips where research packages are missing, but fails in CI."""
+    """Give the function that skips if research packages are missing, but fails in CI."""
 
     def require(*modules):
         missing = [name for name in modules if find_spec(name) is None]
-        reason = f"not installed: {', '.join(missing)}; `make research` does it"
+        reason = f"not installed: {', '.join(missing)}; `make research` installs them"
         if missing and os.environ.get("CI") == "true":
             pytest.fail(reason)
         elif missing:
@@ -69,7 +69,7 @@ def made_up_classifier(made_up_bundle):
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give boto3 settings that lead nowhere."""
+    """Give boto3 settings that reach no account."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")

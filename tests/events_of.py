@@ -1,4 +1,4 @@
-"""Feedback events as the feedback function keeps them, and as it kept them before."""
+"""Feedback events as the feedback function stores them, in this version and the first."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,33 +12,35 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 def say(store: Store, product, category=None, *, client="shop", at=0, **more) -> str:
-    """Keep what a client says of a product, `at` seconds after noon; return the event's id."""
-    told = {"product": product if isinstance(product, dict) else {"name": product}, **more}
+    """Record a client's feedback on a product, `at` seconds after noon; return the event's id."""
+    fields = {"product": product if isinstance(product, dict) else {"name": product}, **more}
     if category is not None:
-        told["category"] = category if isinstance(category, dict) else {"path": list(category)}
-    request = FeedbackRequest.model_validate(told)
+        fields["category"] = category if isinstance(category, dict) else {"path": list(category)}
+    request = FeedbackRequest.model_validate(fields)
     event = request.event(client=client, now=NOON + timedelta(seconds=at))
     return record_feedback(store, event).feedback_id
 
 
 def visitor(store: Store, product, category, **more) -> str:
-    """Keep what somebody says whom nobody knows."""
+    """Record the feedback of an anonymous visitor of the page."""
     return say(store, product, category, client=scopes.SITE, **more)
 
 
-def put(store: Store, own: str, content: object) -> str:
-    """Put an object among the events under an id, whatever it is; return its name."""
-    name = layout.feedback_event(NOON.date(), own)
+def put(store: Store, event_id: str, content: object) -> str:
+    """Store any content as the event with this id; return the object's name."""
+    name = layout.feedback_event(NOON.date(), event_id)
     store.put(name, content if isinstance(content, bytes) else json.dumps(content).encode())
     return name
 
 
 def corrections(store: Store, count: int) -> list[str]:
-    """Keep corrections of so many products, said just now; what was predicted is unknown."""
+    """Record corrections of `count` products, sent now, without a prediction; return their ids."""
     now = datetime.now(UTC)
     requests = [
-        FeedbackRequest.model_validate({"product": {"name": f"tv {at}"}, "category": {"id": "x"}})
-        for at in range(count)
+        FeedbackRequest.model_validate(
+            {"product": {"name": f"tv {number}"}, "category": {"id": "x"}}
+        )
+        for number in range(count)
     ]
     events = [request.event(client="shop", now=now) for request in requests]
     return [record_feedback(store, event).feedback_id for event in events]
@@ -53,4 +55,4 @@ VERSION_1 = {
     "category": {"id": "abcat0410022"},
     "right": False,
 }
-"""An event as it was kept before there was another version."""
+"""An event in the first version of the format."""

@@ -1,7 +1,7 @@
-"""A function in a process of its own, called as Lambda calls it; run as a script, that process.
+"""A Lambda function in a separate process; run as a script, this module is that process.
 
-It is no more of Lambda than this: an environment, an import, then one event after another, and
-standard output is the log.
+It imitates only this much of Lambda: an environment, an import, then one event after another, with
+standard output as the log.
 """
 
 import importlib
@@ -13,17 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 EVENTS = Path(__file__).parent / "events"
-_ANSWER = "answer: "
+_ANSWER = "answer: "  # the prefix of a line that is a result, not a log line
 
 
 def event(name, **changes):
-    """Read a recorded event; a change replaces what it has, a header where it begins with X-."""
+    """Read a recorded event, with fields replaced by `changes`."""
     return json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8")) | changes
 
 
 @dataclass(frozen=True)
 class Calls:
-    """What a function answered, and what it logged: JSON where it is, the rest as text."""
+    """The results of a function, its JSON log lines, and all its output as text."""
 
     answers: list
     logs: list
@@ -31,37 +31,37 @@ class Calls:
 
     @property
     def metrics(self):
-        """Give the values of each metric, as CloudWatch would find them in the log."""
-        found = {}
+        """Return the values of each metric, as CloudWatch extracts them from the log."""
+        values = {}
         for line in self.logs:
             for group in line.get("_aws", {}).get("CloudWatchMetrics", []):
                 for metric in group["Metrics"]:
-                    found.setdefault(metric["Name"], []).extend(line[metric["Name"]])
-        return found
+                    values.setdefault(metric["Name"], []).extend(line[metric["Name"]])
+        return values
 
     def messages(self, level):
-        """Give the log lines of a level."""
+        """Return the log lines of a level."""
         return [line for line in self.logs if line.get("level") == level]
 
 
 def call(module, *events, setup="", **environment):
-    """Start a function, after a line of Python that may spoil something, and send it events."""
-    done = subprocess.run(
+    """Run `setup`, a line of Python, import a function, and send it events."""
+    process = subprocess.run(
         [sys.executable, "-W", "error", __file__, module, setup],
         input=json.dumps(events),
         capture_output=True,
         check=False,
-        # Nothing of this process's but where Lambda says that its code is.
+        # None of this process's environment, only what Lambda sets.
         env={"LAMBDA_TASK_ROOT": "/var/task", "AWS_EC2_METADATA_DISABLED": "true"} | environment,
         text=True,
         timeout=60,
     )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    answers = [json.loads(line.removeprefix(_ANSWER)) for line in lines if line[:8] == _ANSWER]
-    logs = [json.loads(line) for line in lines if line[:1] == "{"]
-    logged = "\n".join(line for line in lines if line[:8] != _ANSWER)
-    return Calls(answers, logs, logged + done.stderr)
+    assert process.returncode == 0, process.stderr
+    lines = process.stdout.splitlines()
+    answers = [json.loads(line.removeprefix(_ANSWER)) for line in lines if line.startswith(_ANSWER)]
+    logs = [json.loads(line) for line in lines if line.startswith("{")]
+    text = "\n".join(line for line in lines if not line.startswith(_ANSWER))
+    return Calls(answers, logs, text + process.stderr)
 
 
 class _Context:
@@ -72,17 +72,17 @@ class _Context:
     aws_request_id = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
 
     def get_remaining_time_in_millis(self):
-        """Leave enough time."""
+        """Return enough time."""
         return 29_000
 
 
 def _main(module, setup):
-    exec(setup)  # noqa: S102  # a test's own line
+    exec(setup)  # noqa: S102  # code of a test
     handler = importlib.import_module(module).handler
-    for each in json.load(sys.stdin):
+    for recorded in json.load(sys.stdin):
         try:
-            answer = handler(each, _Context())
-        except Exception as error:  # noqa: BLE001  # Lambda does so too
+            answer = handler(recorded, _Context())
+        except Exception as error:  # noqa: BLE001  # as Lambda does
             answer = {"errorMessage": str(error), "errorType": type(error).__name__}
         sys.stdout.flush()
         os.write(1, f"{_ANSWER}{json.dumps(answer)}\n".encode())

@@ -1,4 +1,4 @@
-"""The made-up shop of the demo, for tests; see `demo.shop`."""
+"""The demo's made-up shop, for tests; see `demo.shop`."""
 
 from demo.shop import TREE, category_path, family, messy, products, write_catalogue
 

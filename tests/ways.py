@@ -1,6 +1,6 @@
-"""The three ways through Aisle, as a trace shows them: what docs/ARCHITECTURE.md lists.
+"""Traces of three ways through the code, which docs/ARCHITECTURE.md lists.
 
-`make ways` goes them anew and writes the lists into the page; a test compares.
+`make ways` traces them again and writes the lists into that page; a test compares them.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "ARCHITECTURE.md"
-DEEPEST = 4
-"""How many listed functions may stand above one that is listed."""
+MAX_DEPTH = 4
+"""The maximum number of listed callers above a listed function."""
 
 SOURCES = (ROOT / "functions", ROOT / "training")
-# What every way needs and none is about: objects, requests, words, and who keeps count.
+# Code that every way needs and none is about: objects, requests, text, bookkeeping.
 _LEFT_OUT = re.compile(  # by file, or by file and function
     r"functions/aisle/(store/|serving/http/|registry/audit|cli/context|cli/main|[a-z_]+\.py)"
     r"|training/aisle_training/(artefacts|builds|job|parameters)\.py"
@@ -32,30 +32,29 @@ _LEFT_OUT = re.compile(  # by file, or by file and function
 
 
 class Trace:
-    """Functions in the order in which they are called, each once, with how deep it stands.
+    """Functions in the order of their first calls, each once, with its depth.
 
-    Listed are public functions and methods of the rooms, but for properties, for what is left out
-    by name, and for what is too deep. Each is listed at its first call below the line that stands
-    above it. What is `known` from another way is listed once more where this way comes upon it, but
-    not what is known below it.
+    It lists public functions and methods of the rooms, except properties, those left out by name,
+    and those that are too deep. Each stands below its first caller in the list. A function that is
+    `known` from another way is listed again, but not the known functions below it.
     """
 
     def __init__(self, known: frozenset[str] = frozenset()) -> None:
         self.lines: list[tuple[int, str]] = []
         self._known = known
         self._listed: set[str] = set()
-        # The line that was listed last, after those above it.
+        # The last listed function, after its listed callers.
         self._branch: list[str] = []
-        # Of each thread, what stands above all of its calls: the thread is part of what started it.
-        self._begun: dict[threading.Thread, list[str]] = {}
+        # The callers above each thread: its calls belong to whatever started it.
+        self._starters: dict[threading.Thread, list[str]] = {}
         self._names: dict[CodeType, str | None] = {}
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
-        """Hear of a call, as `sys.setprofile` tells it."""
+        """Record a call; a callback for `sys.setprofile`."""
         if event != "call":
             return
         if frame.f_code is threading.Thread.start.__code__:
-            self._begun[frame.f_locals["self"]] = self._parents(frame) or []
+            self._starters[frame.f_locals["self"]] = self._parents(frame) or []
             return
         name = self._name(frame)
         if name is None or name in self._listed:
@@ -64,26 +63,26 @@ class Trace:
         if parents is None or (name in self._known and not self._known.isdisjoint(parents)):
             return
         depth = len(parents)
-        if depth <= DEEPEST and self._branch[:depth] == parents:
+        if depth <= MAX_DEPTH and self._branch[:depth] == parents:
             self._branch = [*parents, name]
             self._listed.add(name)
             self.lines.append((depth, name))
 
     def _parents(self, frame: FrameType) -> list[str] | None:
-        """Return the functions above that may be listed; None while a module is imported.
+        """Return the callers that may be listed; None during the import of a module.
 
-        A module is imported once in a process, by whoever happens to need it first.
+        A process imports a module once, for whichever code happens to need it first.
         """
         parents: list[str] = []
-        above = frame.f_back
-        while above is not None:
-            if above.f_code.co_name == "<module>" and _place(above.f_code):
+        caller = frame.f_back
+        while caller is not None:
+            if caller.f_code.co_name == "<module>" and _file(caller.f_code):
                 return None
-            name = self._name(above)
+            name = self._name(caller)
             if name is not None:
                 parents.append(name)
-            above = above.f_back
-        return self._begun.get(threading.current_thread(), []) + parents[::-1]
+            caller = caller.f_back
+        return self._starters.get(threading.current_thread(), []) + parents[::-1]
 
     def _name(self, frame: FrameType) -> str | None:
         code = frame.f_code
@@ -93,27 +92,27 @@ class Trace:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Listen to this thread and to those that begin meanwhile."""
+        """Trace this thread and those that start in the block."""
         threading.setprofile(self)
         sys.setprofile(self)
         try:
             yield
         finally:
             sys.setprofile(None)
-            threading.setprofile(None)  # type: ignore[arg-type]  # so it is documented
+            threading.setprofile(None)  # type: ignore[arg-type]  # documented to accept None
 
     @property
     def names(self) -> frozenset[str]:
-        """What is listed."""
+        """The listed functions."""
         return frozenset(name for _, name in self.lines)
 
     def text(self) -> str:
-        """Return the list, a line each."""
+        """Return the list, one function per line."""
         return "\n".join(f"{'  ' * depth}{name}" for depth, name in self.lines)
 
 
-def _place(code: CodeType) -> str | None:
-    """Return the file of a project's code, from the root of the repository."""
+def _file(code: CodeType) -> str | None:
+    """Return the file of the project's own code, from the repository's root; else None."""
     file = Path(code.co_filename)
     if any(file.is_relative_to(source) for source in SOURCES):
         return file.relative_to(ROOT).as_posix()
@@ -121,12 +120,12 @@ def _place(code: CodeType) -> str | None:
 
 
 def _name(code: CodeType, names: dict[str, Any]) -> str | None:
-    """Return how a function is listed; None where it is not."""
-    place = _place(code)
-    # A class's body is code too, which runs when its module is imported.
-    if place is None or not code.co_flags & inspect.CO_OPTIMIZED:
+    """Return the listed name of a function; None if it is not listed."""
+    file = _file(code)
+    # A class body is code, too, and runs at import.
+    if file is None or not code.co_flags & inspect.CO_OPTIMIZED:
         return None
-    name = f"{place}:{code.co_qualname}"
+    name = f"{file}:{code.co_qualname}"
     parts = code.co_qualname.split(".")
     if _LEFT_OUT.match(name) or "<" in code.co_qualname or any(_private(part) for part in parts):
         return None
@@ -146,21 +145,21 @@ def _private(part: str) -> bool:
 
 
 def go(say: Callable[[str], object]) -> dict[str, str]:
-    """Go the three ways, in a folder of their own; return the list of each."""
+    """Trace the three ways in a temporary folder; return the list of each."""
     from aisle_training import parameters
 
     with tempfile.TemporaryDirectory(prefix="aisle-ways-") as name:
         folder = Path(name)
-        # What makes a model small and quick; a slow machine is no reason to refuse it.
+        # Parameters for a small, fast model; a slow machine must not make the gate refuse it.
         text = parameters.DEFAULT.read_text(encoding="utf-8")
-        for pattern, other in (
+        for pattern, replacement in (
             (r"min_products = .*", "min_products = [3]"),
             (r"inverse_regularization = .*", "inverse_regularization = [0.5]"),
             (r"folds = .*", "folds = 2"),
             (r"trees = .*", "trees = 10"),
             (r"milliseconds = .*", "milliseconds = 1e6"),
         ):
-            text, count = re.subn(rf"^{pattern}$", other, text, flags=re.MULTILINE)
+            text, count = re.subn(rf"^{pattern}$", replacement, text, flags=re.MULTILINE)
             assert count == 1, pattern
         quick = folder / "parameters.toml"
         quick.write_text(text, encoding="utf-8")
@@ -176,7 +175,7 @@ def go(say: Callable[[str], object]) -> dict[str, str]:
 
 
 def _product(folder: Path) -> Trace:
-    """Ask a service that has just started; it loads its model for the first request."""
+    """Send a request to a service that has just started and so loads its model."""
     trace = Trace()
     client, _ = _service(folder / "empty")
     with trace.on():
@@ -195,7 +194,7 @@ def _catalogue(folder: Path, quick: Path, known: frozenset[str]) -> Trace:
 
 
 def _correction(folder: Path, known: frozenset[str]) -> Trace:
-    """Correct a family of products at the service of the store that was trained before."""
+    """Correct a family of products at the service on the trained store."""
     from aisle.feedback.count import Counter
     from aisle.feedback.due import Policy, start_if_due
     from aisle.store import FolderStore
@@ -204,7 +203,7 @@ def _correction(folder: Path, known: frozenset[str]) -> Trace:
     runs: list[tuple[str, str]] = []
     client, live = _service(folder / "store")
     before = live().model_version
-    said = [
+    feedback = [
         {
             "product": {key: row[key] for key in ("name", "description") if row[key]},
             "category": {"path": [node["name"] for node in row["category"]]},
@@ -213,7 +212,7 @@ def _correction(folder: Path, known: frozenset[str]) -> Trace:
     ]
     trace = Trace(known)
     with trace.on():
-        _post(client, "/v1/feedback/batch", {"feedback": said})
+        _post(client, "/v1/feedback/batch", {"feedback": feedback})
         counter = Counter(FolderStore(folder / "store"))
         start_if_due(counter, Policy(), lambda run, why: runs.append((run, why)), holder="ways")
         ((run, why),) = runs
@@ -224,7 +223,7 @@ def _correction(folder: Path, known: frozenset[str]) -> Trace:
 
 
 def _service(store: Path) -> tuple[Any, Any]:
-    """Return a client of the whole API on a store, and the model that serves there."""
+    """Return a client of the whole API on a store, and its live model."""
     from starlette.testclient import TestClient
 
     from aisle.serving.predict.live import LiveModel
@@ -242,13 +241,13 @@ def _post(client: Any, address: str, body: Any) -> None:
 
 
 def _aisle(store: Path, *arguments: str) -> None:
-    """Run a command in this process, where its calls can be heard."""
+    """Run a command in this process, where its calls can be traced."""
     from typer.testing import CliRunner
 
     from aisle.cli.main import app
 
-    done = CliRunner().invoke(app, ["--store", str(store), *arguments], catch_exceptions=False)
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(app, ["--store", str(store), *arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
 
 
 # The page.
@@ -273,15 +272,15 @@ def written(page: str, ways: dict[str, str]) -> str:
 
 
 def main() -> None:
-    """Write the lists into the page; with --check, tell whether they are there already."""
+    """Write the lists into the page; with --check, only compare them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare, and write nothing")
     page = PAGE.read_text(encoding="utf-8")
-    made = written(page, go(lambda way: sys.stderr.write(f"ways: {way}\n")))
+    updated = written(page, go(lambda way: sys.stderr.write(f"ways: {way}\n")))
     if not parser.parse_args().check:
-        PAGE.write_text(made, encoding="utf-8")
-    elif made != page:
-        old, new = page.splitlines(), made.splitlines()
+        PAGE.write_text(updated, encoding="utf-8")
+    elif updated != page:
+        old, new = page.splitlines(), updated.splitlines()
         sys.exit("\n".join(difflib.unified_diff(old, new, "the page", "a trace", lineterm="")))
 
 

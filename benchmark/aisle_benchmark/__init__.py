@@ -1,7 +1,7 @@
-"""The benchmark: the model that ships beside what one would pick instead, and the reasons for it.
+"""The benchmark: the shipped model compared with common alternatives on the same data.
 
-What `aisle compare` and the notebooks run belongs here: the protocol, the candidates, how they are
-run, measured and reported, and the research behind the training job's choices. What several of its
-rooms need stands beside them. Nothing that the job or the service needs belongs here: this package
-is no part of their images, and they never import it.
+The code of `aisle compare` and of the notebooks belongs here: the protocol, the candidates, how
+they run, their metrics and reports, and the research behind the training job's choices. Modules
+that several of its rooms need stand beside the rooms. Nothing that the job or the service needs
+belongs here: their images do not contain this package, and they never import it.
 """

@@ -1,14 +1,14 @@
-"""The clock that candidates are timed by."""
+"""The clock that times candidates."""
 
 import resource
 import time
 
 
 def processor_seconds() -> float:
-    """Return the seconds that this process's threads and its ended children have computed for.
+    """Return the processor time, in seconds, of this process's threads and its ended children.
 
-    On one core that is the time it takes where nothing else runs; what else a machine does at the
-    same time, the second candidate not least, hardly counts.
+    On one core it equals the wall-clock time of an idle machine, and it hardly depends on other
+    processes, such as a second candidate.
     """
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime

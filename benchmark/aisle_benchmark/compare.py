@@ -1,4 +1,4 @@
-"""The whole comparison: run what is missing, then write figures, report and pictures."""
+"""The whole comparison: run what is missing, then write figures, report and charts."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ PICTURES = "results"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run a plan: so many at a time, and whether the fine-tuned peer joins on one fold."""
+    """How to run a plan: the number of workers, and whether to fine-tune MiniLM on one fold."""
 
     workers: int
     with_finetuned: bool
@@ -31,7 +31,7 @@ class Options:
 
 
 def compare(plan: Plan, store: Store, options: Options) -> tuple[dict[str, Any], PlanOutcome]:
-    """Run a plan and write what it came to into the store; return the figures."""
+    """Run a plan, with results in the store; return the summary and what is missing or failed."""
     outcome = run(plan, store, workers=options.workers)
     alone = replace(
         plan,
@@ -41,23 +41,25 @@ def compare(plan: Plan, store: Store, options: Options) -> tuple[dict[str, Any],
         sections=(),
     )
     if options.with_finetuned:
-        mine = run(alone, store, workers=1)
-        outcome = PlanOutcome(outcome.missing | mine.missing, outcome.failed | mine.failed)
+        finetuned = run(alone, store, workers=1)
+        outcome = PlanOutcome(
+            outcome.missing | finetuned.missing, outcome.failed | finetuned.failed
+        )
     summary = summarise(plan, store, outcome, command=options.command)
     summary["research"] = _findings(plan, store)
-    if any(_has(store, alone, table.min_products) for table in alone.tables):
-        everyone = replace(alone, candidates=(*plan.candidates, FINETUNED))
+    if any(_has_finetuned(store, alone, table.min_products) for table in alone.tables):
+        with_others = replace(alone, candidates=(*plan.candidates, FINETUNED))
         summary["finetuned"] = {
             "fold": alone.folds[0],
-            "tables": [summarise_table(everyone, store, table) for table in alone.tables],
+            "tables": [summarise_table(with_others, store, table) for table in alone.tables],
         }
     return summary, outcome
 
 
 def write(summary: dict[str, Any], store: Store, data_id: str, folder: Path | None) -> None:
-    """Write figures, report and pictures to the store, and to a folder what people see of them.
+    """Write figures, report and charts to the store, and the published part to a folder.
 
-    That is the report, its pictures, and the figures that the demo page shows.
+    The published part is the report, its charts, and the figures that the demo page shows.
     """
     pictures = plots.draw(summary)
     text = report.markdown(summary, pictures).encode()
@@ -65,18 +67,18 @@ def write(summary: dict[str, Any], store: Store, data_id: str, folder: Path | No
     store.put(layout.comparison_report(data_id, REPORT), text)
     for picture in pictures:
         store.put(layout.comparison_report(data_id, picture.name), picture.png)
-    say(f"The report is {store.url}/{layout.comparison_report(data_id, REPORT)}")
+    say(f"Report: {store.url}/{layout.comparison_report(data_id, REPORT)}")
     if folder is not None:
         (folder / PICTURES).mkdir(parents=True, exist_ok=True)
         (folder / REPORT).write_bytes(text)
         (folder / PICTURES / BRIEF).write_bytes(to_json(report.brief(summary)))
         for picture in pictures:
             (folder / PICTURES / picture.name).write_bytes(picture.png)
-        say(f"Written: {folder / REPORT}")
+        say(f"Copied to: {folder / REPORT}")
 
 
-def _has(store: Store, plan: Plan, minimum: int) -> bool:
-    """Tell whether the fine-tuned peer has a result, now or from a run before."""
+def _has_finetuned(store: Store, plan: Plan, minimum: int) -> bool:
+    """Tell whether the fine-tuned model has a result, from this run or an earlier one."""
     return any(
         store.exists(
             results.result_key(plan.catalogue.id, CANDIDATES[FINETUNED], table, plan.folds[0])
@@ -89,7 +91,7 @@ def _has(store: Store, plan: Plan, minimum: int) -> bool:
 def _findings(plan: Plan, store: Store) -> list[dict[str, Any]]:
     """Return the findings of the plan's sections that the store has."""
     return [
-        {"name": name, "title": SECTIONS[name].title, **found}
+        {"name": name, "title": SECTIONS[name].title, **finding}
         for name in plan.sections
-        if (found := results.load_finding(store, plan.catalogue.id, SECTIONS[name])) is not None
+        if (finding := results.load_finding(store, plan.catalogue.id, SECTIONS[name])) is not None
     ]

@@ -1,4 +1,4 @@
-"""What a research section comes to: a table and a sentence."""
+"""The result of a research section: a table and a summary."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The rows of a table under its columns, and what they say in a sentence or two."""
+    """A table's columns and rows, and their meaning in a sentence or two."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
@@ -19,20 +19,20 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A question and how it is answered; raise `version` where the answer's code changes."""
+    """A question and the function that answers it; raise `version` when the answer changes."""
 
     name: str
     title: str
     answer: Callable[[Catalogue], Finding]
     version: int = 1
     seconds: float = 120
-    """About what it takes with 9,000 products."""
+    """The approximate seconds it takes with 9,000 products."""
     packages: tuple[tuple[str, str], ...] = ()
-    """What has to be installed: names to import and distributions."""
+    """The packages it needs: names to import and distributions."""
 
 
 def signed(value: float) -> str:
-    """Say a difference with its sign.
+    """Format a difference with its sign.
 
     >>> signed(0.01234), signed(-0.5)
     ('+0.0123', '-0.5000')
@@ -40,17 +40,17 @@ def signed(value: float) -> str:
     return f"{value:+.4f}"
 
 
-def interval(one: Mapping[str, float]) -> str:
-    """Say a difference with its interval.
+def interval(gain: Mapping[str, float]) -> str:
+    """Format a difference with its interval.
 
     >>> interval({"difference": 0.01, "low": -0.002, "high": 0.02})
     '+0.0100 (-0.0020 to +0.0200)'
     """
-    return f"{signed(one['difference'])} ({signed(one['low'])} to {signed(one['high'])})"
+    return f"{signed(gain['difference'])} ({signed(gain['low'])} to {signed(gain['high'])})"
 
 
 def listed(names: Sequence[str]) -> str:
-    """Join names as in a sentence.
+    """Join names with commas and `and`.
 
     >>> listed(["case"]), listed(["case", "digits", "stop words"]), listed([])
     ('case', 'case, digits and stop words', 'none')

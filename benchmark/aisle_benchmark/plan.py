@@ -1,4 +1,4 @@
-"""What a comparison runs: candidates, folds and tables; and what is missing or failed."""
+"""The plan of a comparison: candidates, folds and tables; and its outcome."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,18 +12,18 @@ from aisle_benchmark.protocol import (
     MINIMA,
     UNFOLDED,
     Catalogue,
-    Left,
+    Retained,
     Table,
     make_table,
-    too_little_left,
+    too_little_retained,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to compare: candidates by name, folds and tables; and research sections to answer.
+    """What to compare: candidates by name, folds and tables; and the research sections to run.
 
-    `unfolded` is the usual folding that the catalogue is too small for.
+    `unfolded` has the default foldings that retain too little of the catalogue.
     """
 
     catalogue: Catalogue
@@ -31,12 +31,12 @@ class Plan:
     folds: tuple[int, ...]
     tables: tuple[Table, ...]
     sections: tuple[str, ...] = ()
-    unfolded: tuple[Left, ...] = ()
+    unfolded: tuple[Retained, ...] = ()
 
 
 @dataclass(slots=True)
 class PlanOutcome:
-    """What came of a plan: what is missing, and why."""
+    """The candidates that a plan left out (`missing`) or that `failed`, with reasons."""
 
     missing: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
@@ -49,45 +49,50 @@ def make_plan(
     folds: Sequence[int],
     minima: Sequence[int] | None = None,
 ) -> Plan:
-    """Return a plan; the members of ensembles join it, and tables of one class are left out.
+    """Return a plan, with the members of ensembles and without tables of fewer than two classes.
 
-    Without `minima`, the tables are the usual ones, unfolded where that leaves a small shop less
-    than half. Raise DataError where no table is left.
+    Without `minima`, it has the default tables, unfolded if folding retains less than half of a
+    small shop. Raise DataError if no table is left.
     """
-    wanted = set(candidates)
+    included = set(candidates)
     for name in candidates:
-        wanted |= set(named(name).members)
-    unfolded: list[Left] = []
+        included |= set(named(name).members)
+    unfolded: list[Retained] = []
     if minima is None:
-        unfolded = too_little_left(catalogue)
-        for left in unfolded:
-            say(f"{unfolded_because(left)} Compared unfolded instead.")
-        small = {left.min_products for left in unfolded}
-        minima = list(dict.fromkeys(UNFOLDED if one in small else one for one in MINIMA))
+        unfolded = too_little_retained(catalogue)
+        for retained in unfolded:
+            say(f"{unfolded_because(retained)} Comparing all categories unfolded instead.")
+        too_small = {retained.min_products for retained in unfolded}
+        minima = list(
+            dict.fromkeys(UNFOLDED if minimum in too_small else minimum for minimum in MINIMA)
+        )
     tables = []
     for minimum in minima:
-        made = [make_table(catalogue, minimum, name) for name in INPUTS]
-        if None in made:
-            say(f"No table with classes of at least {minimum} products: fewer than two are left.")
-        tables += [table for table in made if table is not None]
+        candidate_tables = [make_table(catalogue, minimum, name) for name in INPUTS]
+        if None in candidate_tables:
+            say(
+                f"Skipping the tables with classes of at least {minimum} products: they would have "
+                "fewer than two classes."
+            )
+        tables += [table for table in candidate_tables if table is not None]
     outside = [name for name in dict.fromkeys(candidates) if name not in CANDIDATES]
-    ordered = (*(name for name in CANDIDATES if name in wanted), *outside)
+    ordered = (*(name for name in CANDIDATES if name in included), *outside)
     if not tables:
         raise DataError(
             f"There is nothing to compare: the {len(catalogue.rows):,} products have "
             f"{len(set(catalogue.labels))} categories down to level {LEVEL}, and no table has two "
-            "classes. Expected were two at least. Give another catalogue, or a lower --min-count."
+            "classes. Expected at least two. Give another catalogue, or a lower --min-count."
         )
     return Plan(catalogue, ordered, tuple(folds), tuple(tables), unfolded=tuple(unfolded))
 
 
-def unfolded_because(left: Left) -> str:
-    """Say why a table is unfolded.
+def unfolded_because(retained: Retained) -> str:
+    """Return the reason why a table is unfolded, as a sentence.
 
-    >>> unfolded_because(Left(100, 0.382, 0.05))
+    >>> unfolded_because(Retained(100, 0.382, 0.05))
     'Only 38% of the products and 5% of the categories have classes of at least 100 products.'
     """
     return (
-        f"Only {left.products:.0%} of the products and {left.categories:.0%} of the categories "
-        f"have classes of at least {left.min_products} products."
+        f"Only {retained.products:.0%} of the products and {retained.categories:.0%} of the "
+        f"categories have classes of at least {retained.min_products} products."
     )

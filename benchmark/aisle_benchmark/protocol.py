@@ -1,4 +1,4 @@
-"""The protocol: which products, folds, inputs and labels, the same for every candidate."""
+"""The protocol: products, folds, inputs and labels, the same for every candidate."""
 
 import hashlib
 import json
@@ -21,16 +21,16 @@ from aisle.product import Path as CategoryPath
 from aisle_training.release.measure import OTHER
 
 VERSION = 1
-"""Part of every result's name: raise it where the protocol changes."""
+"""Part of every result's name: raise it when the protocol changes."""
 FOLDS = 5
 LEVEL = 3
 MINIMA = (100, 20)
-"""The usual folding: a table for each, classes of fewer products are `other`."""
+"""The default folding: one table each, in which classes of fewer products become `other`."""
 UNFOLDED = 1
-"""Folds nothing: every category is a class of its own."""
+"""No folding: every category is a class of its own."""
 SMALL_SHOP = 5000
-"""A shop of fewer products is compared unfolded where folding leaves too little of it."""
-ENOUGH_LEFT = 0.5
+"""A shop of fewer products is compared unfolded if folding retains too little of it."""
+ENOUGH_RETAINED = 0.5
 INPUTS = {
     "text": ("name", "description"),
     "attributes": FIELDS,
@@ -41,13 +41,13 @@ _LEAST_CLASSES = 2
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """Labelled products with what the protocol makes of them, row by row.
+    """Labelled products with their groups, folds and labels, row by row.
 
-    `groups` are hashes of the normalised description (the name where there is none): variants of a
-    product share theirs, and a group is in one of the `folds` only. `labels` are the ids of the
-    categories at level 3, or of the last one where the path is shorter. `types` are what the shop's
-    column `type` says, empty where it has none; no candidate is given them. `shop_size` is how many
-    products the shop has, where the rows are a sample of them too.
+    `groups` are hashes of the normalised description, or of the name if there is none: variants of
+    a product share one, and each group is in one of the `folds` only. `labels` are the ids of the
+    categories at level 3, or of the last one in a shorter path. `types` are the values of the
+    shop's column `type`, empty without one; no candidate gets them. `shop_size` is the number of
+    products in the shop, of which the rows may be a sample.
     """
 
     rows: tuple[LabelledProduct, ...]
@@ -60,11 +60,11 @@ class Catalogue:
 
     @property
     def id(self) -> str:
-        """The name of the data: the beginning of its hash."""
+        """The name of the data: a prefix of its hash."""
         return self.sha256[:12]
 
     def split(self, fold: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the rows to train on and those to score, int64 each."""
+        """Return the training rows and the test rows of a fold, int64 each."""
         return np.flatnonzero(self.folds != fold), np.flatnonzero(self.folds == fold)
 
     def products(self, rows: NDArray[np.int64], inputs: str) -> list[Product]:
@@ -74,9 +74,9 @@ class Catalogue:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of the comparison: classes of fewer than `min_products` are `other`.
+    """One table of the comparison: classes of fewer than `min_products` become `other`.
 
-    `other` is the last class, also of a table that folds nothing.
+    `other` is always the last class, even in an unfolded table.
     """
 
     min_products: int
@@ -90,11 +90,11 @@ class Table:
 
     @property
     def unfolded(self) -> bool:
-        """Whether every category is a class of its own."""
+        """Whether every category is a class."""
         return self.min_products <= UNFOLDED
 
     def targets(self, labels: Sequence[str]) -> NDArray[np.int64]:
-        """Return the number of each label's class, the last one's for `other`: int64 (labels,)."""
+        """Return the class index of each label; `other` is the last: int64 (labels,)."""
         numbers = {label: number for number, label in enumerate(self.classes)}
         other = len(self.classes) - 1
         return np.array([numbers.get(label, other) for label in labels], np.int64)
@@ -102,15 +102,15 @@ class Table:
     def fold(
         self, labels: Sequence[str], probabilities: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Sum the probabilities of fine classes (n, labels) up to the table's: (n, classes)."""
-        member = np.zeros((len(labels), len(self.classes)), np.float32)
-        member[np.arange(len(labels)), self.targets(labels)] = 1
-        return probabilities @ member
+        """Sum the probabilities of fine classes (n, labels) into the table's: (n, classes)."""
+        membership = np.zeros((len(labels), len(self.classes)), np.float32)
+        membership[np.arange(len(labels)), self.targets(labels)] = 1
+        return probabilities @ membership
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
-    """What folding leaves: the shares of products and of categories that keep their own class."""
+class Retained:
+    """The shares of products and of categories that keep their own class after folding."""
 
     min_products: int
     products: float
@@ -118,24 +118,24 @@ class Left:
 
     @property
     def enough(self) -> bool:
-        """Whether it is at least half of both."""
-        return min(self.products, self.categories) >= ENOUGH_LEFT
+        """Whether both are at least half."""
+        return min(self.products, self.categories) >= ENOUGH_RETAINED
 
 
 def make_catalogue(
     rows: Sequence[LabelledProduct], types: Sequence[str] = (), *, shop_size: int | None = None
 ) -> Catalogue:
-    """Group, fold and label products; raise DataError for too few groups to make the folds of.
+    """Group, fold and label products; raise DataError if there are too few groups for the folds.
 
-    `shop_size` is how many products the shop has, where the rows are a sample of them.
+    `shop_size` is the number of products in the shop, if the rows are a sample of them.
     """
     groups = [group_of(row.product) for row in rows]
     folds = np.array([fold_of(group) for group in groups], np.int64)
     if len(set(folds.tolist())) < FOLDS:
         raise DataError(
-            f"The products cannot be compared on: {len(rows)} products with "
-            f"{len(set(groups))} different texts were given. Expected enough for {FOLDS} folds, a "
-            "hundred at least. Give more products."
+            f"Cannot compare candidates on {len(rows)} products with {len(set(groups))} different "
+            f"texts: there are too few for {FOLDS} folds. Expected at least a hundred. Give more "
+            "products."
         )
     digest = hashlib.sha256()
     for row in rows:
@@ -154,40 +154,40 @@ def make_catalogue(
 
 
 def read_types(source: Path, columns: Columns) -> list[str]:
-    """Return the column `type` of a file's usable rows, "" where there is none."""
+    """Return the column `type` of a file's valid rows, "" if a row has none."""
     types = []
     for record in read_records(source, columns=columns, needs=("category",)):
         with suppress(InvalidProductError):
             to_labelled(record)
-            said = record.raw.get("type") if isinstance(record.raw, dict) else None
-            types.append(said if isinstance(said, str) else "")
+            value = record.raw.get("type") if isinstance(record.raw, dict) else None
+            types.append(value if isinstance(value, str) else "")
     return types
 
 
-def sample(rows: Sequence[LabelledProduct], most: int) -> list[LabelledProduct]:
-    """Return about `most` of the products: whole groups, drawn by their hash."""
-    share = most / max(1, len(rows))
+def sample(rows: Sequence[LabelledProduct], count: int) -> list[LabelledProduct]:
+    """Return about `count` of the products: whole groups, selected by their hash."""
+    share = count / max(1, len(rows))
     return [row for row in rows if int(group_of(row.product)[-8:], 16) / 2**32 < share]
 
 
 def group_of(product: Product) -> str:
-    """Return the hash of a product's normalised description, of its name where there is none."""
+    """Return the hash of a product's normalised description, or of its name without one."""
     text = normalize(product.description) or normalize(product.name)
     return hashlib.sha256((_SALT + text).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def fold_of(group: str) -> int:
-    """Return the fold of a group; it stays the same as data grows."""
+    """Return the fold of a group; it does not change when data is added."""
     return int(group[:8], 16) % FOLDS
 
 
 def label_of(path: CategoryPath) -> str:
-    """Return the id of the category at level 3, or of the last one before."""
+    """Return the id of the category at level 3, or of the last one in a shorter path."""
     return path[:LEVEL][-1].id
 
 
 def make_table(catalogue: Catalogue, min_products: int, inputs: str) -> Table | None:
-    """Return a table, classes in order of their ids and `other` last; None for a single class."""
+    """Return a table with classes sorted by id and `other` last; None if it has one class only."""
     counts = Counter(catalogue.labels)
     kept = sorted(label for label, count in counts.items() if count >= min_products)
     classes = len(kept) + any(count < min_products for count in counts.values())
@@ -196,15 +196,17 @@ def make_table(catalogue: Catalogue, min_products: int, inputs: str) -> Table | 
     return Table(min_products, inputs, (*kept, OTHER))
 
 
-def left_by(catalogue: Catalogue, min_products: int) -> Left:
-    """Return what folding classes of fewer products to `other` leaves of a catalogue."""
+def retained_by(catalogue: Catalogue, min_products: int) -> Retained:
+    """Return what keeps its own class if classes of fewer products become `other`."""
     counts = Counter(catalogue.labels)
     kept = [count for count in counts.values() if count >= min_products]
-    return Left(min_products, sum(kept) / len(catalogue.labels), len(kept) / len(counts))
+    return Retained(min_products, sum(kept) / len(catalogue.labels), len(kept) / len(counts))
 
 
-def too_little_left(catalogue: Catalogue) -> list[Left]:
-    """Return which of the usual tables leave a small shop less than half; none for a large one."""
+def too_little_retained(catalogue: Catalogue) -> list[Retained]:
+    """Return the default foldings that retain less than half of a small shop."""
     if catalogue.shop_size >= SMALL_SHOP:
         return []
-    return [left for minimum in MINIMA if not (left := left_by(catalogue, minimum)).enough]
+    return [
+        retained for minimum in MINIMA if not (retained := retained_by(catalogue, minimum)).enough
+    ]

@@ -1,4 +1,4 @@
-"""What a candidate came to on a fold, and where the store keeps it."""
+"""The result of a candidate on a fold, and its object in the store."""
 
 import hashlib
 import io
@@ -24,10 +24,10 @@ _LONGEST_NAME = 64
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """What it costs to have and to ask a candidate, all on one core.
+    """The costs of training and using a candidate, all on one core.
 
-    `fit_seconds` has all shared work that it uses; `peak_bytes` is of the whole process that
-    trained and scored it; latencies and the rate go from raw products to probabilities.
+    `fit_seconds` includes all shared work that it uses; `peak_bytes` is of the whole process that
+    trained and scored it; latencies and the rate cover the way from raw products to probabilities.
     """
 
     fit_seconds: float
@@ -42,7 +42,7 @@ class Costs:
 class FoldResult:
     """Probabilities float32 (rows, classes) of the test `rows` of a fold, and their costs.
 
-    `extras` are further arrays of candidates that have more to tell.
+    `extras` are additional arrays of some candidates.
     """
 
     rows: NDArray[np.int64]
@@ -52,7 +52,7 @@ class FoldResult:
 
 
 def result_key(data_id: str, candidate: Candidate, table: Table, fold: int) -> str:
-    """Return where a result is kept: its name has all that it depends on."""
+    """Return the name of a result in the store; it depends on everything that the result does."""
     identity = {
         "protocol": protocol.VERSION,
         "candidate": candidate.identity(),
@@ -61,14 +61,14 @@ def result_key(data_id: str, candidate: Candidate, table: Table, fold: int) -> s
         "fold": fold,
     }
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
-    # A name from outside may have letters that no key has; the digest tells two alike apart.
+    # An external name may have characters that no object name has; the digest keeps it unique.
     folder = re.sub(r"[^a-z0-9.-]+", "-", candidate.name.lower()).strip("-.")[:_LONGEST_NAME]
     folder = folder or "outside"
     return layout.comparison_result(data_id, folder, f"{table.name}-{fold}-{digest}.npz")
 
 
 def finding_key(data_id: str, section: Section) -> str:
-    """Return where the finding of a research section is kept."""
+    """Return the name of a research section's finding in the store."""
     name = f"{section.name}-{protocol.VERSION}-{section.version}.json"
     return layout.comparison_result(data_id, "research", name)
 
@@ -79,20 +79,20 @@ def save_finding(store: Store, key: str, finding: Finding) -> None:
 
 
 def load_finding(store: Store, data_id: str, section: Section) -> dict[str, Any] | None:
-    """Return a finding as plain data, None where there is none."""
+    """Return a finding as plain data; None if there is none."""
     try:
         data = store.get(finding_key(data_id, section)).data
     except ObjectNotFoundError:
         return None
-    found: dict[str, Any] = json.loads(data)
-    return found
+    finding: dict[str, Any] = json.loads(data)
+    return finding
 
 
 def save(store: Store, key: str, result: FoldResult) -> None:
     """Write a result to the store."""
     buffer = io.BytesIO()
     costs = json.dumps(asdict(result.costs)).encode()
-    arrays: dict[str, Any] = {f"extra_{name}": one for name, one in result.extras.items()}
+    arrays: dict[str, Any] = {f"extra_{name}": array for name, array in result.extras.items()}
     arrays |= {"rows": result.rows, "probabilities": result.probabilities}
     np.savez_compressed(buffer, costs=np.frombuffer(costs, np.uint8), **arrays)
     store.put(key, buffer.getvalue())
@@ -114,7 +114,7 @@ def load(store: Store, key: str) -> FoldResult:
 
 
 def combine(members: Sequence[FoldResult]) -> FoldResult:
-    """Return the average of the members' probabilities, at the sum of their costs."""
+    """Return the average of the members' probabilities, with the sum of their costs."""
     costs = [member.costs for member in members]
     return FoldResult(
         rows=members[0].rows,

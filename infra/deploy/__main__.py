@@ -14,11 +14,13 @@ from infra.deploy.session import Session
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 
-StackOption = Annotated[str, typer.Option(help="What the stack, and all in it, is called.")]
-RegionOption = Annotated[
-    str | None, typer.Option(help="Where; without it, what AWS_DEFAULT_REGION or ~/.aws says.")
+StackOption = Annotated[
+    str, typer.Option(help="Name of the stack, and prefix of the names of its resources.")
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan, and do nothing.")]
+RegionOption = Annotated[
+    str | None, typer.Option(help="AWS region. Default: AWS_DEFAULT_REGION, then ~/.aws.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
 
 
 @app.command()
@@ -31,14 +33,14 @@ def up(
         typer.Option(
             "--set",
             metavar="NAME=VALUE",
-            help="A parameter of template.yaml, as AlarmEmail=me@example.com; it stays until it is "
-            "set anew. May be repeated.",
+            help="Set a parameter of template.yaml, such as AlarmEmail=me@example.com; later "
+            "deployments keep it. May be repeated.",
         ),
     ] = None,
 ) -> None:
-    """Bring the service up, or up to date."""
-    pairs = [_pair(each) for each in settings or ()]
-    service, world = _service(stack, region, dict(pairs), dry_run=dry_run)
+    """Deploy the service, or bring it up to date."""
+    parameters = dict(_parameter(setting) for setting in settings or ())
+    service, world = _service(stack, region, parameters, dry_run=dry_run)
     carry_out(service.up(), say=world.say, dry_run=dry_run)
 
 
@@ -47,17 +49,18 @@ def down(
     stack: StackOption = "aisle",
     region: RegionOption = None,
     dry_run: DryRunOption = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether it is meant.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Take the service down, with all its data."""
+    """Delete the service and all its data."""
     service, world = _service(stack, region, {}, dry_run=dry_run)
     if not (dry_run or yes):
-        said = typer.prompt(
-            "This deletes models, datasets, feedback and keys for good. The stack's name, to go on"
+        typed = typer.prompt(
+            "This deletes models, datasets, feedback and keys for good. Type the stack's name to "
+            "continue"
         )
-        if said != stack:
+        if typed != stack:
             raise ConfigurationError(
-                f"Nothing was deleted: {said!r} was typed, {stack!r} was expected. Try again."
+                f"Nothing was deleted: you typed {typed!r}. Expected {stack!r}. Try again."
             )
     carry_out(service.down(), say=world.say, dry_run=dry_run)
 
@@ -68,7 +71,7 @@ def _service(
     if region:
         os.environ["AWS_DEFAULT_REGION"] = region  # for SAM CLI and the store too
     session = Session()
-    if dry_run:  # AWS is asked nothing
+    if dry_run:  # makes no request to AWS
         names = Names(stack, "ACCOUNT", region or "REGION")
     else:
         names = Names(stack, session.account, session.region)
@@ -76,12 +79,12 @@ def _service(
     return Service(names, session, world), world
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _parameter(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals or name == "SiteKey":
         raise ConfigurationError(
-            f"Nothing was deployed: --set {name!r} cannot be used. Expected was NAME=VALUE of a "
-            "parameter that template.yaml has, other than SiteKey, which is made here. Correct it."
+            f"Nothing was deployed: --set {name!r} is not valid. Expected NAME=VALUE with a "
+            "parameter of template.yaml other than SiteKey, which this command creates. Correct it."
         )
     return name, value
 

@@ -1,4 +1,4 @@
-"""What everything is called, from the name of the stack; the templates name it the same way."""
+"""Names of all resources, derived from the stack's name; the templates derive the same names."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Final
 
 from aisle.errors import ConfigurationError
 
-# Bucket names have these letters alone, and 63 of them, of which account and region need 40.
+# Bucket names allow only these characters, at most 63; account and region need 40 of them.
 _STACK: Final = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
 
 
@@ -21,28 +21,29 @@ class Names:
     def __post_init__(self) -> None:
         if not _STACK.fullmatch(self.stack):
             raise ConfigurationError(
-                f"Nothing was deployed: {self.stack!r} cannot be the name of a stack. Expected "
-                "were 2 to 20 small letters, digits and hyphens, a letter first. Choose another."
+                f"Nothing was deployed: {self.stack!r} is not a valid stack name. Expected 2 to 20 "
+                "lowercase letters, digits and hyphens, starting with a letter and not ending with "
+                "a hyphen. Choose another."
             )
 
     @property
     def bootstrap(self) -> str:
-        """Name the stack of what has to be there first."""
+        """Name the stack that has to exist before the main one."""
         return f"{self.stack}-bootstrap"
 
     @property
     def artifacts(self) -> str:
-        """Name the bucket of the nested templates."""
+        """Name the bucket for the nested templates."""
         return self._bucket("artifacts")
 
     @property
     def data(self) -> str:
-        """Name the bucket that is the store."""
+        """Name the bucket that holds the store."""
         return self._bucket("data")
 
     @property
     def store(self) -> str:
-        """Name the store."""
+        """Return the address of the store."""
         return f"s3://{self.data}"
 
     @property
@@ -52,17 +53,17 @@ class Names:
 
     @property
     def training(self) -> str:
-        """Name the queue and the definition of the training job."""
+        """Name the queue and the definition of training jobs."""
         return f"{self.stack}-training"
 
     @property
     def registry(self) -> str:
-        """Name the host of the images."""
+        """Return the host of the image registry."""
         return f"{self.account}.dkr.ecr.{self.region}.amazonaws.com"
 
     def image(self, target: str) -> str:
         """Name the repository of an image."""
         return f"{self.registry}/{self.stack}-{target}"
 
-    def _bucket(self, what: str) -> str:
-        return f"{self.stack}-{what}-{self.account}-{self.region}"
+    def _bucket(self, purpose: str) -> str:
+        return f"{self.stack}-{purpose}-{self.account}-{self.region}"

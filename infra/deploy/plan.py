@@ -1,4 +1,4 @@
-"""What is done, in its order: steps that say what they do before they do it."""
+"""A plan: steps in their order, each announced before it runs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: what it does in words, and the doing."""
+    """One step: a description and the action."""
 
-    says: str
-    do: Callable[[], None]
+    description: str
+    run: Callable[[], None]
 
 
 def carry_out(steps: Sequence[Step], *, say: Callable[[str], None], dry_run: bool) -> None:
-    """Do one step after another, or only say what each would do."""
+    """Run the steps in their order; in a dry run, only print their descriptions."""
     for number, step in enumerate(steps, 1):
-        say(f"{number}/{len(steps)} {step.says}")
+        say(f"{number}/{len(steps)} {step.description}")
         if not dry_run:
-            step.do()
+            step.run()

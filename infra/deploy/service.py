@@ -1,4 +1,4 @@
-"""The service in the cloud: the steps that bring it up, and those that take it down."""
+"""The service in the cloud: the steps that deploy it, and those that delete it."""
 
 import json
 import time
@@ -21,14 +21,14 @@ from infra.deploy.stacks import Stacks
 from infra.deploy.tools import PACKAGED, ROOT, Images, RunProgram, run
 
 STAGE: Final = "live"
-_SITE_KEY_DAYS: Final = 3650  # it never leaves AWS; who distrusts it revokes it and deploys again
+_SITE_KEY_DAYS: Final = 3650  # it never leaves AWS; to replace it, revoke it and deploy again
 _LINKED_ROLES: Final = ("batch", "ecs", "spot")
 _RUNNING: Final = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What is outside: programs, the network, time, and who listens."""
+    """The outside world: programs, the network, the clock, and output."""
 
     say: Callable[[str], None]
     run: RunProgram = run
@@ -51,7 +51,7 @@ class Service:
         self._site_key: tuple[str, ApiKey] | None = None
 
     def up(self) -> list[Step]:
-        """Return the steps from a bare account to a service that answers."""
+        """Return the steps from an empty account to a service that answers."""
         names = self._names
         return [
             Step("AWS's own roles for Batch, ECS and spot instances", self._linked_roles),
@@ -61,33 +61,33 @@ class Service:
                 self._bootstrap,
             ),
             Step(
-                "images of the functions: sam build, sam package (pushes them)",
+                "images of the functions: sam build, sam package (which pushes them)",
                 self._images.build_and_push_functions,
             ),
             Step(f"stack {names.stack}: everything else", self._stack),
             Step(
-                f"image of the training job, to {names.stack}-training:latest",
+                f"image of the training job: push to {names.stack}-training:latest",
                 self._images.build_and_push_training,
             ),
-            Step(f"key of the page, to {names.store}, and its usage plan", self._keep_site_key),
-            Step(f"page: static_site/ and config.json, to {names.site}", self._upload_site),
-            Step("invalidation of what CloudFront remembers of the page", self._invalidate),
             Step(
-                "smoke test: a prediction with a fresh key, and one as the page", self._smoke_test
+                f"API key of the page: into {names.store}, with a usage plan", self._keep_site_key
             ),
-            Step("addresses", self._tell),
+            Step(f"page: upload static_site/ and config.json to {names.site}", self._upload_site),
+            Step("page: invalidate CloudFront's cache", self._invalidate),
+            Step("smoke test: a prediction with a new key, and one as the page", self._smoke_test),
+            Step("addresses", self._print_addresses),
         ]
 
     def down(self) -> list[Step]:
-        """Return the steps after which nothing is left that costs."""
+        """Return the steps that delete everything that costs money."""
         names = self._names
         return [
-            Step(f"training jobs in the queue {names.training}: stop them", self._stop_jobs),
-            Step("usage plans and keys of the API: remove them", self._remove_plans),
+            Step(f"training jobs: stop those in the queue {names.training}", self._stop_jobs),
+            Step("API: remove usage plans and keys", self._remove_plans),
             Step(f"page: empty {names.site}", lambda: self._buckets.empty(names.site)),
             Step(f"stack {names.stack}: delete it", lambda: self._stacks.delete(names.stack)),
             Step(
-                f"store: delete {names.data} with every version of everything",
+                f"store: delete {names.data} with all versions of all objects",
                 lambda: self._buckets.delete(names.data),
             ),
             Step(
@@ -101,13 +101,13 @@ class Service:
 
     def _linked_roles(self) -> None:
         for service in _LINKED_ROLES:
-            with calling(f"make AWS's own role for {service}"):
+            with calling(f"create AWS's own role for {service}"):
                 try:
                     self._session.iam.create_service_linked_role(
                         AWSServiceName=f"{service}.amazonaws.com"
                     )
                 except ClientError as error:
-                    if code(error) != "InvalidInput":  # it is there already
+                    if code(error) != "InvalidInput":  # it exists already
                         raise
 
     def _bootstrap(self) -> None:
@@ -133,8 +133,8 @@ class Service:
         """Tell whether CloudFront has a key that the authorizer knows."""
         if self._stacks.outputs(self._names.stack) is None:
             return False
-        known, _ = keyring.read(open_store(self._names.store))
-        return any(each.client == scopes.SITE and each.usable(datetime.now(UTC)) for each in known)
+        keys, _ = keyring.read(open_store(self._names.store))
+        return any(key.client == scopes.SITE and key.usable(datetime.now(UTC)) for key in keys)
 
     def _keep_site_key(self) -> None:
         if self._site_key is None:
@@ -144,30 +144,30 @@ class Service:
 
     def _keep(self, record: ApiKey) -> None:
         with self._plans().registered(record):
-            keyring.edit(open_store(self._names.store), lambda known: (*known, record))
+            keyring.edit(open_store(self._names.store), lambda keys: (*keys, record))
 
     def _forget(self, record: ApiKey) -> None:
         keyring.edit(
             open_store(self._names.store),
-            lambda known: tuple(each for each in known if each.id != record.id),
+            lambda keys: tuple(key for key in keys if key.id != record.id),
         )
         self._plans().remove(record)
 
     def _upload_site(self) -> None:
         folder = self._world.root / "static_site"
         if not folder.is_dir():
-            self._world.say("  there is no static_site/ yet: the API alone is behind CloudFront")
-        # Where the page finds the API: beside itself.
-        further = {"config.json": json.dumps({"api": ""}).encode() + b"\n"}
+            self._world.say("  static_site/ does not exist: CloudFront serves the API only")
+        # The page finds the API at its own address.
+        extra = {"config.json": json.dumps({"api": ""}).encode() + b"\n"}
         comparison = self._world.root / "benchmark" / "results" / "comparison.json"
         if comparison.is_file():
-            further[comparison.name] = comparison.read_bytes()
-        count = self._buckets.mirror(folder, self._names.site, further=further)
+            extra[comparison.name] = comparison.read_bytes()
+        count = self._buckets.mirror(folder, self._names.site, extra=extra)
         self._world.say(f"  {count} files")
 
     def _invalidate(self) -> None:
         distribution = self._site()["DistributionId"]
-        with calling("invalidate what CloudFront remembers"):
+        with calling("invalidate CloudFront's cache"):
             self._session.cloudfront.create_invalidation(
                 DistributionId=distribution,
                 InvalidationBatch={
@@ -183,18 +183,20 @@ class Service:
         )
         self._keep(record)
         try:
-            for url, sent in ((self._root()["ApiUrl"], key), (self._site()["SiteUrl"], None)):
-                found = smoke_test(url, key=sent, ask=self._world.ask, pause=self._world.pause)
-                self._world.say(f"  {url} answers: {found}")
+            for url, api_key in ((self._root()["ApiUrl"], key), (self._site()["SiteUrl"], None)):
+                category = smoke_test(
+                    url, key=api_key, ask=self._world.ask, pause=self._world.pause
+                )
+                self._world.say(f"  {url} answers: {category}")
         finally:
             self._forget(record)
 
-    def _tell(self) -> None:
+    def _print_addresses(self) -> None:
         root, region = self._root(), self._names.region
         self._world.say(
             f"\n  page  {self._site()['SiteUrl']}\n  API   {root['ApiUrl']}\n"
             f"  store {root['Store']}\n\n"
-            "Make a key for a client, who then asks the API's own address:\n\n"
+            "Create a key for a client, who sends it to the API's own address:\n\n"
             f"  export AWS_DEFAULT_REGION={region} AISLE_STORE={root['Store']} "
             f"AISLE_API={root['ApiId']}/{STAGE}\n  .venv/bin/aisle keys create --client my-shop"
         )

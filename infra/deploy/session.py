@@ -1,4 +1,4 @@
-"""The clients of AWS's services; nothing else here imports boto3."""
+"""The clients of AWS's services; no other module of the package imports boto3."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ __all__ = ["ClientError", "Session", "calling", "code"]
 
 
 class Session:
-    """An account and a region, by the credentials that the environment or ~/.aws has."""
+    """An account and a region, with the credentials of the environment or ~/.aws."""
 
     def __init__(self) -> None:
         self._boto3 = boto3.Session()
@@ -33,15 +33,15 @@ class Session:
         """Return the region."""
         if not self._boto3.region_name:
             raise CloudError(
-                "AWS was not asked: no region is set. Expected was one, as eu-west-1. Give "
-                "--region, or set AWS_DEFAULT_REGION."
+                "No request was sent to AWS: no region is set. Expected one, such as eu-west-1. "
+                "Give --region, or set AWS_DEFAULT_REGION."
             )
         return str(self._boto3.region_name)
 
     @cached_property
     def account(self) -> str:
-        """Return the account's number."""
-        with calling("ask whose credentials these are"):
+        """Return the account's id."""
+        with calling("look up the account of these credentials"):
             return self._boto3.client("sts").get_caller_identity()["Account"]
 
     @cached_property
@@ -66,7 +66,7 @@ class Session:
 
     @cached_property
     def ecr(self) -> "ECRClient":
-        """Return the client of the registry of images."""
+        """Return the client of the image registry."""
         return self._boto3.client("ecr")
 
     @cached_property
@@ -81,14 +81,14 @@ class Session:
 
 
 @contextmanager
-def calling(what: str) -> Iterator[None]:
-    """Turn what AWS says into a CloudError that names what was tried."""
+def calling(action: str) -> Iterator[None]:
+    """Turn an error of AWS into a CloudError that names the action."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
         raise CloudError(
-            f"Could not {what}. It ended in: {error}. A success was expected. Check the "
-            "credentials, what they may do, and the region; then give the same command again."
+            f"Could not {action}. The request failed: {error}. Expected it to succeed. Check the "
+            "credentials, their permissions and the region; then run the same command again."
         ) from error
 
 

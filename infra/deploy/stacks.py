@@ -1,4 +1,4 @@
-"""Stacks of CloudFormation: made, changed, deleted, and waited for."""
+"""CloudFormation stacks: create, update or delete, and wait for the result."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     )
 
 _PAUSE_SECONDS: Final = 10
-# Nothing can be made of a stack whose first creation failed, except nothing.
+# A stack whose first creation failed cannot be updated, only deleted.
 _STILLBORN: Final = frozenset(
     {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "REVIEW_IN_PROGRESS"}
 )
@@ -25,7 +25,7 @@ _GOOD: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 
 
 class Template(TypedDict, total=False):
-    """A template: its text, or where in S3 it is."""
+    """A template: its text, or its address in S3."""
 
     TemplateBody: str
     TemplateURL: str
@@ -50,43 +50,49 @@ class Stacks:
         return self._session.cloudformation
 
     def outputs(self, name: str) -> dict[str, str] | None:
-        """Return what a stack says of itself; None where there is no such stack."""
+        """Return the outputs of a stack; None if it does not exist."""
         stack = self._find(name)
         if stack is None or stack["StackStatus"] in _STILLBORN:
             return None
-        return {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+        return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def nested(self, name: str, logical: str) -> str:
-        """Return the id of a stack within a stack."""
+        """Return the id of a nested stack."""
         with calling(f"find {logical} in the stack {name}"):
-            found = self._client.describe_stack_resource(StackName=name, LogicalResourceId=logical)
-        return found["StackResourceDetail"]["PhysicalResourceId"]
+            response = self._client.describe_stack_resource(
+                StackName=name, LogicalResourceId=logical
+            )
+        return response["StackResourceDetail"]["PhysicalResourceId"]
 
     def deploy(self, name: str, template: Template, parameters: Mapping[str, str]) -> None:
-        """Make or change a stack, and wait; parameters that are not given stay as they were."""
+        """Create or update a stack and wait; parameters that are not given keep their values."""
         stack = self._find(name)
         if stack and stack["StackStatus"] in _STILLBORN:
             self.delete(name)
             stack = None
-        before = {each["ParameterKey"] for each in stack.get("Parameters", [])} if stack else set()
+        previous = (
+            {parameter["ParameterKey"] for parameter in stack.get("Parameters", [])}
+            if stack
+            else set()
+        )
         with calling(f"deploy the stack {name}"):
-            known = {
-                each["ParameterKey"]
-                for each in self._client.get_template_summary(**template)["Parameters"]
+            declared = {
+                parameter["ParameterKey"]
+                for parameter in self._client.get_template_summary(**template)["Parameters"]
             }
-            given: list[ParameterTypeDef] = [
+            values: list[ParameterTypeDef] = [
                 {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
             ]
-            given += [
+            values += [
                 {"ParameterKey": key, "UsePreviousValue": True}
-                for key in sorted((before & known) - {*parameters})
+                for key in sorted((previous & declared) - {*parameters})
             ]
             send = self._client.update_stack if stack else self._client.create_stack
             try:
                 send(
                     StackName=name,
                     **template,
-                    Parameters=given,
+                    Parameters=values,
                     Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
                 )
             except ClientError as error:
@@ -97,13 +103,13 @@ class Stacks:
         self._wait(name, _GOOD)
 
     def delete(self, name: str) -> None:
-        """Delete a stack and wait; do nothing where there is none."""
+        """Delete a stack and wait; do nothing if it does not exist."""
         stack = self._find(name)
         if stack is None:
             return
         with calling(f"delete the stack {name}"):
             self._client.delete_stack(StackName=name)
-        # By its id: a deleted stack is not found by its name.
+        # By id: AWS does not find a deleted stack by its name.
         self._wait(stack["StackId"], frozenset({"DELETE_COMPLETE"}))
 
     def _find(self, name: str) -> "StackTypeDef | None":
@@ -125,22 +131,22 @@ class Stacks:
                 return
             if not status.endswith("_IN_PROGRESS"):
                 raise CloudError(
-                    f"The stack {name} came to {status}. {self._reasons(name)} Expected was "
-                    f"{' or '.join(sorted(good))}. Mend that, and give the same command again."
+                    f"The stack {name} ended in {status}. {self._reasons(name)} Expected "
+                    f"{' or '.join(sorted(good))}. Fix the cause, then run the same command again."
                 )
             self._pause(_PAUSE_SECONDS)
 
     def _reasons(self, name: str) -> str:
-        with calling(f"ask what went wrong with the stack {name}"):
+        with calling(f"read the events of the stack {name}"):
             events = self._client.describe_stack_events(StackName=name)["StackEvents"]
         failed = [
             f"{event.get('LogicalResourceId')}: {event.get('ResourceStatusReason', 'no reason')}"
-            for event in takewhile(lambda event: not _is_beginning(event), events)
+            for event in takewhile(lambda event: not _starts_deployment(event), events)
             if event.get("ResourceStatus", "").endswith("_FAILED")
         ]
         return "; ".join(reversed(failed)) + "."
 
 
-def _is_beginning(event: "StackEventTypeDef") -> bool:
-    """Tell whether what came before this event belongs to an earlier deployment."""
+def _starts_deployment(event: "StackEventTypeDef") -> bool:
+    """Tell whether this event starts a deployment: events before it belong to an earlier one."""
     return event.get("ResourceStatusReason") == "User Initiated"

@@ -23,25 +23,25 @@ FUNCTIONS: Final[Mapping[str, str]] = {
 
 
 class RunProgram(Protocol):
-    """Run a program, with something on its standard input; raise CloudError where it fails."""
+    """Run a program, with text on its standard input; raise CloudError if it fails."""
 
-    def __call__(self, command: Sequence[str], *, given: str | None = None) -> None:
+    def __call__(self, command: Sequence[str], *, stdin: str | None = None) -> None:
         """Run it."""
 
 
-def run(command: Sequence[str], *, given: str | None = None) -> None:
-    """Run a program as `RunProgram` says, in the project's folder; what it prints is seen."""
+def run(command: Sequence[str], *, stdin: str | None = None) -> None:
+    """Run a program in the project's folder and show its output; see `RunProgram`."""
     try:
-        subprocess.run(command, check=True, cwd=ROOT, input=given, text=True)  # noqa: S603
+        subprocess.run(command, check=True, cwd=ROOT, input=stdin, text=True)  # noqa: S603
     except (OSError, subprocess.CalledProcessError) as error:
         raise CloudError(
-            f"A program failed: {command[0]} {command[1]}. It ended in: {error}. A success was "
-            "expected. What it printed above says more; Docker has to run, `make build` to work."
+            f"`{command[0]} {command[1]}` failed: {error}. Expected it to succeed. Read its output "
+            "above; check that Docker runs and that `make build` works."
         ) from error
 
 
 class Images:
-    """The images: built here, pushed to the registry of the account."""
+    """The images: built locally, pushed to the account's registry."""
 
     def __init__(self, names: Names, session: Session, run: RunProgram) -> None:
         self._names = names
@@ -56,18 +56,23 @@ class Images:
             [
                 *(_SAM, "package", "--region", self._names.region),
                 *("--s3-bucket", self._names.artifacts),
-                *(part for each in repositories for part in ("--image-repositories", each)),
+                *(
+                    argument
+                    for repository in repositories
+                    for argument in ("--image-repositories", repository)
+                ),
                 *("--output-template-file", PACKAGED),
             ]
         )
 
     def build_and_push_training(self) -> None:
-        """Build the image of the training job, and push it as the latest."""
+        """Build the image of the training job, and push it as `latest`."""
         image = f"{self._names.image('training')}:latest"
         self._run(["docker", "build", "--target", "training", "--tag", image, "."])
-        with calling("ask for the registry's password"):
-            found = self._session.ecr.get_authorization_token()["authorizationData"][0]
-        user, _, password = base64.b64decode(found["authorizationToken"]).decode().partition(":")
+        with calling("get the password of the image registry"):
+            authorization = self._session.ecr.get_authorization_token()["authorizationData"][0]
+        token = base64.b64decode(authorization["authorizationToken"]).decode()
+        user, _, password = token.partition(":")
         login = ["docker", "login", "--username", user, "--password-stdin", self._names.registry]
-        self._run(login, given=password)
+        self._run(login, stdin=password)
         self._run(["docker", "push", image])

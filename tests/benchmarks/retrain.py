@@ -1,9 +1,9 @@
-"""Measure how long it takes to learn from corrections, gate included.
+"""Measure the time of a training on corrections, gate included.
 
     python -m tests.benchmarks.retrain [--data FILE] [--corrections N]
 
-One product in eight of the catalogue (a made-up one without --data) comes after the first training:
-those that the model gets wrong, and then others, are corrected by their own labels, N in all. Then
+The first training leaves out one product in eight of the catalogue (a made-up one without --data).
+N of those products, the misclassified ones first, are then corrected with their own labels. Then
 `aisle train --feedback` runs in a fresh process.
 """
 
@@ -35,14 +35,14 @@ _TRAIN = "from aisle.cli.main import main; main()"
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--data", type=Path, help="a labelled catalogue; made-up products without")
-    parser.add_argument("--corrections", type=int, default=50)
+    parser.add_argument("--data", type=Path, help="a labelled catalogue (default: made-up)")
+    parser.add_argument("--corrections", type=int, default=50, help="how many (default: 50)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = (
             list(made_up.products(4000))
             if options.data is None
-            else [one.raw for one in read_records(options.data)]
+            else [record.raw for record in read_records(options.data)]
         )
         early = made_up.write_catalogue(
             Path(folder, "early.jsonl"), [row for at, row in enumerate(rows) if at % 8]
@@ -52,12 +52,12 @@ def main() -> None:
         Trainer(store, load()).train(early)
         wrong = correct(store, list(read_labelled(late)), options.corrections)
         began, before = time.perf_counter(), _processor()
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", _TRAIN, "--store", store.url, "train", "--feedback"],
             check=False,
         )
         seconds, processor = time.perf_counter() - began, _processor() - before
-    outcome = {0: "published", 3: "refused"}.get(done.returncode, "failed")
+    outcome = {0: "published", 3: "refused"}.get(process.returncode, "failed")
     head = (
         "products",
         "corrections",
@@ -74,20 +74,21 @@ def main() -> None:
 
 
 def _processor() -> float:
-    """Return the processor time of the processes that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    """Return the processor time, in seconds, of all finished child processes."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def correct(store: Store, rows: list[LabelledProduct], count: int) -> int:
-    """Keep corrections of the products that the model gets wrong, and of others where too few."""
+    """Record `count` corrections, of misclassified products first; return how many were wrong."""
     classifier = Classifier(bundles.current_bundle(store))
-    found = classifier.predict([row.product for row in rows], top_k=0, explain=False)
+    predictions = classifier.predict([row.product for row in rows], top_k=0, explain=False)
     is_wrong = [
-        one.category.category.id != row.path[-1].id for one, row in zip(found, rows, strict=True)
+        prediction.category.category.id != row.path[-1].id
+        for prediction, row in zip(predictions, rows, strict=True)
     ]
     wrong = list(itertools.compress(rows, is_wrong))
-    right = itertools.compress(rows, (not one for one in is_wrong))
+    right = [row for row, mistaken in zip(rows, is_wrong, strict=True) if not mistaken]
     for number, row in enumerate([*wrong, *right][:count]):
         event = new_event(
             row.product,

@@ -1,4 +1,4 @@
-"""Commands run, addresses asked, and waiting for something to come up."""
+"""Helpers that run commands, send requests, and wait for a condition."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.lambda_runtime import event
 ROOT = Path(__file__).parents[2]
 BUILD_SECONDS = 900
 START_SECONDS = 120
-# No more than Lambda lets a function do.
+# The restrictions under which Lambda runs a function.
 LOCKED_DOWN = (
     *("--read-only", "--tmpfs", "/tmp", "--user", "993:990", "--cap-drop", "ALL"),  # noqa: S108
     *("--security-opt", "no-new-privileges"),
@@ -23,21 +23,21 @@ LOCKED_DOWN = (
 
 
 def missing(reason):
-    """Skip for want of a tool, but fail where CI promised it."""
+    """Skip because a tool is missing; fail in CI, which must have it."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)
 
 
 def environment(extra=None):
-    """Return this process's environment without AWS settings, and with what is given."""
+    """Return this process's environment without AWS settings, plus `extra`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return kept | (extra or {})
 
 
 def run(*command, env=None, check=True):
-    """Run a command in the project's folder, without AWS settings; a failure quotes it."""
-    done = subprocess.run(
+    """Run a command in the project's folder, without AWS settings; a failure shows its output."""
+    process = subprocess.run(
         command,
         capture_output=True,
         check=False,
@@ -46,12 +46,13 @@ def run(*command, env=None, check=True):
         text=True,
         timeout=BUILD_SECONDS,
     )
-    assert done.returncode == 0 or not check, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done
+    failed = process.returncode != 0
+    assert not (check and failed), f"{command}\n{process.stdout}\n{process.stderr}"
+    return process
 
 
-class Answer:
-    """An answer over HTTP, whatever its status."""
+class Response:
+    """An HTTP response of any status."""
 
     def __init__(self, status, headers, body):
         self.status = status
@@ -64,36 +65,36 @@ class Answer:
 
 
 def ask(url, body=None, *, key=None, method=None, headers=None):
-    """Send a request, a body as JSON, and return the answer."""
-    sent = {"X-Api-Key": key} if key else {}
+    """Send a request with an optional JSON body, and return the response."""
+    all_headers = {"X-Api-Key": key} if key else {}
     if body is not None:
-        sent["Content-Type"] = "application/json"
+        all_headers["Content-Type"] = "application/json"
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = urllib.request.Request(  # noqa: S310  # addresses of our own containers
-        url, body, sent | (headers or {}), method=method
+        url, body, all_headers | (headers or {}), method=method
     )
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # as above
-            return Answer(answer.status, answer.headers, answer.read())
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310  # as above
+            return Response(response.status, response.headers, response.read())
     except urllib.error.HTTPError as error:
         with error:
-            return Answer(error.code, error.headers, error.read())
+            return Response(error.code, error.headers, error.read())
 
 
-def wait_for(condition, *, seconds=START_SECONDS, or_say=lambda: ""):
-    """Return what a condition gives once it gives something; fail with what else is to say."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def wait_for(condition, *, seconds=START_SECONDS, details=lambda: ""):
+    """Poll a condition and return its first true result; on timeout, fail with `details`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
         try:
-            if found := condition():
-                return found
+            if result := condition():
+                return result
         except OSError:
-            pass  # nobody listens yet
+            pass  # not listening yet
         time.sleep(0.3)
-    return pytest.fail(f"nothing came within {seconds} s\n{or_say()}")
+    return pytest.fail(f"the condition did not become true within {seconds} s\n{details()}")
 
 
 def api_event(method, path, body=None):
     """Make the event of a request that has passed the authorizer."""
-    sent = None if body is None else json.dumps(body)
-    return event("predict", httpMethod=method, path=path, resource=path, body=sent)
+    text = None if body is None else json.dumps(body)
+    return event("predict", httpMethod=method, path=path, resource=path, body=text)

@@ -1,4 +1,4 @@
-"""The container engine, the images, and containers that are gone when their test is."""
+"""The container engine, the images, and containers that end with their tests."""
 
 import secrets
 import shutil
@@ -10,16 +10,16 @@ from tests.containers.commands import LOCKED_DOWN, ask, missing, run, wait_for
 
 @pytest.fixture(scope="session")
 def engine():
-    """Give the tests a container engine."""
+    """Require a container engine."""
     if shutil.which("docker") is None or run("docker", "info", check=False).returncode:
-        missing("Docker is not there, or not running: no container can be started")
+        missing("Docker is not installed or not running: no container can start")
 
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory):
-    """Copy what the images are made of, as a umask of 077 has it: for its owner alone."""
+    """Copy the images' build context as under umask 077: readable by its owner only."""
     folder = tmp_path_factory.mktemp("checkout")
-    # The requirements as they are: pip reads them as root, and its layers need not be made anew.
+    # The requirements keep their mode: pip reads them as root, and its layers stay cached.
     for name in ("Dockerfile", ".dockerignore", "requirements"):
         run("cp", "-R", name, str(folder))
     for name in ("LICENSE", "functions", "training", "benchmark", "static_site"):
@@ -30,7 +30,7 @@ def checkout(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def image(engine, checkout):
-    """Give a function that builds a target of the Dockerfile, once, and returns its name."""
+    """Give the function that builds a target of the Dockerfile once, and returns its image."""
     built = {}
 
     def build(target):
@@ -44,40 +44,40 @@ def image(engine, checkout):
 
 
 class Container:
-    """A container that runs."""
+    """A running container."""
 
     def __init__(self, name):
         self.name = name
 
     def port(self, inside):
-        """Return the port on this machine that leads to one inside."""
-        found = run("docker", "port", self.name, str(inside)).stdout.split()[0]
-        return int(found.rpartition(":")[2])
+        """Return the port on this machine that maps to one inside."""
+        address = run("docker", "port", self.name, str(inside)).stdout.split()[0]
+        return int(address.rpartition(":")[2])
 
-    def said(self):
-        """Return all that it has logged."""
-        done = run("docker", "logs", self.name)
-        return done.stdout + done.stderr
+    def logs(self):
+        """Return everything that it has logged."""
+        process = run("docker", "logs", self.name)
+        return process.stdout + process.stderr
 
 
 @pytest.fixture(scope="module")
 def start(engine):
-    """Give a function that starts a container with these options; all end with the module."""
+    """Give the function that starts a container; all containers end with the module."""
     started = []
 
-    def start_one(*options):
+    def start_container(*options):
         name = f"aisle-test-{secrets.token_hex(4)}"
         started.append(name)
         run("docker", "run", "--detach", "--name", name, *options)
         return Container(name)
 
-    yield start_one
+    yield start_container
     if started:
         run("docker", "rm", "--force", "--volumes", *started)
 
 
 class Lambda:
-    """A function in a container, called as Lambda would call it, through the emulator."""
+    """A function in a container, called through the Lambda emulator."""
 
     def __init__(self, container):
         self.container = container
@@ -85,17 +85,17 @@ class Lambda:
         self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
 
     def __call__(self, event):
-        """Invoke it; the first time, wait for the emulator."""
-        return wait_for(lambda: ask(self._url, event), or_say=self.container.said).json()
+        """Invoke the function; the first time, wait for the emulator."""
+        return wait_for(lambda: ask(self._url, event), details=self.container.logs).json()
 
 
 @pytest.fixture(scope="module")
 def start_lambda(start, image):
-    """Give a function that starts an image as locked down as on Lambda, with an environment."""
+    """Give the function that starts an image with Lambda's restrictions and an environment."""
 
-    def start_one(target, *command, network=None, **environment):
+    def start_function(target, *command, network=None, **environment):
         options = [
-            part for name in environment for part in ("--env", f"{name}={environment[name]}")
+            option for name, value in environment.items() for option in ("--env", f"{name}={value}")
         ]
         options += ["--network", network] if network else []
         options += [
@@ -109,4 +109,4 @@ def start_lambda(start, image):
         ]
         return Lambda(start(*options))
 
-    return start_one
+    return start_function

@@ -1,6 +1,6 @@
-"""`docker compose up` as a newcomer meets it, and the loop: train, publish, serve the new model.
+"""`docker compose up` as a newcomer runs it, and the loop: train, publish, serve the new model.
 
-The S3 stand-in is moto's server: it takes any credentials, so nothing here proves rights.
+The S3 stand-in is moto's server: it accepts any credentials, so this proves no permissions.
 """
 
 import json
@@ -37,33 +37,33 @@ nbclient.NotebookClient(nbformat.v4.new_notebook(cells=[cell])).execute()
 
 
 class Project:
-    """A compose project, apart from whatever else runs here."""
+    """A compose project, isolated from other projects on this machine."""
 
     def __init__(self):
         self.name = f"aisle-test-{secrets.token_hex(4)}"
 
     def __call__(self, *arguments):
-        """Run a command of compose and return what it printed."""
+        """Run a command of compose and return its output."""
         settings = {
             "COMPOSE_PROJECT_NAME": self.name,
-            "AISLE_PORT": "0",  # whichever is free
+            "AISLE_PORT": "0",  # any free port
             "LABS_PORT": "0",
             "AISLE_POLL_SECONDS": POLL_SECONDS,
         }
         return run("docker", "compose", *arguments, env=settings).stdout
 
     def logs(self):
-        """Return all that the containers have logged."""
+        """Return everything that the containers have logged."""
         return self("logs", "--no-color", "--no-log-prefix")
 
     def address(self, service, port):
-        """Return where a service answers on this machine."""
+        """Return the address of a service on this machine."""
         return "http://" + self("port", service, str(port)).strip()
 
 
 @pytest.fixture(scope="module")
 def project(engine):
-    """Bring everything up as `docker compose up` does."""
+    """Start everything as `docker compose up` does."""
     compose = Project()
     try:
         compose("up", "--build", "--detach", "--wait")
@@ -74,19 +74,19 @@ def project(engine):
 
 @pytest.fixture(scope="module")
 def key(project):
-    """Make an API key, as the log of the API says."""
+    """Create an API key, as the API's log tells a newcomer to."""
     return project("exec", "-T", "api", "aisle", "keys", "create", "--client", "me").strip()
 
 
 @pytest.fixture(scope="module")
 def packaged(project, key):
-    """Ask the API about a pan before anything was trained."""
+    """Predict a pan's category before any training."""
     return predict(project, key)
 
 
 @pytest.fixture(scope="module")
 def on_lambda(project, start_lambda):
-    """Start the predict function on the same store, and give what predicts a pan with it."""
+    """Start the predict function on the same store; give the function that predicts a pan."""
     call = start_lambda(
         "predict",
         network=f"{project.name}_default",
@@ -102,7 +102,7 @@ def on_lambda(project, start_lambda):
 
 @pytest.fixture(scope="module")
 def trained(project, packaged, on_lambda, tmp_path_factory):
-    """Train on a made-up catalogue in a container, and give the version that it published."""
+    """Train on a made-up catalogue in a container, and give the published version."""
     assert on_lambda()["model_version"] == packaged["model_version"]
     catalogue = write_catalogue(tmp_path_factory.mktemp("shop") / "shop.jsonl.gz", products(400))
     mounted = f"{catalogue}:/shop.jsonl.gz:ro"
@@ -111,7 +111,7 @@ def trained(project, packaged, on_lambda, tmp_path_factory):
 
 
 def predict(project, key):
-    """Ask the API about a pan."""
+    """Ask the API for a pan's category."""
     return ask(f"{project.address('api', 8080)}/v1/predict", PAN, key=key).json()
 
 
@@ -121,23 +121,23 @@ def test_up_gives_an_api_that_answers(packaged):
 
 
 def test_the_api_lets_nobody_in_without_a_key(project, packaged):
-    """The API in a container listens to others, so it asks for a key."""
+    """The API in a container is open to the network, so it requires a key."""
     assert ask(f"{project.address('api', 8080)}/v1/predict", PAN).status == 401
 
 
 def test_a_trained_model_serves_without_a_restart(project, key, trained):
-    """The API takes up what a training container has published, and knows the shop's categories."""
-    wait_for(lambda: predict(project, key)["model_version"] == trained, or_say=project.logs)
+    """The API loads the model that a training container published, with the shop's categories."""
+    wait_for(lambda: predict(project, key)["model_version"] == trained, details=project.logs)
     assert predict(project, key)["category"]["path"][0]["name"] == "Kitchen"
 
 
-def test_a_trained_model_serves_in_the_function_that_ran(on_lambda, trained):
-    """So does the predict function, in the container that had the packaged model before."""
+def test_a_running_function_loads_a_trained_model(on_lambda, trained):
+    """The predict function loads it too, in the container that served the packaged model before."""
     wait_for(lambda: on_lambda()["model_version"] == trained)
 
 
 def test_the_loop(project, key, trained):
-    """Corrections of a family lead to a model that knows it, and a rollback back, in containers."""
+    """In containers, corrections lead to a model that learned them, and a rollback undoes it."""
     assert trained
     address = project.address("api", 8080)
     story = made_up_shop()
@@ -149,24 +149,24 @@ def test_the_loop(project, key, trained):
         catalogue = write_catalogue(Path(folder, "shop.jsonl.gz"), story.catalogue)
         job = ["run", "--rm", "-T", "--volume", f"{catalogue}:/shop.jsonl.gz:ro", "training"]
         first = project(*job, "train", "--data", "/shop.jsonl.gz").strip()
-    wait_for(lambda: predict(project, key)["model_version"] == first, or_say=project.logs)
-    told = []
+    wait_for(lambda: predict(project, key)["model_version"] == first, details=project.logs)
+    output = []
     try:
-        Loop(ApiClient(address, key), command, told.append).go(story, first)
+        Loop(ApiClient(address, key), command, output.append).run(story, first)
     except DemoError as error:
-        pytest.fail("\n".join([*told, str(error), project.logs()]))
+        pytest.fail("\n".join([*output, str(error), project.logs()]))
 
 
 def test_no_key_is_in_the_logs(project, key, trained):
-    """What the containers log holds no API key."""
+    """The logs of the containers contain no API key."""
     assert predict(project, key)
-    said = project.logs()
-    assert trained in said
-    assert key not in said
+    logs = project.logs()
+    assert trained in logs
+    assert key not in logs
 
 
 def test_the_labs_print_their_token(project):
-    """JupyterLab's log has the address with the token, and only the token opens it."""
+    """JupyterLab logs its address with a token, and requires that token."""
     token = wait_for(lambda: re.search(r"127\.0\.0\.1:8888/lab\?token=(\w+)", project.logs()))
     address = f"{project.address('labs', 8888)}/api/contents"
     assert ask(address).status == 403
@@ -174,5 +174,5 @@ def test_the_labs_print_their_token(project):
 
 
 def test_a_notebook_can_train_and_predict(project, key):
-    """A kernel of the labs has library, training stages, comparison and store."""
+    """A kernel of the labs has the library, the training stages, the comparison and the store."""
     project("exec", "-T", "labs", "python", "-c", RUN_NOTEBOOK)

@@ -1,7 +1,7 @@
-"""The built functions behind SAM's API Gateway: routes, authorizer, and what they answer.
+"""The built functions behind SAM's API Gateway: routes, authorizer and responses.
 
-SAM runs the functions as root on a writable disk, which Lambda does not (`test_lambda_images.py`),
-and has its own bodies for what the gateway itself refuses; those are held by their status alone.
+Unlike Lambda, SAM runs the functions as root on a writable disk (see `test_lambda_images.py`). Its
+gateway also has its own bodies for requests that it refuses, so these tests check the status only.
 """
 
 import json
@@ -38,9 +38,9 @@ CORRECTION = {"product": GOPRO_NAME, "category": {"id": "pcmcat329700050017"}}
 
 @pytest.fixture(scope="module")
 def sam(engine):
-    """Give a function that runs SAM."""
+    """Give the function that runs SAM."""
     if not SAM.exists():
-        missing("SAM CLI is not there: `make build` sets it up")
+        missing("SAM CLI is not installed: `make build` installs it")
     return lambda *arguments: run(str(SAM), *arguments, env=ENVIRONMENT)
 
 
@@ -54,11 +54,11 @@ def built(sam, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def keys():
-    """Make a key for everything, one for feedback only, and one that has expired."""
+    """Create a key for everything, one for feedback only, and an expired one."""
     now = datetime.now(UTC)
     day = timedelta(days=1)
     return {
-        "whole": api_keys.new_key("shop", scopes.SCOPES, now=now, lifetime=day),
+        "full": api_keys.new_key("shop", scopes.SCOPES, now=now, lifetime=day),
         "feedback": api_keys.new_key("labels", ["feedback"], now=now, lifetime=day),
         "expired": api_keys.new_key("gone", scopes.SCOPES, now=now - 2 * day, lifetime=day),
     }
@@ -70,8 +70,8 @@ def api(built, keys, tmp_path_factory):
     folder = tmp_path_factory.mktemp("start-api")
     records = api_keys.dump(tuple(record for _, record in keys.values())).decode()
     variables = folder / "env-vars.json"
-    given = {"AISLE_KEYS": records, "AISLE_STORE": "file:///tmp/aisle"}
-    variables.write_text(json.dumps({"Parameters": given}))
+    settings = {"AISLE_KEYS": records, "AISLE_STORE": "file:///tmp/aisle"}
+    variables.write_text(json.dumps({"Parameters": settings}))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -87,20 +87,20 @@ def api(built, keys, tmp_path_factory):
         )
     address = f"http://127.0.0.1:{port}"
     try:
-        wait_for(lambda: ask(f"{address}/healthz").status == 200, or_say=log.read_text)
+        wait_for(lambda: ask(f"{address}/healthz").status == 200, details=log.read_text)
         yield address
     finally:
         server.terminate()
         server.wait(START_SECONDS)
-        # SAM may leave containers behind; whatever is on this network is its.
-        left = run("docker", "ps", "--all", "--quiet", "--filter", f"network={network}").stdout
-        if left:
-            run("docker", "rm", "--force", *left.split())
+        # SAM may leave containers behind; it started all containers of this network.
+        leftover = run("docker", "ps", "--all", "--quiet", "--filter", f"network={network}").stdout
+        if leftover:
+            run("docker", "rm", "--force", *leftover.split())
         run("docker", "network", "rm", network)
 
 
 def described(*, open_to_all):
-    """Return the routes of the committed description, those that ask for a key or the others."""
+    """Return the routes of the committed description: those without a key, or the others."""
     paths = json.loads((ROOT / "infra" / "openapi.json").read_text(encoding="utf-8"))["paths"]
     return [
         (method.upper(), path)
@@ -111,32 +111,32 @@ def described(*, open_to_all):
 
 
 def test_the_template_is_valid(sam):
-    """SAM and cfn-lint find nothing in the template."""
+    """SAM and cfn-lint accept the template."""
     sam("validate", "--lint")
 
 
 def test_a_product_is_predicted(api, keys):
-    """A product is answered with the category that the packaged model gives it."""
-    answer = ask(f"{api}/v1/predict", GOPRO, key=keys["whole"][0])
-    assert answer.status == 200
-    assert answer.json()["category"]["path"][0]["name"] == "Cameras & Camcorders"
+    """The API answers with the packaged model's category for a product."""
+    response = ask(f"{api}/v1/predict", GOPRO, key=keys["full"][0])
+    assert response.status == 200
+    assert response.json()["category"]["path"][0]["name"] == "Cameras & Camcorders"
 
 
 def test_a_batch_is_predicted(api, keys):
-    """In a batch, one bad product does not fail the other."""
-    answer = ask(f"{api}/v1/predict/batch", {"products": [GOPRO_NAME, {}]}, key=keys["whole"][0])
-    assert answer.status == 200
-    good, bad = answer.json()["results"]
+    """In a batch, an invalid product does not fail the other."""
+    response = ask(f"{api}/v1/predict/batch", {"products": [GOPRO_NAME, {}]}, key=keys["full"][0])
+    assert response.status == 200
+    good, bad = response.json()["results"]
     assert good["prediction"]["category"]["path"][0]["name"] == "Cameras & Camcorders"
     assert bad["error"]["status"] == 422
 
 
-@pytest.mark.parametrize("key", ["whole", "feedback"])
-def test_feedback_is_kept(api, keys, key):
-    """Feedback is recorded the first time and known the second: it was really written."""
-    answers = [ask(f"{api}/v1/feedback", CORRECTION, key=keys[key][0]) for _ in range(2)]
-    assert [answer.status for answer in answers] == [201, 200]
-    assert [answer.json()["status"] for answer in answers] == ["recorded", "known"]
+@pytest.mark.parametrize("key", ["full", "feedback"])
+def test_feedback_is_recorded(api, keys, key):
+    """Feedback is recorded the first time and known the second, so it was written."""
+    responses = [ask(f"{api}/v1/feedback", CORRECTION, key=keys[key][0]) for _ in range(2)]
+    assert [response.status for response in responses] == [201, 200]
+    assert [response.json()["status"] for response in responses] == ["recorded", "known"]
 
 
 @pytest.mark.parametrize(
@@ -149,58 +149,58 @@ def test_feedback_is_kept(api, keys, key):
     ],
 )
 def test_bad_input_is_a_problem(api, keys, path, body, status):
-    """What the functions refuse is answered as a problem that says what to do."""
-    answer = ask(api + path, body, key=keys["whole"][0])
-    assert (answer.status, answer.type) == (status, "application/problem+json")
-    assert answer.json()["status"] == status
-    assert answer.json()["detail"]
+    """The functions refuse bad input with a problem that says what to do."""
+    response = ask(api + path, body, key=keys["full"][0])
+    assert (response.status, response.type) == (status, "application/problem+json")
+    assert response.json()["status"] == status
+    assert response.json()["detail"]
 
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v1/predict/batch", "/v1/feedback"])
 def test_a_body_that_is_too_large_is_a_problem(api, keys, path):
     """A body above the limit is a 413 in the problem format."""
-    answer = ask(api + path, {"name": "x" * 6_000_000}, key=keys["whole"][0])
-    assert (answer.status, answer.type) == (413, "application/problem+json")
+    response = ask(api + path, {"name": "x" * 6_000_000}, key=keys["full"][0])
+    assert (response.status, response.type) == (413, "application/problem+json")
 
 
 @pytest.mark.parametrize(("method", "path"), described(open_to_all=False))
-def test_without_a_key_nobody_gets_in(api, method, path):
-    """Each route that asks for a key is there, and the gateway answers 401 without one."""
-    answer = ask(api + path, method=method)
-    # The function would refuse it too, but with a problem: then there was no authorizer before it.
-    assert (answer.status, answer.type) == (401, "application/json")
+def test_without_a_key_the_gateway_refuses(api, method, path):
+    """Each route that requires a key exists, and the gateway answers 401 without one."""
+    response = ask(api + path, method=method)
+    # The function would answer 401 too, but with a problem, which would mean no authorizer ran.
+    assert (response.status, response.type) == (401, "application/json")
 
 
 @pytest.mark.parametrize("key", ["aisle_" + "0" * 64, "not a key"])
-def test_an_unknown_key_does_not_get_in(api, key):
-    """A key that nobody made is refused: what is a 401 in AWS is a 403 behind SAM."""
+def test_an_unknown_key_is_refused(api, key):
+    """An unknown key is refused, by SAM with 403 instead of AWS's 401."""
     assert ask(f"{api}/v1/predict", GOPRO, key=key).status == 403
 
 
-def test_an_expired_key_does_not_get_in(api, keys):
-    """A key opens nothing after its last day, with the same status."""
+def test_an_expired_key_is_refused(api, keys):
+    """An expired key is refused with the same status."""
     assert ask(f"{api}/v1/predict", GOPRO, key=keys["expired"][0]).status == 403
 
 
-def test_a_key_opens_what_its_scopes_say(api, keys):
-    """A key for feedback does not predict."""
+def test_a_key_is_limited_to_its_scopes(api, keys):
+    """A key for feedback cannot predict."""
     assert ask(f"{api}/v1/predict", GOPRO, key=keys["feedback"][0]).status == 403
 
 
 @pytest.mark.parametrize(("method", "path"), described(open_to_all=True))
 def test_health_is_open(api, method, path):
-    """Whether there are predictions needs no key."""
+    """The health check needs no key."""
     assert ask(api + path, method=method).status == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/docs", "/v1/docs/start.js", "/v1/openapi.json"])
-@pytest.mark.parametrize(("key", "status"), [("whole", 200), ("feedback", 200), (None, 401)])
+@pytest.mark.parametrize(("key", "status"), [("full", 200), ("feedback", 200), (None, 401)])
 def test_docs_are_for_every_key(api, keys, path, key, status):
-    """How to ask is told to whoever has a key, whatever it opens."""
+    """The documentation needs a key, with any scope."""
     assert ask(api + path, key=key and keys[key][0]).status == status
 
 
 @pytest.mark.parametrize("path", ["/v1/unknown", "/v1/predict/unknown", "/"])
 def test_an_unknown_route_is_refused(api, keys, path):
-    """API Gateway answers 403 where there is no such route, key or not."""
-    assert ask(api + path, key=keys["whole"][0]).status == 403
+    """API Gateway answers 403 to an unknown route, with or without a key."""
+    assert ask(api + path, key=keys["full"][0]).status == 403

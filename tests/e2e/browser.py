@@ -1,4 +1,4 @@
-"""The browser of the end-to-end tests: Playwright's own Chromium, else the system's."""
+"""The browser of the end-to-end tests: Playwright's own Chromium, or else the system's."""
 
 import shutil
 import sys
@@ -14,21 +14,21 @@ _ARGUMENTS = [
     "--disable-quic",
     "--disable-sync",
     "--no-first-run",
-    "--no-sandbox",  # for root, perhaps in a container; only own pages are opened
+    "--no-sandbox",  # needed as root in a container; the tests open their own pages only
 ]
 
 
 def find(playwright):
-    """Return where a Chromium is, or None."""
-    own = Path(playwright.chromium.executable_path)
-    if own.is_file():
-        return str(own)
-    return next((found for name in _NAMES if (found := shutil.which(name))), None)
+    """Return the path of a Chromium; None if there is none."""
+    bundled = Path(playwright.chromium.executable_path)
+    if bundled.is_file():
+        return str(bundled)
+    return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
 @contextmanager
 def chromium():
-    """Open the browser; give None where there is none."""
+    """Open the browser; give None if there is none."""
     with sync_playwright() as playwright:
         path = find(playwright)
         if path is None:
@@ -40,7 +40,7 @@ def chromium():
 
 
 def main():
-    """Say where the browser is; fail where there is none."""
+    """Print the path of the browser; fail if there is none."""
     with sync_playwright() as playwright:
         path = find(playwright)
     print(f"browser: {path}" if path else "browser: none", file=sys.stderr)  # noqa: T201

@@ -12,12 +12,12 @@ from tests.e2e.browser import chromium
 SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 SIZES = {"phone": (360, 780), "desktop": (1440, 900)}
 _EXPECTED = "Failed to load resource"
-"""What Chromium says of every answer that is an error, however well the page takes it."""
+"""Chromium logs this for every error response, even if the page handles it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a page is looked at."""
+    """A window size and a colour scheme."""
 
     size: str
     colours: str
@@ -28,19 +28,19 @@ LOOKS = [Look(size, colours) for size in SIZES for colours in ("light", "dark")]
 
 @pytest.fixture(params=LOOKS, ids=lambda look: f"{look.size}-{look.colours}")
 def look(request):
-    """Give each way in which the page is looked at."""
+    """Give each combination of window size and colour scheme."""
     return request.param
 
 
 @pytest.fixture(scope="module")
 def browser():
     """Give a Chromium; without one, skip, but fail in CI."""
-    with chromium() as found:
-        if found is None and os.environ.get("CI") == "true":
+    with chromium() as opened:
+        if opened is None and os.environ.get("CI") == "true":
             pytest.fail("there is no Chromium; `make browser` installs one")
-        if found is None:
+        if opened is None:
             pytest.skip("there is no Chromium; `make browser` installs one")
-        yield found
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def site(server):
 
 @pytest.fixture
 def open_page(browser):
-    """Give a function that opens an empty page; what goes wrong on one fails the test."""
-    contexts, wrong = [], []
+    """Give the function that opens an empty page; any error on a page fails the test."""
+    contexts, problems = [], []
 
     def open_one(look=LOOKS[2], **options):
         width, height = SIZES[look.size]
@@ -72,13 +72,13 @@ def open_page(browser):
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("dialog", lambda dialog: wrong.append(f"a dialog: {dialog.message}"))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("dialog", lambda dialog: problems.append(f"a dialog: {dialog.message}"))
         page.on(
             "console",
-            lambda said: (
-                wrong.append(said.text)
-                if said.type in {"error", "warning"} and _EXPECTED not in said.text
+            lambda message: (
+                problems.append(message.text)
+                if message.type in {"error", "warning"} and _EXPECTED not in message.text
                 else None
             ),
         )
@@ -87,25 +87,26 @@ def open_page(browser):
     yield open_one
     for context in contexts:
         context.close()
-    assert not wrong
+    assert not problems
 
 
 @pytest.fixture
 def page(open_page, look):
-    """Give a page, in each size and in light and dark."""
+    """Give a page in each size, in light and in dark colours."""
     return open_page(look)
 
 
 @pytest.fixture
 def keep(request):
-    """Give a function that keeps a picture of a page, named after the test, and returns it."""
+    """Give the function that saves a screenshot of a page, named after the test."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 
-    def keep_one(page, name="", *, whole=True):
+    def keep_one(page, name="", *, full_page=True):
         stem = request.node.name.removeprefix("test_").replace("[", "-").strip("]")
         path = SCREENSHOTS / f"{stem}{'-' if name else ''}{name}.png"
-        page.screenshot(path=path, full_page=whole)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "it scrolls"
+        page.screenshot(path=path, full_page=full_page)
+        fits = page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert fits, "the page scrolls sideways"
         return path
 
     return keep_one

@@ -1,4 +1,4 @@
-"""Make the pictures of the documentation, from the real page on the real service.
+"""Take the screenshots of the documentation from the real page on the real service.
 
 python -m tests.e2e.screenshots docs
 """
@@ -12,15 +12,15 @@ from playwright.sync_api import expect
 from tests.commands import Server
 from tests.e2e.browser import chromium
 
-LARGEST = 200_000
-"""So many bytes a picture may have."""
+MAX_BYTES = 200_000
+"""The maximum size of a screenshot."""
 _DESKTOP = {"width": 1200, "height": 860}
 _TALL = {"width": 1200, "height": 1000}
 _PHONE = {"width": 390, "height": 844}
 
 
 def take(folder):
-    """Write the pictures to a folder; fail where there is no browser or one is too large."""
+    """Write the screenshots to a folder; fail without a browser, or if one is too large."""
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as store,
@@ -28,7 +28,7 @@ def take(folder):
         chromium() as browser,
     ):
         if browser is None:
-            sys.exit("There is no Chromium to take pictures with; `make browser` installs one.")
+            sys.exit("There is no Chromium to take screenshots with; `make browser` installs one.")
         site = f"http://127.0.0.1:{server.port}/"
 
         def page(view, size=_DESKTOP, colours="light"):
@@ -43,8 +43,8 @@ def take(folder):
             opened.close()
             size = path.stat().st_size
             print(f"{path}, {size // 1000} kB")  # noqa: T201
-            if size > LARGEST:
-                sys.exit(f"{path} is too large to be kept: {size:,} bytes, {LARGEST:,} at most.")
+            if size > MAX_BYTES:
+                sys.exit(f"{path} is too large: {size:,} bytes. Expected at most {MAX_BYTES:,}.")
 
         for name, size, colours in (
             ("try", _TALL, "light"),

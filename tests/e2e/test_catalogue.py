@@ -1,4 +1,4 @@
-"""A whole catalogue: a file in, what needs a person first, a file out."""
+"""The catalogue view: a file in, rows that need review first, a file out."""
 
 import csv
 import gzip
@@ -34,7 +34,7 @@ def table(rows, separator=","):
 
 
 def choose(page, site, name, data):
-    """Choose a file as a person does."""
+    """Choose a file as a user does."""
     page.goto(f"{site}#/catalogue")
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose a file").click()
@@ -42,15 +42,15 @@ def choose(page, site, name, data):
 
 
 def download(page):
-    """Return the rows of the file that is downloaded."""
-    with page.expect_download() as found:
+    """Download the file and return its rows."""
+    with page.expect_download() as download:
         page.get_by_role("button", name="Download CSV").click()
-    text = found.value.path().read_text("utf-8-sig")
+    text = download.value.path().read_text("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
 def test_a_file_becomes_a_table_and_a_file(page, site, keep):
-    """Columns are recognised, rows sorted by need, failures told, and the download is complete."""
+    """The view recognises columns, sorts rows by urgency, shows failures, downloads all rows."""
     choose(page, site, "shop.csv", table(ROWS))
     expect(page.get_by_role("heading", name="shop.csv: 4 rows")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_have_value("Title")
@@ -71,8 +71,8 @@ def test_a_file_becomes_a_table_and_a_file(page, site, keep):
     assert rows[3]["Title"] == ROWS[3]["Title"]
 
 
-def test_a_spreadsheet_runs_nothing_of_the_download(open_page, site):
-    """What began as a formula comes back with an apostrophe; a negative number stays one."""
+def test_the_download_contains_no_formula(open_page, site):
+    """Formulas in the file come back with an apostrophe; a negative number stays a number."""
     page = open_page()
     choose(page, site, "shop.csv", table(ROWS))
     page.get_by_role("button", name="Classify 4 rows").click()
@@ -86,16 +86,16 @@ def test_a_spreadsheet_runs_nothing_of_the_download(open_page, site):
 
 
 def test_a_correction_in_place_is_sent_and_downloaded(page, site, keep):
-    """A row's category is corrected in the table, and the download has the right one."""
+    """A correction in the table is sent as feedback, and the download has the right category."""
     choose(page, site, "shop.csv", table(ROWS))
     page.get_by_role("button", name="Classify 4 rows").click()
     page.get_by_role("button", name="Correct row 2").click()
     page.keyboard.type("digital camera acc")
     expect(page.get_by_role("option").first).to_contain_text("Digital Camera Accessories")
-    with page.expect_response("**/v1/feedback") as answer:
+    with page.expect_response("**/v1/feedback") as response:
         page.keyboard.press("Enter")
-    assert answer.value.status in {200, 201}
-    assert answer.value.request.post_data_json["predicted"]["id"]
+    assert response.value.status in {200, 201}
+    assert response.value.request.post_data_json["predicted"]["id"]
     expect(page.locator("tbody").get_by_text("Corrected")).to_be_visible()
     expect(page.get_by_role("button", name="Correct row 2")).to_be_focused()
     expect(page.get_by_role("button", name="Corrected 1")).to_be_visible()
@@ -117,8 +117,8 @@ def test_a_correction_in_place_is_sent_and_downloaded(page, site, keep):
         ("rows.json", json.dumps(ROWS).encode()),
     ],
 )
-def test_tables_of_all_kinds_are_read_the_same(open_page, site, name, data):
-    """Separators, encodings, gzip and JSON make no difference to what is read."""
+def test_all_file_formats_give_the_same_rows(open_page, site, name, data):
+    """Separators, encodings, gzip and JSON make no difference to the rows."""
     page = open_page()
     choose(page, site, name, data)
     expect(page.get_by_role("heading", name=f"{name}: 4 rows")).to_be_visible()
@@ -129,7 +129,7 @@ def test_tables_of_all_kinds_are_read_the_same(open_page, site, name, data):
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         (b"", "The file is empty."),
         (b"name\n", "no rows"),
@@ -139,20 +139,20 @@ def test_tables_of_all_kinds_are_read_the_same(open_page, site, name, data):
         (b"[1, 2", "is none"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_why(open_page, site, data, said):
-    """A file that is no table leaves the page ready for another, with a sentence."""
+def test_an_unreadable_file_gets_an_explanation(open_page, site, data, message):
+    """A file that is no table gets an explanation, and the page is ready for another file."""
     page = open_page()
     choose(page, site, "broken.csv", data)
-    expect(page.get_by_role("alert")).to_contain_text(said)
+    expect(page.get_by_role("alert")).to_contain_text(message)
     expect(page.get_by_role("button", name="Choose a file")).to_be_visible()
 
 
 @pytest.mark.slow
 def test_five_thousand_rows_go_through_a_cut_and_a_cancel(open_page, site, keep):
-    """5,000 rows: the network is cut and comes back, it is cancelled and goes on, all is there."""
+    """Classifying 5,000 rows survives a lost network and a cancellation, and loses no row."""
     page = open_page()
     words = ["hdmi cable", "guitar strings", "coffee maker", "phone case", "camera bag"]
-    rows = [{"id": str(at), "name": f"{words[at % 5]} {at}"} for at in range(5_000)]
+    rows = [{"id": str(n), "name": f"{words[n % 5]} {n}"} for n in range(5_000)]
     choose(page, site, "five-thousand.csv", table(rows))
     page.get_by_role("button", name="Classify 5,000 rows").click()
     expect(page.get_by_text("a second")).to_be_visible(timeout=30_000)
@@ -169,6 +169,6 @@ def test_five_thousand_rows_go_through_a_cut_and_a_cancel(open_page, site, keep)
     page.get_by_role("button", name="Next").click()
     expect(page.get_by_text("Rows 51 to 100 of 5,000")).to_be_visible()
     keep(page)
-    found = download(page)
-    assert [row["id"] for row in found] == [row["id"] for row in rows]
-    assert all(row["aisle_category"] and not row["aisle_error"] for row in found)
+    results = download(page)
+    assert [row["id"] for row in results] == [row["id"] for row in rows]
+    assert all(row["aisle_category"] and not row["aisle_error"] for row in results)

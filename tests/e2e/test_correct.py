@@ -1,4 +1,4 @@
-"""Correct it: the right category found or named, feedback sent, and what becomes of it shown."""
+"""Corrections: find or add the right category, send feedback, and see the effect."""
 
 import json
 
@@ -14,49 +14,49 @@ pytestmark = pytest.mark.e2e
 NAME = "mystery gadget"
 
 
-def sent(folder):
-    """Return what the store keeps of the feedback, as it was received."""
-    found = [json.loads(path.read_text()) for path in folder.rglob("feedback/dt=*/*.json")]
-    return sorted(found, key=lambda each: each["received"])
+def stored_events(folder):
+    """Return the feedback events in the store, in the order of their receipt."""
+    events = [json.loads(path.read_text()) for path in folder.rglob("feedback/dt=*/*.json")]
+    return sorted(events, key=lambda event: event["received"])
 
 
 @pytest.fixture
 def shop(tmp_path):
-    """Give the service with a store of its own, in `tmp_path / "store"`."""
+    """Give the service with its own store in `tmp_path / "store"`."""
     with Server(tmp_path, store="store", AISLE_POLL_SECONDS="1") as running:
         yield f"http://127.0.0.1:{running.port}/"
 
 
 def begin(page, shop, name=NAME):
-    """Type a product and wait for its result."""
+    """Open a product and wait for its result."""
     page.goto(f"{shop}#/try?name={name}")
     expect(page.get_by_role("button", name="Not right?")).to_be_visible()
 
 
-def test_the_right_category_is_found_and_kept(page, shop, tmp_path, keep):
-    """Words find a category, two keys choose it, the store has it, the page says what is next."""
+def test_a_correction_is_found_and_stored(page, shop, tmp_path, keep):
+    """Words find a category, two keys choose it, and the store has the correction."""
     begin(page, shop)
     page.get_by_role("button", name="Not right?").click()
     expect(page.get_by_role("combobox")).to_be_focused()
     page.keyboard.type("camera acc")
     expect(page.get_by_role("option").first).to_contain_text("Accessories")
     expect(page.get_by_role("option", selected=True)).to_have_count(1)
-    keep(page, "search", whole=False)
+    keep(page, "search", full_page=False)
     page.keyboard.press("ArrowDown")
     chosen = page.get_by_role("option", selected=True).locator(".path").inner_text()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="correction saved")).to_be_visible()
     expect(page.get_by_role("button", name="Not right?")).to_have_count(0)
     keep(page)
-    (event,) = sent(tmp_path)
+    (event,) = stored_events(tmp_path)
     assert " › ".join(event["category"]["path"]) == chosen
     assert event["product"] == {"name": NAME}
     assert event["predicted"]["id"]
     assert event["predicted"]["path"] != event["category"]["path"]
 
 
-def test_a_category_that_is_not_there_can_be_added(page, shop, tmp_path, keep):
-    """A new name and the place where it belongs make a path that the taxonomy does not have."""
+def test_a_missing_category_can_be_added(page, shop, tmp_path, keep):
+    """A new name and its parent category make a path that is not in the taxonomy."""
     begin(page, shop)
     page.get_by_role("button", name="Not right?").click()
     page.keyboard.type("Smart Toothbrushes")
@@ -66,36 +66,36 @@ def test_a_category_that_is_not_there_can_be_added(page, shop, tmp_path, keep):
     page.get_by_role("option", name="Appliances", exact=True).click()
     expect(page.get_by_role("heading", name="correction saved")).to_be_visible()
     keep(page)
-    (event,) = sent(tmp_path)
+    (event,) = stored_events(tmp_path)
     assert event["category"] == {"path": ["Appliances", "Smart Toothbrushes"]}
 
 
 def test_a_correction_shows_how_far_the_next_training_is(open_page, shop):
-    """Once the service has counted it, the page tells how many corrections are missing."""
+    """After the service has counted it, the page shows how many corrections are missing."""
     page = open_page()
     begin(page, shop)
     page.get_by_role("button", name="Not right?").click()
     page.keyboard.type("camera lenses")
     expect(page.get_by_role("option").first).to_contain_text("Camera Lenses")
     page.keyboard.press("Enter")
-    told = page.get_by_text("49 more corrections until the next training (1 of 50).")
-    expect(told).to_be_visible(timeout=60_000)
+    progress = page.get_by_text("49 more corrections until the next training (1 of 50).")
+    expect(progress).to_be_visible(timeout=60_000)
 
 
 def test_a_right_answer_is_confirmed(open_page, shop, tmp_path):
-    """One click says that the prediction is right, and which one that was."""
+    """One click confirms the prediction, and the event has its id."""
     page = open_page()
     begin(page, shop)
     page.get_by_role("button", name="Yes").click()
     expect(page.get_by_role("heading", name="confirmation saved")).to_be_visible()
-    (event,) = sent(tmp_path)
+    (event,) = stored_events(tmp_path)
     assert event["right"]
     assert event["predicted"]["path"]
     assert len(event["prediction_id"]) == 24
 
 
 def test_escape_leaves_everything_as_it_was(open_page, shop, tmp_path):
-    """Escape goes back from a new category's place, then leaves; nothing is sent, focus returns."""
+    """Escape leaves the parent search, then the dialog; nothing is sent, and focus returns."""
     page = open_page()
     begin(page, shop)
     page.get_by_role("button", name="Not right?").click()
@@ -106,11 +106,11 @@ def test_escape_leaves_everything_as_it_was(open_page, shop, tmp_path):
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("button", name="Not right?")).to_be_focused()
-    assert not sent(tmp_path)
+    assert not stored_events(tmp_path)
 
 
 def test_a_correction_survives_a_lost_connection(open_page, shop, tmp_path):
-    """A correction that could not be sent says so, and is sent by one click when it can be."""
+    """The page says that it could not send a correction, and a click sends it when it can."""
     page = open_page()
     begin(page, shop)
     page.get_by_role("button", name="Not right?").click()
@@ -124,8 +124,8 @@ def test_a_correction_survives_a_lost_connection(open_page, shop, tmp_path):
     assert len(sent(tmp_path)) == 1
 
 
-def test_a_new_model_is_told_with_before_and_after(open_page, shop, tmp_path, keep):
-    """When another model is published while the page is open, the same input is shown twice."""
+def test_a_new_model_is_shown_with_before_and_after(open_page, shop, tmp_path, keep):
+    """When a new model is published, an open page shows its answer beside the old one's."""
     from aisle_training.parameters import DEFAULT, load
     from aisle_training.pipeline import Trainer
 

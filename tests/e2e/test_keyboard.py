@@ -5,23 +5,23 @@ from playwright.sync_api import expect
 
 pytestmark = pytest.mark.e2e
 
-MOST = 60
+MAX_TABS = 60
+_LABEL = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"
 
 
 def tab_to(page, text):
-    """Press Tab until what has the focus begins with a text; fail where nothing does."""
-    said = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent"
-    met = []
-    for _ in range(MOST):
+    """Press Tab until the label of the focused element starts with `text`."""
+    labels = []
+    for _ in range(MAX_TABS):
         page.keyboard.press("Tab")
-        met.append(page.evaluate(said))
-        if met[-1].startswith(text):
+        labels.append(page.evaluate(_LABEL))
+        if labels[-1].startswith(text):
             return
-    pytest.fail(f"{text!r} was not met; what was: {met}")
+    pytest.fail(f"no label starts with {text!r}; Tab reached {labels}")
 
 
 def test_a_correction_needs_no_mouse(open_page, site):
-    """Tab leads to the question, Enter opens the search, words and Enter choose."""
+    """Tab reaches the question, Enter opens the search, typed words and Enter choose."""
     page = open_page()
     page.goto(f"{site}#/try?name=no+mouse+here")
     expect(page.get_by_role("button", name="Not right?")).to_be_visible()
@@ -36,7 +36,7 @@ def test_a_correction_needs_no_mouse(open_page, site):
 
 
 def test_a_catalogue_needs_no_mouse(open_page, site):
-    """From the sample to a corrected row and the download: Tab, Enter and words."""
+    """Tab, Enter and typing lead from the sample to a corrected row and the download."""
     page = open_page()
     page.goto(f"{site}#/catalogue")
     expect(page.get_by_role("button", name="Use a sample")).to_be_visible()
@@ -54,6 +54,6 @@ def test_a_catalogue_needs_no_mouse(open_page, site):
     expect(page.locator("tbody").get_by_text("Corrected")).to_be_visible()
     page.locator("main").focus()
     tab_to(page, "Download CSV")
-    with page.expect_download() as found:
+    with page.expect_download() as download:
         page.keyboard.press("Enter")
-    assert found.value.suggested_filename == "sample-categories.csv"
+    assert download.value.suggested_filename == "sample-categories.csv"

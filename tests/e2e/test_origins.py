@@ -1,4 +1,4 @@
-"""The page on one origin, the API on another, as config.json says."""
+"""The page on one origin and the API on another, as config.json says."""
 
 import json
 import threading
@@ -18,14 +18,14 @@ SITE = Path(__file__).parents[2] / "static_site"
 
 
 class Elsewhere(SimpleHTTPRequestHandler):
-    """Serve the page's files as a bucket does, with another config.json, and no API."""
+    """Serve the page's files as a bucket does, with its own config.json and without the API."""
 
     def __init__(self, *arguments, api, **options):
         self.api = api
         super().__init__(*arguments, directory=str(SITE), **options)
 
     def do_GET(self):
-        """Answer with a file, or with the configuration."""
+        """Answer with a file or the configuration."""
         if self.path != "/config.json":
             super().do_GET()
             return
@@ -36,7 +36,7 @@ class Elsewhere(SimpleHTTPRequestHandler):
         self.wfile.write(body)
 
     def end_headers(self):
-        """Add what CloudFront adds, with the API's origin in the policy."""
+        """Add CloudFront's policy header, with the API's origin."""
         policy = HEADERS["Content-Security-Policy"]
         self.send_header(
             "Content-Security-Policy",
@@ -45,12 +45,12 @@ class Elsewhere(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, *_):
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def apart(tmp_path):
-    """Give the page's address and the API's, which are two origins."""
+    """Give the addresses of the page and of the API, on two origins."""
     with ThreadingHTTPServer(("127.0.0.1", 0), None) as pages:
         site = f"http://127.0.0.1:{pages.server_port}"
         with Server(tmp_path, store="store", AISLE_CORS_ORIGINS=site) as running:
@@ -64,10 +64,10 @@ def apart(tmp_path):
 
 
 def test_every_flow_works_across_origins(page, apart, keep):
-    """Whatever is asked, by every view, is asked of the other origin, preflights included."""
+    """Every view sends its requests to the API's origin, with preflights."""
     site, api = apart
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls = []
+    page.on("request", lambda request: urls.append(request.url))
     page.goto(site)
     expect(page.get_by_role("navigation", name="Category path")).to_be_visible()
     page.get_by_role("button", name="Not right?").click()
@@ -83,4 +83,4 @@ def test_every_flow_works_across_origins(page, apart, keep):
     keep(page)
     page.locator("[data-view=developers]").click()
     expect(page.get_by_role("tabpanel")).to_contain_text(f"{api}/v1/predict")
-    assert not [url for url in asked if url.startswith(f"{site}v1/")]
+    assert not [url for url in urls if url.startswith(f"{site}v1/")]

@@ -1,4 +1,4 @@
-"""Try it: a product in, its aisle out."""
+"""The try view: a product in, its category out."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ ATTACK = "<img src=x onerror=alert(1)>"
 
 
 def test_a_first_visit_shows_a_result_without_a_click(page, site, keep):
-    """The page opens on an example with its path, confidences, reasons and alternatives."""
+    """The page opens with an example: its path, confidences, evidence and alternatives."""
     page.goto(site)
     expect(page.get_by_role("heading", name="Action Camcorder Mounts")).to_be_visible()
     expect(
@@ -27,7 +27,7 @@ def test_a_first_visit_shows_a_result_without_a_click(page, site, keep):
 
 
 def test_the_answer_follows_the_typing(page, site, keep):
-    """What is typed is classified without a button, and the last word wins."""
+    """Typed text is classified without a button, and the last version wins."""
     page.goto(site)
     page.get_by_role("button", name="Clear").click()
     page.get_by_label("Name", exact=True).press_sequentially(
@@ -39,60 +39,63 @@ def test_the_answer_follows_the_typing(page, site, keep):
 
 
 def test_an_old_answer_never_replaces_a_newer_one(open_page, site):
-    """An answer that comes late is dropped: what is shown is what was typed last."""
+    """The page aborts the request for an older input, so its late answer cannot be shown."""
     page = open_page()
     page.goto(site)
     held = []
 
-    def hold_first(route):
-        if "hdmi" in (route.request.post_data or ""):
+    def is_old(request):
+        return "hdmi" in (request.post_data or "")
+
+    def hold_old(route):
+        if is_old(route.request):
             held.append(route)
         else:
             route.continue_()
 
-    page.route("**/v1/predict", hold_first)
-    page.get_by_role("button", name="hdmi cbl 6ft").click()
-    page.get_by_role("button", name="bluetooth speaker waterproof").click()
-    expect(page.get_by_role("heading", name="Bluetooth & Wireless Speakers")).to_be_visible()
+    page.route("**/v1/predict", hold_old)
+    with page.expect_request(is_old):
+        page.get_by_role("button", name="hdmi cbl 6ft").click()
+    with page.expect_event("requestfailed", is_old):
+        page.get_by_role("button", name="bluetooth speaker waterproof").click()
     (late,) = held
-    with suppress(Error):  # who has given a request up cannot be answered
+    with suppress(Error):  # an aborted request takes no response
         late.continue_()
-    page.wait_for_timeout(1_000)
     expect(page.get_by_role("heading", name="Bluetooth & Wireless Speakers")).to_be_visible()
 
 
 def test_a_dozen_examples_are_one_click_away(open_page, site):
-    """Each of twelve examples gets a result, and shows that it is the one."""
+    """Each of twelve examples gets a result and is marked as the selected one."""
     page = open_page()
     page.goto(site)
     chips = page.get_by_role("group", name="Or one of these").get_by_role("button")
     expect(chips).to_have_count(12)
-    for at in range(12):
-        chips.nth(at).click()
-        expect(chips.nth(at)).to_have_attribute("aria-pressed", "true")
+    for chip in chips.all():
+        chip.click()
+        expect(chip).to_have_attribute("aria-pressed", "true")
         expect(page.get_by_role("region", name="Result")).not_to_have_attribute("aria-busy", "true")
         expect(page.get_by_role("navigation", name="Category path")).to_be_visible()
 
 
-def test_a_link_brings_the_input_back(open_page, site):
-    """A copied link opens on all fields of the input, and no URL that is asked for has them."""
+def test_a_link_restores_the_input(open_page, site):
+    """A copied link restores all fields of the input, which no requested URL contains."""
     page = open_page()
     page.goto(site)
     page.get_by_role("button", name="Whirlpool").click()
     page.get_by_role("button", name="Copy link").click()
     link = page.evaluate("navigator.clipboard.readText()")
-    asked = []
+    urls = []
     other = open_page()
-    other.on("request", lambda request: asked.append(request.url))
+    other.on("request", lambda request: urls.append(request.url))
     other.goto(link)
     expect(other.get_by_label("Manufacturer", exact=True)).to_have_value("Whirlpool")
     expect(other.get_by_label("Price", exact=True)).to_have_value("1799.99")
     expect(other.get_by_role("navigation", name="Category path")).to_be_visible()
-    assert not [url for url in asked if "Whirlpool" in urlsplit(url).query]
+    assert not [url for url in urls if "Whirlpool" in urlsplit(url).query]
 
 
 def test_the_copied_command_gives_the_same_answer(open_page, site):
-    """The command that is copied runs in a shell, quotes and all, and predicts the same."""
+    """The copied curl command runs in a shell, with all its quotes, and predicts the same."""
     page = open_page()
     page.goto(site)
     page.get_by_label("Name", exact=True).fill("chef's 8\" knife & $HOME set")
@@ -100,12 +103,12 @@ def test_the_copied_command_gives_the_same_answer(open_page, site):
     shown = page.locator(".levels .name").last.inner_text()
     page.get_by_role("button", name="Copy as curl").click()
     command = page.evaluate("navigator.clipboard.readText()")
-    done = subprocess.run(["bash", "-c", command], capture_output=True, check=True, text=True)
-    assert shown.startswith(json.loads(done.stdout)["category"]["name"])
+    process = subprocess.run(["bash", "-c", command], capture_output=True, check=True, text=True)
+    assert shown.startswith(json.loads(process.stdout)["category"]["name"])
 
 
 def test_markup_in_a_product_is_text(page, site, keep):
-    """A product named as an image with a script is shown as typed, and nothing of it runs."""
+    """A product name with markup is shown as typed, and its script does not run."""
     page.goto(site)
     page.get_by_label("Name", exact=True).fill(ATTACK)
     expect(page.locator(".why").get_by_text(ATTACK)).to_be_visible()
@@ -115,16 +118,16 @@ def test_markup_in_a_product_is_text(page, site, keep):
     keep(page)
 
 
-def test_nothing_typed_is_no_error(page, site, keep):
-    """An emptied form says what to do, without asking the API."""
+def test_an_empty_form_is_no_error(page, site, keep):
+    """An empty form says what to do, without a request to the API."""
     page.goto(site)
     page.get_by_role("button", name="Clear").click()
     expect(page.get_by_role("heading", name="Nothing to go by yet")).to_be_visible()
     keep(page)
 
 
-def test_a_lost_connection_is_told_and_mended(page, site, keep):
-    """Without a network the page says so and keeps what was typed; with one, it goes on."""
+def test_a_lost_connection_is_shown_and_recovers(page, site, keep):
+    """Without a network the page says so and keeps the input; with one, it resumes."""
     page.goto(site)
     expect(page.get_by_role("heading", name="Action Camcorder Mounts")).to_be_visible()
     page.context.set_offline(offline=True)
@@ -139,7 +142,7 @@ def test_a_lost_connection_is_told_and_mended(page, site, keep):
 
 
 def test_the_flow_works_with_the_keyboard_alone(open_page, site):
-    """From the address bar: skip to the content, type, reach the example buttons, press one."""
+    """The keyboard skips to the content, types, reaches the example buttons and presses one."""
     page = open_page()
     page.goto(site)
     expect(page.get_by_role("navigation", name="Category path")).to_be_visible()

@@ -1,4 +1,4 @@
-"""Every view: what it shows, that everyone can use it, and what it is made of."""
+"""Every view: its content, its accessibility, and its files."""
 
 import urllib.request
 from importlib import resources
@@ -24,23 +24,23 @@ VIEWS = {
     "developers": "For developers",
 }
 AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text()
-_RUN = "axe.run().then(found => found.violations)"
+_RUN = "axe.run().then(results => results.violations)"
 
 
 def violations(page):
-    """Return what axe finds serious or critical on a page, and where."""
+    """Return the serious and critical violations that axe finds on a page, with their elements."""
     page.evaluate(AXE)
     return [
-        (each["id"], node["html"], node["failureSummary"])
-        for each in page.evaluate(_RUN)
-        if each["impact"] in {"serious", "critical"}
-        for node in each["nodes"]
+        (violation["id"], node["html"], node["failureSummary"])
+        for violation in page.evaluate(_RUN)
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
     ]
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_axe_finds_nothing_serious_on_any_view(page, site, view, keep):
-    """Contrast, names, roles and order hold on each view, in light and dark, small and large."""
+    """Each view passes axe's checks of contrast, names, roles and order, in each size and theme."""
     page.goto(f"{site}#/{view}")
     expect(page.get_by_role("heading", level=1, name=VIEWS[view])).to_be_visible()
     page.wait_for_load_state("networkidle")
@@ -49,7 +49,7 @@ def test_axe_finds_nothing_serious_on_any_view(page, site, view, keep):
 
 
 def test_axe_finds_nothing_serious_in_the_category_search(page, site):
-    """The dialog with its list of categories is usable too."""
+    """The dialog with its list of categories passes axe's checks, too."""
     page.goto(site)
     page.get_by_role("button", name="Not right?").click()
     expect(page.get_by_role("option").first).to_be_visible()
@@ -57,7 +57,7 @@ def test_axe_finds_nothing_serious_in_the_category_search(page, site):
 
 
 def test_axe_finds_nothing_serious_in_a_table_of_results(page, site):
-    """The columns to choose and the rows of a classified file are usable too."""
+    """The column choice and the rows of a classified file pass axe's checks, too."""
     page.goto(f"{site}#/catalogue")
     page.get_by_role("button", name="Use a sample").click()
     expect(page.get_by_role("button", name="Classify 12 rows")).to_be_visible()
@@ -68,7 +68,7 @@ def test_axe_finds_nothing_serious_in_a_table_of_results(page, site):
 
 
 def test_the_model_shows_the_figures_of_its_own_api(open_page, site, server):
-    """Version, categories and accuracy stand there as GET /v1/model says them."""
+    """The model view shows the version and the accuracy of GET /v1/model."""
     _, model = server.ask("/v1/model")
     page = open_page()
     page.goto(f"{site}#/model")
@@ -85,7 +85,7 @@ def test_the_models_have_the_states_of_the_api(open_page, tmp_path, keep):
     audit.write(store, "rolled back", packaged_version(), me, previous="v1")
     audit.write(store, "refused", "v2", me, previous=packaged_version())
     with Server(tmp_path, store="store") as running:
-        _, told = running.ask("/v1/models")
+        _, listing = running.ask("/v1/models")
         page = open_page()
         page.goto(f"http://127.0.0.1:{running.port}/#/model")
         rows = page.get_by_role("table", name="Models and their states").locator("tbody tr")
@@ -93,25 +93,25 @@ def test_the_models_have_the_states_of_the_api(open_page, tmp_path, keep):
         shown = dict(row.locator("th, td").all_inner_texts()[:2] for row in rows.all())
         assert violations(page) == []
         keep(page)
-    assert shown == {model["version"]: model["state"] for model in told["models"]}
+    assert shown == {model["version"]: model["state"] for model in listing["models"]}
     assert (shown["v1"], shown["v2"]) == ("rolled back from", "refused")
 
 
-def test_the_peers_stand_beside_the_model_where_they_were_measured(open_page, site, keep):
-    """What `aisle compare` wrote is a table, the shipped model marked; the numbers are invented."""
+def test_the_comparison_is_a_table(open_page, site, keep):
+    """The results of `aisle compare`, here invented, are a table with the shipped model marked."""
     page = open_page()
     ours = {"name": "aisle", "title": "Aisle", "accuracy": 0.9, "macro_f1": 0.8}
     peer = {"name": "linear-svm", "title": "A linear SVM", "accuracy": 0.7, "macro_f1": 0.6}
     costs = {"calibration_error": 0.01, "costs": {"p50_ms": 1.5, "size_bytes": 2_000_000}}
     table = {"min_products": 100, "inputs": "attributes", "classes": 13}
     about = {"date": "2026-11-22", "machine": "two cores"}
-    measured = {
+    comparison = {
         "shipped": "aisle",
         "about": about,
         "data": {"products": 8998},
         "tables": [table | {"candidates": [ours | costs, peer | costs]}],
     }
-    page.route("**/comparison.json", lambda route: route.fulfill(json=measured))
+    page.route("**/comparison.json", lambda route: route.fulfill(json=comparison))
     page.goto(f"{site}#/model")
     expect(page.get_by_role("row", name="Aisle")).to_contain_text("90.0%")
     expect(page.locator("tr.ours")).to_have_count(1)
@@ -121,7 +121,7 @@ def test_the_peers_stand_beside_the_model_where_they_were_measured(open_page, si
 
 
 def test_views_are_reached_with_the_keyboard(open_page, site):
-    """Tab and Enter lead through the navigation, and the focus goes to what has changed."""
+    """Enter on a navigation link opens its view, and the focus moves into it."""
     page = open_page()
     page.goto(site)
     for view, heading in list(VIEWS.items())[1:]:
@@ -133,7 +133,7 @@ def test_views_are_reached_with_the_keyboard(open_page, site):
 
 
 def test_focus_follows_while_the_page_loads(open_page, site):
-    """Who moves on before the first view is there finds the focus in the view all the same."""
+    """A user who switches views before the first one has loaded gets the focus in the new view."""
     page = open_page()
     held = {}
 
@@ -155,7 +155,7 @@ def test_focus_follows_while_the_page_loads(open_page, site):
 
 
 def test_samples_change_with_the_arrow_keys(open_page, site):
-    """The languages are tabs: arrows move between them, and the code names this API."""
+    """Arrow keys move between the language tabs, and the code has this API's address."""
     page = open_page()
     page.goto(f"{site}#/developers")
     page.get_by_role("tab", name="curl").focus()
@@ -164,17 +164,17 @@ def test_samples_change_with_the_arrow_keys(open_page, site):
     expect(page.get_by_role("tabpanel")).to_contain_text(f'"{site}v1/predict"')
 
 
-def test_the_python_sample_runs_as_it_stands(open_page, site, capsys):
-    """What is copied as Python predicts."""
+def test_the_python_sample_runs_unchanged(open_page, site, capsys):
+    """The Python sample runs as shown and predicts."""
     page = open_page()
     page.goto(f"{site}#/developers")
     page.get_by_role("tab", name="Python").click()
-    exec(page.get_by_role("tabpanel").inner_text(), {})  # noqa: S102  # it is the page's own sample
+    exec(page.get_by_role("tabpanel").inner_text(), {})  # noqa: S102  # the page's own sample
     assert "Cameras & Camcorders" in capsys.readouterr().out
 
 
-def test_colours_can_be_chosen_and_are_kept(open_page, site):
-    """The button goes through system, light and dark, and the choice outlives the page."""
+def test_the_colour_scheme_is_remembered(open_page, site):
+    """The button cycles through system, light and dark, and a reload keeps the choice."""
     page = open_page()
     page.goto(site)
     for name in ("light", "dark"):
@@ -187,7 +187,7 @@ def test_colours_can_be_chosen_and_are_kept(open_page, site):
 @pytest.mark.parametrize("width", [320, 360, 768, 1024, 3840])
 @pytest.mark.parametrize("view", VIEWS)
 def test_no_width_scrolls_sideways(open_page, site, view, width):
-    """From a small phone to a 4K screen, everything is within the window."""
+    """From a small phone to a 4K screen, the content fits the window's width."""
     page = open_page()
     page.set_viewport_size({"width": width, "height": 900})
     page.goto(f"{site}#/{view}")
@@ -196,48 +196,48 @@ def test_no_width_scrolls_sideways(open_page, site, view, width):
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_motion_is_left_out_for_who_wants_none(open_page, site):
-    """With reduced motion, nothing moves for longer than an instant."""
+def test_reduced_motion_is_respected(open_page, site):
+    """With reduced motion, no animation or transition lasts longer than a millisecond."""
     page = open_page(LOOKS[0], reduced_motion="reduce")
     page.goto(site)
     expect(page.locator(".meter i").first).to_be_visible()
     longest = page.evaluate(
-        "Math.max(...[...document.querySelectorAll('*')].map(each =>"
-        " parseFloat(getComputedStyle(each).animationDuration)"
-        " + parseFloat(getComputedStyle(each).transitionDuration)))"
+        "Math.max(...[...document.querySelectorAll('*')].map(element =>"
+        " parseFloat(getComputedStyle(element).animationDuration)"
+        " + parseFloat(getComputedStyle(element).transitionDuration)))"
     )
     assert longest <= 0.001
 
 
-def test_nothing_comes_from_elsewhere(open_page, site):
-    """All views together ask one origin only."""
+def test_nothing_comes_from_another_origin(open_page, site):
+    """All views together send requests to one origin only."""
     page = open_page()
-    asked = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls = []
+    page.on("request", lambda request: urls.append(request.url))
     for view, heading in VIEWS.items():
         page.goto(f"{site}#/{view}")
         expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
-    assert [url for url in asked if not url.startswith(site)] == []
+    assert [url for url in urls if not url.startswith(site)] == []
 
 
 def test_the_pages_own_files_are_small():
-    """All files of the page together are under 150 kB, without compression."""
+    """All files of the page together have less than 150 kB, uncompressed."""
     assert sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file()) < 150_000
 
 
 def test_the_policy_allows_no_inline_code(site):
-    """The page comes with a content security policy that allows its own files and nothing else."""
-    with urllib.request.urlopen(site) as answer:  # noqa: S310  # the test's own server
-        policy = answer.headers["Content-Security-Policy"]
-        body = answer.read().decode()
+    """The page's content security policy allows its own files and nothing else."""
+    with urllib.request.urlopen(site) as response:  # noqa: S310  # the test's own server
+        policy = response.headers["Content-Security-Policy"]
+        body = response.read().decode()
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "style=" not in body
     assert "onclick" not in body
 
 
-def test_a_key_is_asked_for_where_one_is_needed(open_page, tmp_path, keep):
-    """With keys in the store the page asks for one, keeps it in the tab, and works with it."""
+def test_the_page_asks_for_a_key_if_one_is_needed(open_page, tmp_path, keep):
+    """With keys in the store the page asks for one, and works with it."""
     from datetime import UTC, datetime, timedelta
 
     from aisle.access import api_keys, keyring
@@ -247,7 +247,7 @@ def test_a_key_is_asked_for_where_one_is_needed(open_page, tmp_path, keep):
     key, record = api_keys.new_key(
         "me", ["predict", "feedback"], now=now, lifetime=timedelta(days=1)
     )
-    keyring.edit(open_store((tmp_path / "store").as_uri()), lambda known: (*known, record))
+    keyring.edit(open_store((tmp_path / "store").as_uri()), lambda keys: (*keys, record))
     page = open_page(LOOKS[0])
     with Server(tmp_path, store="store") as running:
         page.goto(f"http://127.0.0.1:{running.port}/")
@@ -261,8 +261,8 @@ def test_a_key_is_asked_for_where_one_is_needed(open_page, tmp_path, keep):
         expect(page.get_by_role("navigation", name="Category path")).to_be_visible()
 
 
-def test_other_addresses_stay_the_apis(server):
-    """What is no file of the page is answered by the API, as a problem."""
+def test_other_addresses_belong_to_the_api(server):
+    """An address that is no file of the page gets a problem response from the API."""
     status, problem = server.ask("/nothing.js")
     assert status == 404
     assert problem["type"] == "/problems/not-found"

@@ -62,14 +62,13 @@ class Service:
 
 
 @pytest.fixture
-def go(monkeypatch):
+def go():
     """Give a function that tells the story of such a service; nothing is waited for long."""
-    for name in ("_START_SECONDS", "_SWAP_SECONDS"):
-        monkeypatch.setattr(loop, name, 0.0)
 
     def tell(wrong=""):
         service, told = Service(wrong), []
-        Loop(service, service.command, told.append).go(made_up_shop(), FIRST)
+        fast = Loop(service, service.command, told.append, start_seconds=0, swap_seconds=0)
+        fast.run(made_up_shop(), FIRST)
         return service, told
 
     return tell
@@ -88,16 +87,16 @@ def test_the_story_is_told_to_its_end(go):
     ("wrong", "said"),
     [
         ("known before", "too few are wrong"),
-        ("one is lost", "only 59 corrections"),
-        ("never starts", "a training run starts by itself"),
-        ("refused", "it was refused"),
-        ("the same", "the model is the same"),
-        ("no gate", "the gate has checked nothing"),
+        ("one is lost", "only 59 corrections of 60"),
+        ("never starts", "a training job starts by itself"),
+        ("refused", "the training job was refused"),
+        ("the same", "published the same model again"),
+        ("no gate", "no checks of the gate"),
         ("never swaps", f"model {SECOND} serves"),
-        ("nothing learnt", "the new model calls"),
+        ("nothing learnt", "the new model puts"),
         ("stays", f"model {FIRST} serves again"),
-        ("answer stays", "the answer stayed"),
-        ("no record", "no record of it"),
+        ("answer stays", "did not change the answer"),
+        ("no record", "no record of the rollback"),
     ],
 )
 def test_whatever_does_not_happen_is_told(go, wrong, said):

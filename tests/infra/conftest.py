@@ -17,9 +17,9 @@ PYTHON = ROOT / ".venv-templates" / "bin" / "python"
 
 @pytest.fixture(scope="session")
 def templates():
-    """Give the templates by their paths, the root one as SAM translates it."""
+    """Give the templates by path, the root one as SAM translates it."""
     if not PYTHON.exists():
-        missing("SAM's translator is not there: `make templates` sets it up")
+        missing("SAM's translator is not installed: `make templates` installs it")
     done = subprocess.run(
         [PYTHON, Path(__file__).with_name("translate.py"), ROOT],
         capture_output=True,
@@ -33,7 +33,7 @@ def templates():
 
 @pytest.fixture(scope="session")
 def resolved(templates):
-    """Give the templates with the values of a stack `aisle` put in."""
+    """Give the templates with the parameters of a stack named `aisle` filled in."""
     return {
         name: resolve(template, parameters(templates, name)) for name, template in templates.items()
     }
@@ -47,7 +47,7 @@ def root(resolved):
 
 @pytest.fixture
 def recorded(aws, monkeypatch):
-    """Give an AWS that takes note of what it is asked; nothing leaves this process."""
+    """Give a fake AWS that records requests; none leaves this process."""
     recorder = Aws()
 
     def record(client, operation, arguments):

@@ -1,7 +1,7 @@
-"""An AWS that takes note of what it is asked, and holds it against the SDK's description of AWS.
+"""A fake AWS that records requests and validates them against the SDK's description of AWS.
 
-It proves order and arguments: that they have the names and types that AWS takes. It does not
-prove that AWS would do it: permissions, quotas and what is in a template are not looked at.
+It proves the order of requests, and the names and types of their arguments. It does not prove that
+AWS would carry them out: it checks no permissions, quotas or template contents.
 """
 
 from botocore.exceptions import ClientError
@@ -9,14 +9,14 @@ from botocore.validate import ParamValidator
 
 
 class Aws:
-    """Answers by operation: a value, an error's code and text, or a function of the arguments."""
+    """Answers each operation with a value, an error (code and text), or a function's result."""
 
     def __init__(self):
         self.calls = []
         self.answers = {}
 
     def __call__(self, client, operation, arguments):
-        """Stand in for the method of botocore's clients that sends a request."""
+        """Replace the method of botocore's clients that sends a request."""
         model = client.meta.service_model.operation_model(operation)
         if model.input_shape is not None:
             report = ParamValidator().validate(arguments, model.input_shape)
@@ -34,7 +34,7 @@ class Aws:
 
     @property
     def operations(self):
-        """Name what was asked, in its order."""
+        """Give the operations that were called, in order."""
         return [operation for operation, _ in self.calls]
 
     def asked(self, operation):
@@ -43,12 +43,12 @@ class Aws:
 
 
 class CloudFormation:
-    """Just enough of CloudFormation: stacks that are there at once, or fail."""
+    """Just enough of CloudFormation: stacks that exist at once, or fail."""
 
     def __init__(self, aws, outputs):
         self.stacks = {}
         self._outputs = outputs
-        self.fate = {}
+        self.created_as = {}
         aws.answers |= {
             "DescribeStacks": self._describe,
             "CreateStack": self._create,
@@ -57,42 +57,42 @@ class CloudFormation:
             "GetTemplateSummary": {
                 "Parameters": [{"ParameterKey": name} for name in ("Name", "SiteKey", "AlarmEmail")]
             },
-            "DescribeStackResource": lambda given: {
-                "StackResourceDetail": {"PhysicalResourceId": f"{given['StackName']}-Site"}
+            "DescribeStackResource": lambda arguments: {
+                "StackResourceDetail": {"PhysicalResourceId": f"{arguments['StackName']}-Site"}
             },
         }
 
-    def has(self, name, status="CREATE_COMPLETE", *parameters):
-        """Have a stack."""
+    def add(self, name, status="CREATE_COMPLETE", *parameters):
+        """Add a stack."""
         self.stacks[name] = {
             "StackName": name,
             "StackId": name,
             "StackStatus": status,
-            "Parameters": [{"ParameterKey": each, "ParameterValue": "x"} for each in parameters],
+            "Parameters": [{"ParameterKey": key, "ParameterValue": "x"} for key in parameters],
             "Outputs": [
                 {"OutputKey": key, "OutputValue": value}
                 for key, value in self._outputs.get(name, {}).items()
             ],
         }
 
-    def _describe(self, given):
-        name = given["StackName"]
+    def _describe(self, arguments):
+        name = arguments["StackName"]
         if name not in self.stacks:
             return ("ValidationError", f"Stack with id {name} does not exist")
         return {"Stacks": [self.stacks[name]]}
 
-    def _create(self, given):
-        name = given["StackName"]
-        names = [each["ParameterKey"] for each in given["Parameters"]]
-        self.has(name, self.fate.get(name, "CREATE_COMPLETE"), *names)
+    def _create(self, arguments):
+        name = arguments["StackName"]
+        keys = [parameter["ParameterKey"] for parameter in arguments["Parameters"]]
+        self.add(name, self.created_as.get(name, "CREATE_COMPLETE"), *keys)
         if name in self._outputs:
-            self.has(f"{name}-Site")
+            self.add(f"{name}-Site")
         return {"StackId": name}
 
-    def _update(self, given):
-        self.stacks[given["StackName"]]["StackStatus"] = "UPDATE_COMPLETE"
+    def _update(self, arguments):
+        self.stacks[arguments["StackName"]]["StackStatus"] = "UPDATE_COMPLETE"
         return {}
 
-    def _delete(self, given):
-        del self.stacks[given["StackName"]]
+    def _delete(self, arguments):
+        del self.stacks[arguments["StackName"]]
         return {}

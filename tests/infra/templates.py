@@ -1,4 +1,4 @@
-"""Templates as CloudFormation reads them: what refers to what, and what a value becomes."""
+"""Templates as CloudFormation reads them: references between resources, and resolved values."""
 
 import re
 from graphlib import CycleError, TopologicalSorter
@@ -15,16 +15,19 @@ _VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 
 
 def resources(template, kind=""):
-    """Return the resources of a kind by their names; of every kind without one."""
-    found = template["Resources"]
-    return {name: each for name, each in found.items() if kind in {"", each["Type"]}}
+    """Return the resources of a type by name; without a type, all resources."""
+    return {
+        name: resource
+        for name, resource in template["Resources"].items()
+        if kind in {"", resource["Type"]}
+    }
 
 
 def references(value):
-    """Find every name that a part of a template refers to."""
+    """Yield every name that a part of a template refers to."""
     if isinstance(value, list):
-        for each in value:
-            yield from references(each)
+        for item in value:
+            yield from references(item)
     elif isinstance(value, dict):
         for key, inner in value.items():
             if key == "Ref":
@@ -44,15 +47,16 @@ def references(value):
 
 
 def dependencies(template):
-    """Return of each resource those that have to be there before it; a nested stack is one."""
+    """Return for each resource the resources it depends on; a nested stack is one resource."""
     names = {*resources(template)}
     return {
-        name: {*references(each)} & names - {name} for name, each in resources(template).items()
+        name: {*references(resource)} & names - {name}
+        for name, resource in resources(template).items()
     }
 
 
-def circle(template):
-    """Return resources that wait for each other in a circle; None where there is none."""
+def cycle(template):
+    """Return a cycle of resources that depend on each other; None if there is none."""
     try:
         TopologicalSorter(dependencies(template)).prepare()
     except CycleError as error:
@@ -61,35 +65,34 @@ def circle(template):
 
 
 def parameters(templates, name):
-    """Return the values of a template's parameters: their defaults, or what the root gives them."""
+    """Return the values of a template's parameters: defaults, or values from the root template."""
     values = {
-        key: each.get("Default", f"<{key}>")
-        for key, each in templates[name].get("Parameters", {}).items()
+        key: parameter.get("Default", f"<{key}>")
+        for key, parameter in templates[name].get("Parameters", {}).items()
     }
     for stack in resources(templates[ROOT], "AWS::CloudFormation::Stack").values():
         if stack["Properties"]["TemplateURL"] == name:
-            given = resolve(stack["Properties"]["Parameters"], parameters(templates, ROOT))
-            values |= given
+            values |= resolve(stack["Properties"]["Parameters"], parameters(templates, ROOT))
     if name == "infra/bootstrap.yaml":
         values["Name"] = PSEUDO["AWS::StackName"]
     return values
 
 
-def resolve(value, given):
-    """Return a part of a template with its values put in; of a resource, `<its name>`."""
+def resolve(value, values):
+    """Return a part of a template with `values` filled in; a resource becomes `<its name>`."""
     if isinstance(value, list):
-        return [resolve(each, given) for each in value]
+        return [resolve(item, values) for item in value]
     if not isinstance(value, dict):
         return value
-    known = PSEUDO | given
+    known = PSEUDO | values
     if "Ref" in value:
         return known.get(value["Ref"], f"<{value['Ref']}>")
     if "Fn::GetAtt" in value:
-        found = value["Fn::GetAtt"]
-        return f"<{found if isinstance(found, str) else '.'.join(found)}>"
+        attribute = value["Fn::GetAtt"]
+        return f"<{attribute if isinstance(attribute, str) else '.'.join(attribute)}>"
     if "Fn::Sub" in value:
-        found = value["Fn::Sub"]
-        text, own = found if isinstance(found, list) else (found, {})
-        known |= resolve(own, given)
+        inner = value["Fn::Sub"]
+        text, own = inner if isinstance(inner, list) else (inner, {})
+        known |= resolve(own, values)
         return _VARIABLE.sub(lambda match: str(known.get(match[1], f"<{match[1]}>")), text)
-    return {key: resolve(inner, given) for key, inner in value.items()}
+    return {key: resolve(inner, values) for key, inner in value.items()}

@@ -1,4 +1,4 @@
-"""What `make deploy` and `make destroy` do, against a recorder of what AWS is asked."""
+"""What `make deploy` and `make destroy` do, against a fake AWS that records requests."""
 
 import base64
 import json
@@ -31,7 +31,7 @@ PLAN = {"name": "aisle-a1b2c3d4e5-live-smoke-test", "id": "plan"}
 
 @pytest.fixture
 def account(recorded, monkeypatch):
-    """Give an account in which nothing is, and record what is asked of it."""
+    """Give an empty account that records requests."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     token = base64.b64encode(b"AWS:a-password").decode()
     recorded.answers |= {
@@ -46,8 +46,8 @@ def account(recorded, monkeypatch):
             "Versions": [{"Key": "a", "VersionId": "1"}],
             "DeleteMarkers": [{"Key": "b", "VersionId": "2"}],
         },
-        "ListJobs": lambda given: {
-            "jobSummaryList": [{"jobId": "job"}] if given["jobStatus"] == "RUNNING" else []
+        "ListJobs": lambda arguments: {
+            "jobSummaryList": [{"jobId": "job"}] if arguments["jobStatus"] == "RUNNING" else []
         },
     }
     return recorded
@@ -61,35 +61,35 @@ def stacks(account):
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    """Stand a folder in the place of the bucket: keys are kept by code that is tested elsewhere."""
+    """Replace the bucket by a folder: other tests cover storing keys in S3."""
     folder = FolderStore(tmp_path / "store")
     monkeypatch.setattr(service_module, "open_store", lambda url: folder)
     return folder
 
 
 class Outside:
-    """Programs, and a service that answers; both take note."""
+    """Programs, and a service that answers; both record their calls."""
 
     def __init__(self, account, root):
         self.account = account
         self.root = root
-        self.said = []
-        self.asked = []
+        self.output = []
+        self.requests = []
         self.pauses = []
 
-    def run(self, command, *, given=None):
-        """Take note of a program among what AWS is asked."""
-        self.account.calls.append(("run " + " ".join(command), given))
+    def run(self, command, *, stdin=None):
+        """Record a program among the requests to AWS."""
+        self.account.calls.append(("run " + " ".join(command), stdin))
 
     def ask(self, url, key):
         """Answer as the service does."""
-        self.asked.append((url, key))
+        self.requests.append((url, key))
         return 200, PREDICTION
 
 
 @pytest.fixture
 def outside(account, tmp_path):
-    """Give what is outside, with a page and the templates that the steps read."""
+    """Give the outside world, with a page and the templates that the steps read."""
     root = tmp_path / "root"
     for path, text in {
         "infra/bootstrap.yaml": "bootstrap",
@@ -105,11 +105,11 @@ def outside(account, tmp_path):
 
 @pytest.fixture
 def deployment(account, stacks, store, outside):
-    """Make the service of that account."""
+    """Give the function that makes a deployment in that account."""
 
     def make(**parameters):
         world = World(
-            say=outside.said.append,
+            say=outside.output.append,
             run=outside.run,
             ask=outside.ask,
             pause=outside.pauses.append,
@@ -122,25 +122,25 @@ def deployment(account, stacks, store, outside):
 
 
 def up(service):
-    """Bring it up."""
+    """Deploy it."""
     carry_out(service.up(), say=lambda _: None, dry_run=False)
 
 
 def down(service):
-    """Take it down."""
+    """Delete it."""
     carry_out(service.down(), say=lambda _: None, dry_run=False)
 
 
-def first(account, *wanted):
-    """Return at which place of the record each operation, or program, is for the first time."""
+def first(account, *prefixes):
+    """Return the index of the first call that starts with each prefix."""
     return [
-        next(at for at, name in enumerate(account.operations) if name.startswith(each))
-        for each in wanted
+        next(index for index, name in enumerate(account.operations) if name.startswith(prefix))
+        for prefix in prefixes
     ]
 
 
-def test_up_goes_in_order(account, deployment):
-    """Repositories, images, stack, training image, key, page, invalidation, smoke test."""
+def test_up_runs_in_order(account, deployment):
+    """Deployment makes repositories, images, stack, training image, key, page, invalidation."""
     up(deployment())
     order = first(
         account,
@@ -157,13 +157,15 @@ def test_up_goes_in_order(account, deployment):
         "CreateInvalidation",
     )
     assert order == sorted(order)
-    created = [at for at, name in enumerate(account.operations) if name == "CreateStack"]
+    bootstrap, main = (
+        index for index, name in enumerate(account.operations) if name == "CreateStack"
+    )
     sam, docker = first(account, "run .venv-sam/bin/sam build", "run docker build")
-    assert created[0] < sam < created[1] < docker
+    assert bootstrap < sam < main < docker
 
 
-def test_stacks_are_made_of_their_templates(account, deployment):
-    """The first stack has its text, the second is taken from the bucket of the first."""
+def test_stacks_are_created_from_their_templates(account, deployment):
+    """The first stack gets its template as text, the second from the bucket of the first."""
     up(deployment(AlarmEmail="me@example.com"))
     bootstrap, main = account.asked("CreateStack")
     template, *_ = account.asked("PutObject")
@@ -174,15 +176,15 @@ def test_stacks_are_made_of_their_templates(account, deployment):
         f"{NAMES.artifacts}.s3.eu-west-1.amazonaws.com/template.yaml"
     )
     assert {*main["Capabilities"]} == {"CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"}
-    given = {each["ParameterKey"]: each["ParameterValue"] for each in main["Parameters"]}
-    assert given["AlarmEmail"] == "me@example.com"
-    assert given["SiteKey"].startswith("aisle_")
+    values = {item["ParameterKey"]: item["ParameterValue"] for item in main["Parameters"]}
+    assert values["AlarmEmail"] == "me@example.com"
+    assert values["SiteKey"].startswith("aisle_")
 
 
 def test_images_go_to_their_repositories(account, deployment):
-    """SAM is told a repository for each function; the training image is pushed with a password."""
+    """SAM gets a repository for each function; the training image is pushed with a password."""
     up(deployment())
-    programs = {name: given for name, given in account.calls if name.startswith("run ")}
+    programs = {name: stdin for name, stdin in account.calls if name.startswith("run ")}
     (package,) = [name for name in programs if " package " in name]
     for function, image in (("Predict", "predict"), ("Feedback", "feedback")):
         assert f"--image-repositories {function}Function={REGISTRY}/aisle-{image}" in package
@@ -194,23 +196,24 @@ def test_images_go_to_their_repositories(account, deployment):
 
 
 def test_the_page_gets_a_key_of_its_own(account, deployment, store):
-    """The stack's key is kept as the client `site`, with the lowest limits."""
+    """The stack's key is stored for the client `site`, with the lowest limits."""
     up(deployment())
     _, main = account.asked("CreateStack")
-    sent = {each["ParameterKey"]: each["ParameterValue"] for each in main["Parameters"]}["SiteKey"]
+    values = {item["ParameterKey"]: item["ParameterValue"] for item in main["Parameters"]}
+    site_key = values["SiteKey"]
     (record,), _ = keyring.read(store)
-    assert api_keys.check((record,), sent, now=record.created).client == "site"
+    assert api_keys.check((record,), site_key, now=record.created).client == "site"
     assert record.scopes == ("feedback", "predict")
     plan, key = account.asked("CreateUsagePlan")[0], account.asked("CreateApiKey")[0]
     assert plan["name"] == "aisle-a1b2c3d4e5-live-site"
     assert plan["apiStages"] == [{"apiId": "a1b2c3d4e5", "stage": "live"}]
     assert plan["throttle"] == {"rateLimit": 5, "burstLimit": 20}
     assert key["value"] == record.usage_id
-    assert sent not in str([call for call in account.calls if call[0] != "CreateStack"])
+    assert site_key not in str([call for call in account.calls if call[0] != "CreateStack"])
 
 
 def test_a_second_deployment_keeps_the_key(account, deployment, store, stacks):
-    """Deployed again, the stack keeps its key and other parameters, and no key is made."""
+    """A second deployment keeps the stack's key and other parameters, and creates no key."""
     up(deployment(AlarmEmail="me@example.com"))
     account.calls.clear()
     up(deployment())
@@ -220,32 +223,37 @@ def test_a_second_deployment_keeps_the_key(account, deployment, store, stacks):
         {"ParameterKey": "SiteKey", "UsePreviousValue": True},
     ]
     assert len(account.asked("CreateApiKey")) == 1  # the smoke test's
-    assert [each.client for each in keyring.read(store)[0]] == ["site"]
+    assert [key.client for key in keyring.read(store)[0]] == ["site"]
 
 
 def test_a_revoked_key_of_the_page_is_replaced(account, deployment, store):
-    """Once its key is revoked, the next deployment gives the page another."""
+    """After its key is revoked, the next deployment gives the page another."""
     up(deployment())
     (record,), _ = keyring.read(store)
-    keyring.edit(store, lambda known: api_keys.revoke(known, record.id, now=record.created))
+    keyring.edit(store, lambda keys: api_keys.revoke(keys, record.id, now=record.created))
     account.calls.clear()
     up(deployment())
     _, main = account.asked("UpdateStack")
-    assert "SiteKey" in {e["ParameterKey"] for e in main["Parameters"] if "ParameterValue" in e}
-    assert [each.usable(record.created) for each in keyring.read(store)[0]] == [False, True]
+    changed = {item["ParameterKey"] for item in main["Parameters"] if "ParameterValue" in item}
+    assert "SiteKey" in changed
+    assert [key.usable(record.created) for key in keyring.read(store)[0]] == [False, True]
 
 
 def test_the_page_is_uploaded(account, deployment):
-    """Files, with their types, and config.json are in the bucket; what is no more, is deleted."""
+    """Upload puts files with their types and config.json in the bucket, and deletes old files."""
     up(deployment())
-    put = {each["Key"]: each for each in account.asked("PutObject") if each["Bucket"] == NAMES.site}
-    assert {key: each["ContentType"].split(";")[0] for key, each in put.items()} == {
+    objects = {
+        request["Key"]: request
+        for request in account.asked("PutObject")
+        if request["Bucket"] == NAMES.site
+    }
+    assert {key: request["ContentType"].split(";")[0] for key, request in objects.items()} == {
         "index.html": "text/html",
         "js/app.js": "text/javascript",
         "config.json": "application/json",
     }
-    assert {each["CacheControl"] for each in put.values()} == {"no-cache"}
-    assert json.loads(put["config.json"]["Body"]) == {"api": ""}
+    assert {request["CacheControl"] for request in objects.values()} == {"no-cache"}
+    assert json.loads(objects["config.json"]["Body"]) == {"api": ""}
     (deleted,) = account.asked("DeleteObjects")
     assert deleted["Bucket"] == NAMES.site
     assert deleted["Delete"]["Objects"] == [{"Key": "gone.html"}]
@@ -254,70 +262,72 @@ def test_the_page_is_uploaded(account, deployment):
     assert invalidated["InvalidationBatch"]["Paths"] == {"Quantity": 1, "Items": ["/*"]}
 
 
-def test_the_comparison_is_uploaded_where_there_is_one(account, deployment, outside):
-    """What `aisle compare --report benchmark` wrote stands beside the page."""
+def test_the_comparison_is_uploaded_if_there_is_one(account, deployment, outside):
+    """The output of `aisle compare --report benchmark` is uploaded with the page."""
     (outside.root / "training").mkdir()
     results = outside.root / "benchmark" / "results"
     results.mkdir(parents=True)
     (results / "comparison.json").write_text("{}")
     up(deployment())
-    put = {each["Key"]: each["Body"] for each in account.asked("PutObject")}
-    assert put["comparison.json"] == b"{}"
+    bodies = {request["Key"]: request["Body"] for request in account.asked("PutObject")}
+    assert bodies["comparison.json"] == b"{}"
 
 
 def test_without_a_page_the_api_is_deployed(account, deployment, outside):
-    """Where there is no static_site, that is said, and config.json is all that is uploaded."""
+    """Without static_site, deployment says so and uploads config.json only."""
     for path in sorted((outside.root / "static_site").rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
     (outside.root / "static_site").rmdir()
     up(deployment())
-    assert [e["Key"] for e in account.asked("PutObject") if e["Bucket"] == NAMES.site] == [
+    uploads = account.asked("PutObject")
+    assert [request["Key"] for request in uploads if request["Bucket"] == NAMES.site] == [
         "config.json"
     ]
-    assert any("no static_site/" in each for each in outside.said)
+    assert any("static_site/ does not exist" in line for line in outside.output)
 
 
 def test_the_smoke_test_asks_as_a_client_and_as_the_page(account, deployment, outside, store):
-    """The API is asked with a fresh key, the page's address without, and the key is gone after."""
+    """The smoke test calls the API with a new key, the page without one, and deletes the key."""
     account.answers["GetUsagePlans"] = [{"items": []}, {"items": []}, {"items": [PLAN]}]
     account.answers["GetApiKeys"] = {"items": [{"id": "key"}]}
     up(deployment())
-    (api, key), (page, none) = outside.asked
+    (api, key), (page, no_key) = outside.requests
     assert (api, page) == (
         "https://api.example/live/v1/predict",
         "https://page.example/v1/predict",
     )
     assert key.startswith("aisle_")
-    assert none is None
-    assert [each.client for each in keyring.read(store)[0]] == ["site"]
+    assert no_key is None
+    assert [record.client for record in keyring.read(store)[0]] == ["site"]
     assert account.asked("DeleteApiKey") == [{"apiKey": "key"}]
     assert account.asked("DeleteUsagePlan") == [{"usagePlanId": "plan"}]
-    assert key not in "".join(outside.said)
+    assert key not in "".join(outside.output)
 
 
-def test_the_smoke_test_is_patient_but_not_for_ever(account, deployment, outside, store):
-    """What does not answer is asked for five minutes, then told; the key is gone all the same."""
+def test_the_smoke_test_gives_up_after_five_minutes(account, deployment, outside, store):
+    """Without a prediction within five minutes the smoke test fails, and still deletes its key."""
     outside.ask = lambda url, key: (403, b'{"detail": "not yet"}')
     with pytest.raises(CloudError, match=r"403 .*not yet"):
         up(deployment())
     assert sum(outside.pauses) == 300
-    assert [each.client for each in keyring.read(store)[0]] == ["site"]
+    assert [record.client for record in keyring.read(store)[0]] == ["site"]
 
 
-def test_addresses_are_told(deployment, outside):
-    """In the end it says where everything is, and how to make a key that works there."""
+def test_addresses_are_printed(deployment, outside):
+    """The last step prints the addresses, and how to create a key for them."""
     up(deployment())
-    said = outside.said[-1]
-    for each in ("https://page.example", "https://api.example/live", NAMES.store):
-        assert each in said
-    assert "AISLE_API=a1b2c3d4e5/live" in said
+    text = outside.output[-1]
+    for address in ("https://page.example", "https://api.example/live", NAMES.store):
+        assert address in text
+    assert "AISLE_API=a1b2c3d4e5/live" in text
 
 
-def test_roles_that_are_there_do_no_harm(account, deployment):
-    """AWS's own roles are asked for once an account; later they are there already."""
+def test_roles_that_exist_are_left_alone(account, deployment):
+    """AWS's own roles exist once per account; creating them again is no failure."""
     account.answers["CreateServiceLinkedRole"] = ("InvalidInput", "has been taken in this account")
     up(deployment())
-    assert [each["AWSServiceName"] for each in account.asked("CreateServiceLinkedRole")] == [
+    requests = account.asked("CreateServiceLinkedRole")
+    assert [request["AWSServiceName"] for request in requests] == [
         "batch.amazonaws.com",
         "ecs.amazonaws.com",
         "spot.amazonaws.com",
@@ -325,23 +335,23 @@ def test_roles_that_are_there_do_no_harm(account, deployment):
 
 
 def test_nothing_to_change_is_no_failure(account, deployment):
-    """A stack that is as its template has it is left so."""
+    """A stack that matches its template is left alone."""
     up(deployment())
     account.answers["UpdateStack"] = ("ValidationError", "No updates are to be performed.")
     up(deployment())
 
 
-def test_a_stillborn_stack_is_begun_anew(account, deployment, stacks):
+def test_a_stack_whose_creation_failed_is_replaced(account, deployment, stacks):
     """A stack whose first creation was rolled back is deleted, then created."""
-    stacks.has("aisle-bootstrap", "ROLLBACK_COMPLETE")
+    stacks.add("aisle-bootstrap", "ROLLBACK_COMPLETE")
     up(deployment())
     assert account.asked("DeleteStack") == [{"StackName": "aisle-bootstrap"}]
     assert account.asked("CreateStack")[0]["StackName"] == "aisle-bootstrap"
 
 
-def test_a_failure_tells_its_cause_and_ends_it(account, deployment, stacks):
-    """Where a stack fails, what failed in it is told, and nothing that comes later is done."""
-    stacks.fate["aisle-bootstrap"] = "ROLLBACK_COMPLETE"
+def test_a_failed_stack_names_its_cause_and_stops_the_deployment(account, deployment, stacks):
+    """If a stack fails, the error names the failed resource, and no later step runs."""
+    stacks.created_as["aisle-bootstrap"] = "ROLLBACK_COMPLETE"
     account.answers["DescribeStackEvents"] = {
         "StackEvents": [
             {
@@ -363,8 +373,8 @@ def test_a_failure_tells_its_cause_and_ends_it(account, deployment, stacks):
     assert not [name for name in account.operations if name.startswith("run ")]
 
 
-def test_down_goes_in_order(account, deployment, stacks):
-    """Jobs, plans, the page, the stack, the data, the templates, and the images last."""
+def test_down_runs_in_order(account, deployment, stacks):
+    """Deletion removes jobs, plans, page, stack, data and templates, and the images last."""
     up(deployment())
     account.calls.clear()
     account.answers["GetUsagePlans"] = {
@@ -375,12 +385,12 @@ def test_down_goes_in_order(account, deployment, stacks):
     }
     account.answers["GetApiKeys"] = {"items": [{"id": "key"}]}
     down(deployment())
-    asked = [
-        (name, given.get("StackName") or given.get("Bucket") or given.get("jobId"))
-        for name, given in account.calls
+    deletions = [
+        (name, arguments.get("StackName") or arguments.get("Bucket") or arguments.get("jobId"))
+        for name, arguments in account.calls
         if name.startswith(("Delete", "Terminate")) and name != "DeleteApiKey"
     ]
-    assert asked == [
+    assert deletions == [
         ("TerminateJob", "job"),
         ("DeleteUsagePlan", None),
         ("DeleteObjects", NAMES.site),
@@ -399,51 +409,52 @@ def test_down_goes_in_order(account, deployment, stacks):
 
 
 def test_down_deletes_every_version(account, deployment):
-    """Old versions and the marks of deleted ones go too: a bucket that has any stays."""
+    """Deletion removes old versions and delete markers, with which S3 would keep the bucket."""
     up(deployment())
     account.calls.clear()
     down(deployment())
-    (data,) = [each for each in account.asked("DeleteObjects") if each["Bucket"] == NAMES.data]
+    requests = account.asked("DeleteObjects")
+    (data,) = [request for request in requests if request["Bucket"] == NAMES.data]
     assert data["Delete"]["Objects"] == [
         {"Key": "a", "VersionId": "1"},
         {"Key": "b", "VersionId": "2"},
     ]
 
 
-def test_what_cannot_be_deleted_is_told(account, deployment):
-    """S3 answers 200 for objects that it did not delete: they are named."""
+def test_an_object_that_s3_keeps_is_an_error(account, deployment):
+    """S3 answers 200 even if it deletes nothing: the error names the object that it kept."""
     up(deployment())
     account.answers["DeleteObjects"] = {"Errors": [{"Key": "a", "Message": "Access Denied"}]}
     with pytest.raises(CloudError, match=r"a from the bucket aisle-site.*Access Denied"):
         down(deployment())
 
 
-def test_down_twice_is_down(account, deployment):
-    """Where nothing is left, there is nothing to do, and no failure."""
+def test_down_is_idempotent(account, deployment):
+    """Deleting what does not exist does nothing and does not fail."""
     for operation in ("ListObjectVersions", "DeleteBucket"):
         account.answers[operation] = ("NoSuchBucket", "The specified bucket does not exist")
     down(deployment())
     assert not {"DeleteStack", "TerminateJob", "DeleteUsagePlan"} & {*account.operations}
 
 
-@pytest.mark.parametrize("way", ["up", "down"])
-def test_dry_run_says_all_and_asks_nothing(account, deployment, way):
-    """The plan has every step in words, and neither AWS nor a program is asked."""
-    said = []
-    steps = getattr(deployment(), way)()
-    carry_out(steps, say=said.append, dry_run=True)
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_dry_run_prints_all_steps_and_calls_nothing(account, deployment, command):
+    """A dry run prints every step, and calls neither AWS nor a program."""
+    output = []
+    steps = getattr(deployment(), command)()
+    carry_out(steps, say=output.append, dry_run=True)
     assert account.calls == []
-    assert len(said) == len(steps)
-    assert said[0].startswith(f"1/{len(steps)} ")
+    assert len(output) == len(steps)
+    assert output[0].startswith(f"1/{len(steps)} ")
 
 
 @pytest.mark.parametrize("name", ["", "a", "Aisle", "a_b", "1a", "a-", "a" * 21])
 def test_names_that_no_bucket_can_have(name):
-    """A stack's name that would not do for buckets is refused before anything is made."""
+    """A stack's name that makes no valid bucket names is refused before anything is created."""
     with pytest.raises(ConfigurationError, match="2 to 20"):
         Names(name, "123456789012", "eu-west-1")
 
 
 def test_the_longest_name_fits():
-    """The longest stack's name, in the region with the longest, still makes names of buckets."""
+    """The longest stack name, in the region with the longest name, makes valid bucket names."""
     assert len(Names("a" * 20, "1" * 12, "ap-southeast-1").artifacts) <= 63

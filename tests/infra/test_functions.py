@@ -1,4 +1,4 @@
-"""The functions as they would be deployed: environment, image, alias, logs."""
+"""The functions as the templates declare them: environment, image, alias, logs."""
 
 import json
 import re
@@ -27,7 +27,7 @@ STORE = "s3://aisle-data-123456789012-eu-west-1"
 
 @pytest.fixture
 def functions(root):
-    """Give the functions by their names."""
+    """Give the functions by name."""
     return resources(root, "AWS::Lambda::Function")
 
 
@@ -37,39 +37,39 @@ def environment(function):
 
 
 def test_each_function_is_tested_here(functions):
-    """Settings and images are known of each function that the template has."""
+    """Each function of the template has its settings here and its image in the scripts."""
     assert {*functions} == {*SETTINGS} == {*FUNCTIONS}
 
 
 @pytest.mark.parametrize("name", [*SETTINGS])
 def test_environment_is_what_the_settings_read(functions, name):
-    """The environment has each setting and nothing else, and the settings can read it."""
-    given, model = environment(functions[name]), SETTINGS[name]
-    assert {*given} == {PREFIX + field.upper() for field in model.model_fields}
-    assert model.read(given).store == STORE
+    """The environment has every setting and nothing else, and the settings can read it."""
+    variables, model = environment(functions[name]), SETTINGS[name]
+    assert {*variables} == {PREFIX + field.upper() for field in model.model_fields}
+    assert model.read(variables).store == STORE
 
 
 @pytest.mark.parametrize("name", ["PredictFunction", "FeedbackFunction"])
-def test_environment_says_what_the_code_does_without(functions, name):
-    """Numbers are the code's own defaults, and the one allowed origin is nobody's."""
-    read = SETTINGS[name].read(environment(functions[name])).model_dump()
-    usual = SETTINGS[name]().model_dump()
-    assert read == usual | {"store": STORE, "cors_origins": ("https://nobody.invalid",)}
+def test_environment_has_the_defaults_of_the_code(functions, name):
+    """Numbers in the environment are the code's own defaults; the allowed origin does not exist."""
+    settings = SETTINGS[name].read(environment(functions[name])).model_dump()
+    defaults = SETTINGS[name]().model_dump()
+    assert settings == defaults | {"store": STORE, "cors_origins": ("https://nobody.invalid",)}
 
 
 @pytest.mark.parametrize("name", [*SETTINGS])
 def test_image_is_a_target_of_the_dockerfile(templates, name):
-    """A function names its folder, or SAM would skip it, and a target that the Dockerfile has."""
-    found = templates["template.yaml"]["Resources"][name]["Metadata"]
+    """A function names its build folder, without which SAM skips it, and a Dockerfile target."""
+    metadata = templates["template.yaml"]["Resources"][name]["Metadata"]
     targets = re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
-    assert found["DockerContext"] == "."
-    assert found["Dockerfile"] == "Dockerfile"
-    assert found["DockerBuildTarget"] in targets
-    assert found["DockerBuildTarget"] == found["DockerTag"] == FUNCTIONS[name]
+    assert metadata["DockerContext"] == "."
+    assert metadata["Dockerfile"] == "Dockerfile"
+    assert metadata["DockerBuildTarget"] in targets
+    assert metadata["DockerBuildTarget"] == metadata["DockerTag"] == FUNCTIONS[name]
 
 
 def test_training_image_is_a_target_too(resolved):
-    """What the job runs is what `make deploy` pushes, of the Dockerfile's last target."""
+    """The job runs the image that `make deploy` pushes: the Dockerfile's last target."""
     job = resolved["infra/training.yaml"]["Resources"]["Job"]["Properties"]
     targets = re.findall(r"^FROM \S+ AS (\S+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert targets[-1] == "training"
@@ -77,8 +77,8 @@ def test_training_image_is_a_target_too(resolved):
 
 
 @pytest.mark.parametrize("name", [*SETTINGS])
-def test_function_is_deployed_bit_by_bit(root, functions, name):
-    """Behind the alias `live` a tenth of the requests tries the new version, until an alarm."""
+def test_function_is_deployed_gradually(root, functions, name):
+    """A new version first gets a tenth of the requests to the alias `live`; an alarm rolls back."""
     properties = functions[name]["Properties"]
     alias = root["Resources"][f"{name}Aliaslive"]
     group = root["Resources"][f"{name}DeploymentGroup"]["Properties"]
@@ -90,8 +90,8 @@ def test_function_is_deployed_bit_by_bit(root, functions, name):
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
 
 
-def test_retraining_is_told_of_feedback_and_of_time(root, resolved):
-    """New feedback is waited for and taken together, and without any there is a look a day."""
+def test_retraining_is_triggered_by_feedback_and_daily(root, resolved):
+    """Batches of new feedback trigger the retrain function, and a daily schedule without any."""
     stack = resolved["infra/storage.yaml"]["Resources"]
     queue = stack["FeedbackQueue"]["Properties"]
     ((_, mapping),) = resources(root, "AWS::Lambda::EventSourceMapping").items()
@@ -111,27 +111,27 @@ def test_retraining_is_told_of_feedback_and_of_time(root, resolved):
 
 
 def test_retraining_is_due_as_the_code_has_it(functions):
-    """Without parameters it is due when it is due on a laptop."""
-    read = RetrainFunctionSettings.read(environment(functions["RetrainFunction"]))
-    assert read.policy() == Policy()
+    """With default parameters, the policy is the code's default."""
+    settings = RetrainFunctionSettings.read(environment(functions["RetrainFunction"]))
+    assert settings.policy() == Policy()
 
 
-def test_the_gateway_asks_the_alias(root):
-    """Each route and the authorizer go to the alias, not past it."""
+def test_the_gateway_calls_the_alias(root):
+    """Each route and the authorizer call the alias, not the latest version."""
     body = root["Resources"]["Api"]["Properties"]["Body"]
-    asked = re.findall(r"functions/(\S+?)/invocations", json.dumps(body))
-    assert {*asked} == {
+    called = re.findall(r"functions/(\S+?)/invocations", json.dumps(body))
+    assert {*called} == {
         "<PredictFunctionAliaslive>",
         "<FeedbackFunctionAliaslive>",
         "<AuthorizerFunction.Arn>:live",
     }
-    # The authorizer's alias is named, not referred to: it has to be there all the same.
+    # The authorizer's alias is named without a reference, so only DependsOn orders its creation.
     assert "AuthorizerFunctionAliaslive" in root["Resources"]["Api"]["DependsOn"]
 
 
 @pytest.mark.parametrize("name", [*SETTINGS])
 def test_function_is_traced_and_logs_to_a_group(root, functions, name):
-    """X-Ray is on, and the log group is one of the template's, which has a retention."""
+    """X-Ray is on, and the log group is one of the template's own."""
     properties = functions[name]["Properties"]
     group = properties["LoggingConfig"]["LogGroup"].strip("<>")
     assert properties["TracingConfig"] == {"Mode": "Active"}
@@ -139,11 +139,11 @@ def test_function_is_traced_and_logs_to_a_group(root, functions, name):
 
 
 def test_every_log_group_has_a_retention(resolved):
-    """No log is kept for ever."""
-    found = {
+    """Every log expires."""
+    retentions = {
         (name, logical): group["Properties"].get("RetentionInDays")
         for name, template in resolved.items()
         for logical, group in resources(template, "AWS::Logs::LogGroup").items()
     }
-    assert len(found) == 6
-    assert {*found.values()} == {30}
+    assert len(retentions) == 6
+    assert {*retentions.values()} == {30}

@@ -1,12 +1,14 @@
-"""API Gateway as it would be deployed: who may ask, and what it says itself."""
+"""API Gateway as the template declares it: who may call it, and its own error responses."""
 
 import json
 from pathlib import Path
 
 import pytest
+from starlette.exceptions import HTTPException
 
 from aisle.access import api_keys, scopes
 from aisle.access.usage_plans import usual_limits
+from aisle.errors import ConfigurationError, NotAuthenticatedError
 from aisle.serving.http import errors
 from aisle.serving.http.application import DOCS_URL, OPENAPI_URL
 from aisle.serving.http.problems import KINDS, Problem
@@ -22,13 +24,13 @@ GUARDED = {
 
 @pytest.fixture
 def body(root):
-    """Give the description that API Gateway gets."""
+    """Give the OpenAPI description that API Gateway gets."""
     return root["Resources"]["Api"]["Properties"]["Body"]
 
 
 @pytest.fixture
 def routes(body):
-    """Give each route with what it asks for."""
+    """Give each route with its security requirements."""
     return {
         f"{method.upper()} {path}": operation.get("security") or []
         for path, operations in body["paths"].items()
@@ -37,8 +39,8 @@ def routes(body):
 
 
 def test_every_route_but_health_and_preflights_is_authorised(routes):
-    """Each route asks the authorizer and counts for a usage plan; health and preflights do not."""
-    free = {route for route, asks in routes.items() if not asks}
+    """Every route except health and preflights needs the authorizer and a usage plan."""
+    free = {route for route, security in routes.items() if not security}
     assert {route for route in free if not route.startswith("OPTIONS ")} == {"GET /healthz"}
     assert {route for route in routes if route not in free} == GUARDED
     for route in GUARDED:
@@ -46,41 +48,42 @@ def test_every_route_but_health_and_preflights_is_authorised(routes):
 
 
 def test_routes_are_those_of_the_description(routes):
-    """What the committed description has, the gateway has, and nothing but the docs besides."""
+    """The gateway has the routes of the committed description and the docs, and no others."""
     described = {
         f"{method.upper()} {path}"
         for path, operations in json.loads(DESCRIBED.read_text(encoding="utf-8"))["paths"].items()
         for method in operations
     }
-    asked = {route for route in routes if not route.startswith("OPTIONS ")}
-    assert asked - described == {route for route in GUARDED if "/docs" in route or ".json" in route}
-    assert described - asked == set()
+    served = {route for route in routes if not route.startswith("OPTIONS ")}
+    docs = {route for route in GUARDED if "/docs" in route or ".json" in route}
+    assert served == described | docs
 
 
 def test_every_path_answers_preflights_for_the_origin(body):
     """Each path has a preflight that names the allowed origin and the key's header."""
     for operations in body["paths"].values():
-        answer = json.dumps(operations["options"])
-        assert "'https://nobody.invalid'" in answer
-        assert api_keys.HEADER in answer
+        preflight = json.dumps(operations["options"])
+        assert "'https://nobody.invalid'" in preflight
+        assert api_keys.HEADER in preflight
 
 
 def test_docs_are_in_every_keys_policy():
-    """What the gateway guards beyond the scopes' routes is what every key opens."""
-    opened = {route.replace("*", "{asset}") for route in scopes.DOCS}
-    assert opened == GUARDED - {route for routes in scopes.ROUTES.values() for route in routes}
+    """The guarded routes outside all scopes are the docs, which every key opens."""
+    docs = {route.replace("*", "{asset}") for route in scopes.DOCS}
+    assert docs == GUARDED - {route for routes in scopes.ROUTES.values() for route in routes}
 
 
-def test_the_authorizer_is_asked_with_the_key(root, body):
-    """The header that keys are sent in is what is asked about, once a minute."""
-    asked = body["securityDefinitions"]["KeyAuthorizer"]["x-amazon-apigateway-authorizer"]
-    assert asked["identitySource"] == f"method.request.header.{api_keys.HEADER}"
-    assert (asked["type"], asked["authorizerResultTtlInSeconds"]) == ("request", 60)
+def test_the_authorizer_gets_the_key(root, body):
+    """The gateway passes the key's header to the authorizer, and caches the result for a minute."""
+    definition = body["securityDefinitions"]["KeyAuthorizer"]
+    authorizer = definition["x-amazon-apigateway-authorizer"]
+    assert authorizer["identitySource"] == f"method.request.header.{api_keys.HEADER}"
+    assert (authorizer["type"], authorizer["authorizerResultTtlInSeconds"]) == ("request", 60)
     assert root["Resources"]["Api"]["Properties"]["ApiKeySourceType"] == "AUTHORIZER"
 
 
 def test_no_type_is_binary(root):
-    """Binary types would break the preflights, which are mocked."""
+    """The API has no binary types, which would break the mocked preflights."""
     assert "BinaryMediaTypes" not in root["Resources"]["Api"]["Properties"]
     assert "x-amazon-apigateway-binary-media-types" not in json.dumps(root)
 
@@ -101,34 +104,67 @@ RESPONSES = {
 }
 
 
-def test_each_refusal_of_the_gateway_is_tested_here(body):
-    """The responses that the template has are those below."""
+@pytest.fixture
+def gateway_response(body):
+    """Give the function that returns an error response of the gateway: headers and problem."""
+
+    def parse(name):
+        response = body["x-amazon-apigateway-gateway-responses"][name]
+        headers = {
+            key.removeprefix("gatewayresponse.header."): value.strip("'")
+            for key, value in response["responseParameters"].items()
+        }
+        problem = Problem.model_validate_json(
+            response["responseTemplates"]["application/json"], extra="forbid"
+        )
+        return response["statusCode"], headers, problem
+
+    return parse
+
+
+def test_each_error_response_of_the_gateway_is_tested_here(body):
+    """The template has the error responses above, and no others."""
     assert {*body["x-amazon-apigateway-gateway-responses"]} == {*RESPONSES}
 
 
 @pytest.mark.parametrize(("name", "status"), [*RESPONSES.items()])
-def test_the_gateway_refuses_as_the_functions_do(body, name, status):
-    """What the gateway says itself is a problem of the API's own kinds, and pages may read it."""
-    response = body["x-amazon-apigateway-gateway-responses"][name]
-    headers = {
-        key.removeprefix("gatewayresponse.header."): value
-        for key, value in response["responseParameters"].items()
-    }
-    ((media_type, text),) = response["responseTemplates"].items()
-    problem = Problem.model_validate_json(text, extra="forbid")
-    (kind,) = [each for each in KINDS if each.type == problem.type]
-    assert media_type == "application/json"
-    assert headers["Content-Type"] == "'application/problem+json'"
-    assert headers["Access-Control-Allow-Origin"] == "'https://nobody.invalid'"
+def test_the_gateway_answers_with_problems(gateway_response, name, status):
+    """The gateway's own errors are problems of the API's kinds, and pages may read them."""
+    status_code, headers, problem = gateway_response(name)
+    (kind,) = [kind for kind in KINDS if kind.type == problem.type]
+    assert headers["Content-Type"] == "application/problem+json"
+    assert headers["Access-Control-Allow-Origin"] == "https://nobody.invalid"
     assert (problem.title, problem.status) == (kind.title, kind.status)
-    assert response["statusCode"] == str(problem.status) == str(status)
-    assert problem.detail == errors._FIXED.get(kind, problem.detail)
-    for header, value in errors._HEADERS.get(kind, {}).items():
-        assert headers[header] == f"'{value}'"
+    assert status_code == str(problem.status) == str(status)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("MISSING_AUTHENTICATION_TOKEN", HTTPException(404)),
+        ("AUTHORIZER_FAILURE", ConfigurationError("no store")),
+        ("INTEGRATION_FAILURE", ConfigurationError("no store")),
+        ("INTEGRATION_TIMEOUT", ConfigurationError("no store")),
+        ("DEFAULT_5XX", ValueError("a bug")),
+    ],
+)
+def test_the_gateway_gives_the_details_of_the_functions(gateway_response, name, error):
+    """Where the functions have a fixed detail for an error, the gateway has the same."""
+    _, headers, problem = gateway_response(name)
+    expected = errors.answer(error)
+    assert problem.type == expected.kind.type
+    assert problem.detail == expected.detail
+    assert (expected.headers or {}).items() <= headers.items()
+
+
+def test_the_gateway_names_the_scheme_of_authentication(gateway_response):
+    """A 401 of the gateway has the WWW-Authenticate header of the functions."""
+    _, headers, _ = gateway_response("UNAUTHORIZED")
+    assert errors.answer(NotAuthenticatedError("no key")).headers.items() <= headers.items()
 
 
 def test_the_stage_logs_traces_and_throttles(root):
-    """The stage has an access log that can be read, X-Ray, and a limit for all together."""
+    """The stage has an access log in JSON, X-Ray, and a limit for all clients together."""
     stage = root["Resources"]["ApiliveStage"]["Properties"]
     fields = json.loads(stage["AccessLogSetting"]["Format"])
     assert stage["AccessLogSetting"]["DestinationArn"] == "<ApiLogs.Arn>"
@@ -140,8 +176,8 @@ def test_the_stage_logs_traces_and_throttles(root):
     assert limits["ThrottlingRateLimit"] > usual_limits("shop").rate
 
 
-def test_the_page_may_ask_the_least():
-    """No client has less, unless somebody says so, than all visitors of the page together."""
+def test_the_page_has_the_lowest_limits():
+    """By default, all visitors of the page together have lower limits than any client."""
     page, shop = usual_limits("site"), usual_limits("shop")
     assert (page.rate, page.burst, page.quota) < (shop.rate, shop.burst, shop.quota)
     assert page.burst < shop.burst

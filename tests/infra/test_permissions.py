@@ -1,4 +1,4 @@
-"""What each role may do, and nothing more."""
+"""The permissions of each role: what it needs, and no more."""
 
 import json
 
@@ -9,33 +9,32 @@ from tests.infra.templates import resources
 
 DATA = "arn:aws:s3:::aisle-data-123456789012-eu-west-1"
 BATCH = "arn:aws:batch:eu-west-1:123456789012"
-X_RAY = "X-Ray has no resources: whoever may send, sends to the account"
-LOGS = "the streams of one log group; its ARN ends so"
+X_RAY = "X-Ray has no resources: permission to send covers the account"
 
-# Whatever ends in, or is, a star: each with the reason why it has to.
+# Every value with a wildcard, and why it needs one.
 WILDCARDS = {
-    ("PredictRole", "ReadModels", f"{DATA}/models/*"): "versions have no names beforehand",
-    ("FeedbackRole", "AddFeedback", f"{DATA}/feedback/*"): "each event has a key of its own",
+    ("PredictRole", "ReadModels", f"{DATA}/models/*"): "versions are not known in advance",
+    ("FeedbackRole", "AddFeedback", f"{DATA}/feedback/*"): "each event is an object of its own",
     ("RetrainRole", "ReadWhatItCounts", f"{DATA}/feedback/*"): "as above",
     ("RetrainRole", "SubmitTheJob", f"{BATCH}:job-definition/aisle-training:*"): "its revisions",
-    ("JobRole", "UseTheStore", f"{DATA}/*"): "training has the store",
-    ("JobRole", "ButNoKeys", "s3:*"): "a refusal",
-    ("JobRole", "ButNoKeys", f"{DATA}/keys/*"): "a refusal",
+    ("JobRole", "UseTheStore", f"{DATA}/*"): "training uses the whole store",
+    ("JobRole", "ButNoKeys", "s3:*"): "a denial",
+    ("JobRole", "ButNoKeys", f"{DATA}/keys/*"): "a denial",
 } | {
     (f"{name}Role", "Trace", "*"): X_RAY
     for name in ("Predict", "Feedback", "Authorizer", "Retrain")
 }
-# Policies that AWS writes may have more: which are taken, and why.
+# AWS's managed policies may allow more than needed: the ones in use, and why.
 MANAGED = {
-    ("ApiLogsRole", "AmazonAPIGatewayPushToCloudWatchLogs"): "the one that API Gateway asks for",
-    ("CodeDeployServiceRole", "AWSCodeDeployRoleForLambda"): "what SAM gives to deployments",
-    ("MachineRole", "AmazonEC2ContainerServiceforEC2Role"): "the one that ECS's agent asks for",
+    ("ApiLogsRole", "AmazonAPIGatewayPushToCloudWatchLogs"): "the one that API Gateway requires",
+    ("CodeDeployServiceRole", "AWSCodeDeployRoleForLambda"): "SAM attaches it for deployments",
+    ("MachineRole", "AmazonEC2ContainerServiceforEC2Role"): "the one that ECS's agent requires",
 }
 
 
 @pytest.fixture(scope="module")
 def roles(resolved):
-    """Give every role of every template by its name."""
+    """Give every role of every template by name."""
     return {
         name: role["Properties"]
         for template in resolved.values()
@@ -44,7 +43,7 @@ def roles(resolved):
 
 
 def as_list(value):
-    """Return one or many as many."""
+    """Wrap a single value in a list."""
     return value if isinstance(value, list) else [value]
 
 
@@ -58,7 +57,7 @@ def statements(role):
 
 
 def allowed(role):
-    """Return what a role may do to what, but for its own logs and traces."""
+    """Return each action and resource that a role allows, except its own logs and traces."""
     return {
         (action, resource)
         for statement in statements(role)
@@ -79,8 +78,8 @@ def allowed(role):
             {
                 ("s3:GetObject", f"{DATA}/feedback/*"),
                 *(
-                    ("s3:GetObject", f"{DATA}/{key}")
-                    for key in (
+                    ("s3:GetObject", f"{DATA}/{name}")
+                    for name in (
                         layout.current_model(),
                         layout.feedback_state(),
                         layout.processed_feedback(),
@@ -110,8 +109,8 @@ def allowed(role):
         ),
     ],
 )
-def test_a_role_may_do_its_work_and_no_more(roles, role, may):
-    """What a role may do is what its part of the work needs."""
+def test_a_role_has_the_permissions_it_needs(roles, role, may):
+    """A role allows exactly what its work needs."""
     assert allowed(roles[role]) == may
 
 
@@ -123,20 +122,24 @@ def test_a_role_may_do_its_work_and_no_more(roles, role, may):
     ],
 )
 def test_a_role_lists_only_what_it_reads(roles, role, condition):
-    """Who may list the bucket, but for training, may list one part of it."""
-    (found,) = [each for each in statements(roles[role]) if each["Action"] == "s3:ListBucket"]
-    assert found["Condition"] == condition
+    """A role that may list the bucket, except training's, may list one prefix of it."""
+    (statement,) = [
+        statement for statement in statements(roles[role]) if statement["Action"] == "s3:ListBucket"
+    ]
+    assert statement["Condition"] == condition
 
 
 def test_training_may_not_see_keys(roles):
-    """What is kept of API keys is refused to training, which has the rest of the store."""
-    denied = [each for each in statements(roles["JobRole"]) if each["Effect"] == "Deny"]
-    assert [(each["Action"], each["Resource"]) for each in denied] == [("s3:*", f"{DATA}/keys/*")]
+    """Training may use the whole store except the records of API keys."""
+    (denial,) = [
+        statement for statement in statements(roles["JobRole"]) if statement["Effect"] == "Deny"
+    ]
+    assert (denial["Action"], denial["Resource"]) == ("s3:*", f"{DATA}/keys/*")
 
 
 def test_every_wildcard_has_its_reason(roles):
-    """No role has a star that is not listed above with its reason, and none is listed in vain."""
-    found = {
+    """The wildcards of the roles are those listed above with their reasons."""
+    wildcards = {
         (name, statement["Sid"], value)
         for name, role in roles.items()
         for statement in statements(role)
@@ -144,26 +147,24 @@ def test_every_wildcard_has_its_reason(roles):
         for value in as_list(statement.get(part, []))
         if "*" in value
     }
-    assert found == {*WILDCARDS}
+    assert wildcards == {*WILDCARDS}
 
 
-def test_policies_of_aws_are_few(roles):
-    """No role has a policy that AWS writes but those listed above."""
-    found = {
+def test_managed_policies_are_few(roles):
+    """The managed policies of the roles are those listed above."""
+    managed = {
         (name, arn.rpartition("/")[2])
         for name, role in roles.items()
         for arn in role.get("ManagedPolicyArns", [])
     }
-    assert found == {*MANAGED}
+    assert managed == {*MANAGED}
 
 
-def test_no_function_has_a_role_of_sams(root):
-    """Each function's role is one of the template's own, which logs to one place."""
-    found = {
-        name: each["Properties"]["Role"]
-        for name, each in resources(root, "AWS::Lambda::Function").items()
-    }
-    assert found == {
+def test_no_function_has_a_role_generated_by_sam(root):
+    """Each function has its own role from the template, which may log to one group only."""
+    functions = resources(root, "AWS::Lambda::Function")
+    roles = {name: function["Properties"]["Role"] for name, function in functions.items()}
+    assert roles == {
         "PredictFunction": "<PredictRole.Arn>",
         "FeedbackFunction": "<FeedbackRole.Arn>",
         "AuthorizerFunction": "<AuthorizerRole.Arn>",
@@ -176,15 +177,15 @@ def test_no_function_has_a_role_of_sams(root):
     ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"],
 )
 def test_nothing_is_open_to_everyone(resolved, kind):
-    """Whom a resource lets in is a service of AWS, on behalf of this account or distribution."""
-    found = [
+    """A resource policy admits AWS services only, on behalf of this account or distribution."""
+    policy_statements = [
         statement
         for template in resolved.values()
         for policy in resources(template, kind).values()
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
     ]
-    assert found
-    for statement in found:
+    assert policy_statements
+    for statement in policy_statements:
         assert statement["Effect"] == "Deny" or (
             [*statement["Principal"]] == ["Service"] and "aws:Source" in json.dumps(statement)
         )

@@ -1,4 +1,4 @@
-"""Buckets, the queue and CloudFront as they would be deployed."""
+"""Buckets, the queue and CloudFront as the templates declare them."""
 
 import pytest
 
@@ -18,7 +18,7 @@ PRIVATE = dict.fromkeys(
 
 @pytest.fixture
 def buckets(resolved):
-    """Give every bucket by its template and name."""
+    """Give every bucket by template and name."""
     return {
         (name, logical): bucket["Properties"]
         for name, template in resolved.items()
@@ -28,19 +28,19 @@ def buckets(resolved):
 
 @pytest.fixture
 def distribution(resolved):
-    """Give what CloudFront is told."""
+    """Give the configuration of CloudFront's distribution."""
     site = resolved["infra/site.yaml"]["Resources"]
     return site["Distribution"]["Properties"]["DistributionConfig"]
 
 
-def test_buckets_are_called_as_the_scripts_call_them(buckets):
-    """Templates and scripts make the same names of the stack's."""
-    assert {key: each["BucketName"] for key, each in buckets.items()} == BUCKETS
+def test_templates_and_scripts_name_buckets_alike(buckets):
+    """Templates and scripts derive the same bucket names from the stack's name."""
+    assert {key: bucket["BucketName"] for key, bucket in buckets.items()} == BUCKETS
 
 
 @pytest.mark.parametrize("key", BUCKETS)
 def test_buckets_are_private_and_encrypted(buckets, key):
-    """Nothing can make a bucket public, and what is in it is encrypted."""
+    """No bucket can become public, and its contents are encrypted."""
     bucket = buckets[key]
     assert bucket["PublicAccessBlockConfiguration"] == PRIVATE
     assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
@@ -50,11 +50,11 @@ def test_buckets_are_private_and_encrypted(buckets, key):
 
 @pytest.mark.parametrize(("name", "logical"), BUCKETS)
 def test_buckets_answer_over_tls_only(resolved, name, logical):
-    """Every action on a bucket and on all in it is refused without TLS."""
-    (policy,) = [
-        each["Properties"]["PolicyDocument"]["Statement"]
-        for each in resources(resolved[name], "AWS::S3::BucketPolicy").values()
-        if each["Properties"]["Bucket"] == f"<{logical}>"
+    """Every action on a bucket and its objects is denied without TLS."""
+    (statements,) = [
+        policy["Properties"]["PolicyDocument"]["Statement"]
+        for policy in resources(resolved[name], "AWS::S3::BucketPolicy").values()
+        if policy["Properties"]["Bucket"] == f"<{logical}>"
     ]
     assert {
         "Sid": "OnlyOverTls",
@@ -63,11 +63,11 @@ def test_buckets_answer_over_tls_only(resolved, name, logical):
         "Action": "s3:*",
         "Resource": [f"<{logical}.Arn>", f"<{logical}.Arn>/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    } in policy
+    } in statements
 
 
 def test_data_survives_accidents(resolved, buckets):
-    """Data is versioned, tidied up, and outlives the stack; old versions do not live for ever."""
+    """The data bucket is versioned and outlives the stack; old versions expire."""
     data = resolved["infra/storage.yaml"]["Resources"]["Data"]
     rules = data["Properties"]["LifecycleConfiguration"]["Rules"]
     assert data["DeletionPolicy"] == "RetainExceptOnCreate"
@@ -76,8 +76,8 @@ def test_data_survives_accidents(resolved, buckets):
     assert [rule.get("Prefix") for rule in rules] == [None, "runs/"]
 
 
-def test_feedback_is_told_to_a_queue(resolved):
-    """New feedback, and nothing else, reaches the queue; what is given up, the dead letters."""
+def test_new_feedback_reaches_a_queue(resolved):
+    """New feedback, and nothing else, reaches the queue; failed events reach the dead letters."""
     storage = resolved["infra/storage.yaml"]["Resources"]
     (event,) = storage["Data"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
     (statement,) = storage["FeedbackQueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
@@ -94,10 +94,10 @@ def test_feedback_is_told_to_a_queue(resolved):
 
 
 def test_the_page_is_read_by_cloudfront_alone(resolved, distribution):
-    """The bucket lets this distribution read, which signs its requests."""
+    """Only this distribution, which signs its requests, may read the bucket."""
     site = resolved["infra/site.yaml"]["Resources"]
     allow, _ = site["BucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    (page,) = [each for each in distribution["Origins"] if each["Id"] == "page"]
+    (page,) = [origin for origin in distribution["Origins"] if origin["Id"] == "page"]
     assert allow["Principal"] == {"Service": "cloudfront.amazonaws.com"}
     assert allow["Condition"]["StringEquals"]["aws:SourceArn"].endswith(
         "distribution/<Distribution>"
@@ -106,9 +106,11 @@ def test_the_page_is_read_by_cloudfront_alone(resolved, distribution):
 
 
 def test_the_api_is_behind_the_same_address(distribution):
-    """`/v1/*` goes to the stage, uncached, every method, without the Host that the browser sent."""
+    """`/v1/*` goes to the API, uncached, with every method and without the browser's Host."""
     (behaviour,) = distribution["CacheBehaviors"]
-    (api,) = [each for each in distribution["Origins"] if each["Id"] == behaviour["TargetOriginId"]]
+    (api,) = [
+        origin for origin in distribution["Origins"] if origin["Id"] == behaviour["TargetOriginId"]
+    ]
     assert behaviour["PathPattern"] == "/v1/*"
     assert {"POST", "OPTIONS"} <= {*behaviour["AllowedMethods"]}
     # CachingDisabled and AllViewerExceptHostHeader, by the ids that AWS documents.
@@ -119,39 +121,35 @@ def test_the_api_is_behind_the_same_address(distribution):
 
 
 def test_the_stage_is_the_origins_path(templates, distribution):
-    """What a browser asks for at /v1/… is asked of the stage."""
-    given = templates["template.yaml"]["Resources"]["Site"]["Properties"]["Parameters"]["ApiStage"]
-    assert (
-        templates["template.yaml"]["Resources"][given["Ref"]]["Properties"]["StageName"] == "live"
-    )
-    assert [each.get("OriginPath") for each in distribution["Origins"]] == [
-        None,
-        f"/<{given['Ref']}>",
-    ]
+    """A browser's request for /v1/… goes to the stage `live`."""
+    root = templates["template.yaml"]["Resources"]
+    stage = root["Site"]["Properties"]["Parameters"]["ApiStage"]["Ref"]
+    assert root[stage]["Properties"]["StageName"] == "live"
+    assert [origin.get("OriginPath") for origin in distribution["Origins"]] == [None, f"/<{stage}>"]
 
 
-def test_the_page_has_its_key_from_cloudfront(templates, distribution):
-    """The key is added on the way to the API, never on the way to the page, and is not shown."""
-    keys = [each.get("OriginCustomHeaders") for each in distribution["Origins"]]
+def test_cloudfront_adds_the_key_of_the_page(templates, distribution):
+    """CloudFront adds the key to requests to the API, never to those for the page, and hides it."""
+    keys = [origin.get("OriginCustomHeaders") for origin in distribution["Origins"]]
     assert keys == [None, [{"HeaderName": "X-Api-Key", "HeaderValue": "<SiteKey>"}]]
     for name in ("template.yaml", "infra/site.yaml"):
         assert templates[name]["Parameters"]["SiteKey"]["NoEcho"] is True
 
 
 def test_problems_are_not_replaced_by_pages(distribution):
-    """There is no error page for the whole distribution, and so for the API."""
+    """The distribution has no error page, which would replace the API's problem responses."""
     assert "CustomErrorResponses" not in distribution
 
 
 def test_the_page_has_security_headers(resolved, distribution):
-    """Nothing inline, nothing from elsewhere, no frame, and TLS from now on."""
+    """The page allows nothing inline, nothing from other origins and no frame, and requires TLS."""
     site = resolved["infra/site.yaml"]["Resources"]
-    headers = site["PageHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
-    given = headers["SecurityHeadersConfig"]
-    policy = given["ContentSecurityPolicy"]["ContentSecurityPolicy"]
+    config = site["PageHeaders"]["Properties"]["ResponseHeadersPolicyConfig"]
+    headers = config["SecurityHeadersConfig"]
+    policy = headers["ContentSecurityPolicy"]["ContentSecurityPolicy"]
     assert distribution["DefaultCacheBehavior"]["ResponseHeadersPolicyId"] == "<PageHeaders>"
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
-    assert given["StrictTransportSecurity"]["AccessControlMaxAgeSec"] >= 31536000
-    assert given["ContentTypeOptions"] == {"Override": True}
+    assert headers["StrictTransportSecurity"]["AccessControlMaxAgeSec"] >= 31536000
+    assert headers["ContentTypeOptions"] == {"Override": True}

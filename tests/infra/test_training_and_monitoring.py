@@ -1,4 +1,4 @@
-"""Training on Batch, alarms and dashboard as they would be deployed."""
+"""Training on Batch, alarms and dashboard as the templates declare them."""
 
 import json
 
@@ -9,27 +9,27 @@ from tests.infra.templates import resources
 
 @pytest.fixture
 def training(resolved):
-    """Give the resources of training."""
+    """Give the resources of the training stack."""
     return resolved["infra/training.yaml"]["Resources"]
 
 
 @pytest.fixture
 def monitoring(resolved):
-    """Give the resources of monitoring."""
+    """Give the resources of the monitoring stack."""
     return resolved["infra/monitoring.yaml"]["Resources"]
 
 
-def test_nothing_runs_while_nothing_trains(training):
-    """No machine is kept, there is no NAT gateway, and capacity is spot unless said otherwise."""
+def test_nothing_runs_between_training_jobs(training):
+    """No machine runs when idle, there is no NAT gateway, and capacity is spot by default."""
     machines = training["Machines"]["Properties"]["ComputeResources"]
-    kinds = {each["Type"] for each in training.values()}
+    kinds = {resource["Type"] for resource in training.values()}
     assert (machines["MinvCpus"], machines["Type"]) == (0, "SPOT")
     assert "DesiredvCpus" not in machines
     assert not {"AWS::EC2::NatGateway", "AWS::EC2::EIP"} & kinds
 
 
-def test_machines_reach_out_and_are_not_reached(training):
-    """Machines have addresses in subnets of their own, with a way out, and let nobody in."""
+def test_machines_make_outgoing_connections_only(training):
+    """Machines have public addresses and a route out, and accept no incoming connections."""
     machines = training["Machines"]["Properties"]["ComputeResources"]
     for subnet in machines["Subnets"]:
         assert training[subnet.strip("<>")]["Properties"]["MapPublicIpOnLaunch"] is True
@@ -37,8 +37,8 @@ def test_machines_reach_out_and_are_not_reached(training):
     assert "SecurityGroupIngress" not in training["NobodyIn"]["Properties"]
 
 
-def test_the_job_runs_as_its_image_is_tried(training):
-    """Read-only, as nobody, with only /tmp to write on, on the store of this stack."""
+def test_the_job_runs_as_the_container_tests_run_it(training):
+    """The job runs read-only and unprivileged, with only /tmp writable, on this stack's store."""
     job = training["Job"]["Properties"]
     container = job["ContainerProperties"]
     assert (container["User"], container["ReadonlyRootFilesystem"]) == ("993:990", True)
@@ -49,15 +49,15 @@ def test_the_job_runs_as_its_image_is_tried(training):
     assert job["RetryStrategy"]["EvaluateOnExit"][-1] == {"OnReason": "*", "Action": "EXIT"}
 
 
-def test_retraining_submits_what_there_is(root, training):
-    """Queue and definition are called as function and role of whoever submits them say."""
-    given = root["Resources"]["RetrainFunction"]["Properties"]["Environment"]["Variables"]
-    assert given["AISLE_JOB_QUEUE"] == training["Queue"]["Properties"]["JobQueueName"]
-    assert given["AISLE_JOB_DEFINITION"] == training["Job"]["Properties"]["JobDefinitionName"]
+def test_retraining_names_the_jobs_queue_and_definition(root, training):
+    """The retrain function and its role name the queue and definition of the training stack."""
+    variables = root["Resources"]["RetrainFunction"]["Properties"]["Environment"]["Variables"]
+    assert variables["AISLE_JOB_QUEUE"] == training["Queue"]["Properties"]["JobQueueName"]
+    assert variables["AISLE_JOB_DEFINITION"] == training["Job"]["Properties"]["JobDefinitionName"]
     assert training["Job"]["Properties"]["ContainerProperties"]["Command"] == ["retrain"]
-    may = json.dumps(root["Resources"]["RetrainRole"])
-    for kind, name in (("Queue", "JobQueueName"), ("Job", "JobDefinitionName")):
-        assert f"/{training[kind]['Properties'][name]}" in may
+    role = json.dumps(root["Resources"]["RetrainRole"])
+    for resource, name in (("Queue", "JobQueueName"), ("Job", "JobDefinitionName")):
+        assert f"/{training[resource]['Properties'][name]}" in role
 
 
 ALARMS = {
@@ -78,13 +78,13 @@ def alarms(root, monitoring):
 
 
 def test_each_alarm_is_tested_here(alarms):
-    """The alarms that the templates have are those above."""
+    """The templates have the alarms above, and no others."""
     assert {*alarms} == {*ALARMS}
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_alarms_watch_and_tell(alarms, name):
-    """Each alarm watches its metric, tells the topic, and is silent where there is no data."""
+def test_alarms_watch_and_notify(alarms, name):
+    """Each alarm watches its metric, notifies the topic, and is silent without data."""
     alarm = alarms[name]["Properties"]
     namespace, metric = ALARMS[name]
     text = json.dumps(alarm)
@@ -94,13 +94,13 @@ def test_alarms_watch_and_tell(alarms, name):
     assert alarm["TreatMissingData"] == "notBreaching"
 
 
-def test_latency_is_that_of_the_slowest_hundredth(alarms):
+def test_the_latency_alarm_uses_the_99th_percentile(alarms):
     """The alarm on latency is on p99."""
     assert alarms["Slow"]["Properties"]["ExtendedStatistic"] == "p99"
 
 
-def test_alarms_name_what_there_is(root, resolved, alarms):
-    """What alarms name instead of referring to it is called so."""
+def test_alarms_use_existing_names(root, resolved, alarms):
+    """Resources that alarms name without a reference have these names."""
     queue = resolved["infra/storage.yaml"]["Resources"]["DeadLetters"]["Properties"]["QueueName"]
     api = root["Resources"]["Api"]["Properties"]["Name"]
     stage = root["Resources"]["ApiliveStage"]["Properties"]["StageName"]
@@ -112,8 +112,8 @@ def test_alarms_name_what_there_is(root, resolved, alarms):
     ]
 
 
-def test_a_failed_job_is_told(training, monitoring):
-    """Who is told of alarms is told of a failed job of this queue, and why it failed."""
+def test_a_failed_job_is_reported(training, monitoring):
+    """The alarm topic gets a message about each failed job of this queue, with the reason."""
     rule = monitoring["TrainingFailure"]["Properties"]
     (queue,) = rule["EventPattern"]["detail"]["jobQueue"]
     assert queue.endswith(f"/{training['Queue']['Properties']['JobQueueName']}")
@@ -121,10 +121,9 @@ def test_a_failed_job_is_told(training, monitoring):
     assert "<reason>" in rule["Targets"][0]["InputTransformer"]["InputTemplate"]
 
 
-def test_the_dashboard_can_be_read(monitoring):
-    """The dashboard is JSON, with a title and metrics for each picture, none above another."""
-    board = json.loads(monitoring["Dashboard"]["Properties"]["DashboardBody"])
-    places = [(each["x"], each["y"]) for each in board["widgets"]]
-    assert all(each["properties"]["title"] for each in board["widgets"])
-    assert all(each["properties"]["metrics"] for each in board["widgets"])
-    assert len({*places}) == len(places)
+def test_the_dashboard_is_valid(monitoring):
+    """The dashboard is JSON; each widget has a title, metrics and a place of its own."""
+    widgets = json.loads(monitoring["Dashboard"]["Properties"]["DashboardBody"])["widgets"]
+    assert all(widget["properties"]["title"] for widget in widgets)
+    assert all(widget["properties"]["metrics"] for widget in widgets)
+    assert len({(widget["x"], widget["y"]) for widget in widgets}) == len(widgets)

@@ -1,4 +1,4 @@
-"""API keys with API Gateway's usage plans, against a recorder of what it is asked."""
+"""API keys and API Gateway's usage plans, against a fake AWS that records requests."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @pytest.fixture
 def gateway(recorded):
-    """Give an API Gateway with another's plan and no key."""
+    """Give an API Gateway with an unrelated plan and no key."""
     recorded.answers |= {
         "GetUsagePlans": {"items": [{"name": "another's", "id": "other"}]},
         "GetApiKeys": {"items": []},
@@ -31,7 +31,7 @@ def gateway(recorded):
 
 @pytest.fixture
 def record():
-    """Give what is kept of a key."""
+    """Give the stored record of a key."""
     return api_keys.new_key("shop", scopes.SCOPES, now=NOW, lifetime=timedelta(days=1))[1]
 
 
@@ -40,26 +40,26 @@ def aisle(tmp_path, gateway):
     """Give the function that runs a command on a store."""
 
     def run(*arguments, **environment):
-        found = CliRunner().invoke(
+        result = CliRunner().invoke(
             app, ["--store", str(tmp_path / "store"), *arguments], env=environment
         )
-        if isinstance(found.exception, AisleError):
-            raise found.exception
-        return found
+        if isinstance(result.exception, AisleError):
+            raise result.exception
+        return result
 
     return run
 
 
 @pytest.fixture
-def known(tmp_path):
-    """Give the function that reads what the store keeps of keys."""
+def stored_keys(tmp_path):
+    """Give the function that reads the records of keys in the store."""
     return lambda: keyring.read(FolderStore(tmp_path / "store"))[0]
 
 
 def test_a_client_gets_a_plan(gateway, record):
-    """A new client gets a plan of its own on the stage, and its key's usage id is put into it."""
+    """A new client gets its own plan on the stage, and its key's usage id joins that plan."""
     UsagePlans(API).register(record)
-    (plan,), (key,), (both,) = map(
+    (plan,), (key,), (membership,) = map(
         gateway.asked, ["CreateUsagePlan", "CreateApiKey", "CreateUsagePlanKey"]
     )
     assert plan == {
@@ -69,11 +69,11 @@ def test_a_client_gets_a_plan(gateway, record):
         "quota": {"limit": 1_000_000, "period": "MONTH"},
     }
     assert (key["value"], key["enabled"]) == (record.usage_id, True)
-    assert both == {"usagePlanId": "plan", "keyId": "key", "keyType": "API_KEY"}
+    assert membership == {"usagePlanId": "plan", "keyId": "key", "keyType": "API_KEY"}
 
 
 def test_a_second_key_shares_the_plan(gateway, record):
-    """Another key of the same client goes into its plan, which stays as it is."""
+    """Another key of the same client joins its plan, which stays unchanged."""
     gateway.answers["GetUsagePlans"] = {"items": [SHOP]}
     UsagePlans(API).register(record)
     assert not {"CreateUsagePlan", "UpdateUsagePlan"} & {*gateway.operations}
@@ -81,11 +81,11 @@ def test_a_second_key_shares_the_plan(gateway, record):
 
 
 def test_limits_change_a_plan(gateway, record):
-    """Limits that are given are those of the client's plan from then on."""
+    """New limits replace those of the client's plan."""
     gateway.answers["GetUsagePlans"] = {"items": [SHOP]}
     UsagePlans(API).register(record, Limits(rate=1.5, burst=3, quota=100))
     (change,) = gateway.asked("UpdateUsagePlan")
-    assert {each["path"]: each["value"] for each in change["patchOperations"]} == {
+    assert {patch["path"]: patch["value"] for patch in change["patchOperations"]} == {
         "/throttle/rateLimit": "1.5",
         "/throttle/burstLimit": "3",
         "/quota/limit": "100",
@@ -93,7 +93,7 @@ def test_limits_change_a_plan(gateway, record):
 
 
 @pytest.mark.parametrize(
-    ("given", "limits"),
+    ("options", "limits"),
     [
         ({}, None),
         ({"rate": 1}, Limits(1, 40, 1_000_000)),
@@ -101,22 +101,22 @@ def test_limits_change_a_plan(gateway, record):
         ({"quota": 3}, Limits(20, 40, 3)),
     ],
 )
-def test_limits_not_given_are_the_usual(given, limits):
-    """Where something is given, the rest is as usual; where nothing is, there are none."""
-    assert Limits.of("shop", **({"rate": None, "burst": None, "quota": None} | given)) == limits
+def test_limits_that_are_not_given_have_defaults(options, limits):
+    """With one limit given, the others take their defaults; with none given, there are none."""
+    assert Limits.of("shop", **({"rate": None, "burst": None, "quota": None} | options)) == limits
 
 
-def test_a_key_outside_a_plan_does_not_stay(gateway, record):
-    """Where the key cannot be put into the plan, it is deleted, and the error tells."""
+def test_a_key_that_cannot_join_its_plan_is_deleted(gateway, record):
+    """A key that cannot join its plan is deleted, and the error gives the reason."""
     gateway.answers["CreateUsagePlanKey"] = ("LimitExceededException", "too many")
     with pytest.raises(CloudError, match="too many"):
         UsagePlans(API).register(record)
     assert gateway.asked("DeleteApiKey") == [{"apiKey": "key"}]
 
 
-@pytest.mark.parametrize(("others", "gone"), [([], True), ([{"id": "another"}], False)])
-def test_the_last_key_takes_the_plan_along(gateway, record, others, gone):
-    """A removed key is gone; its client's plan too, once no key is in it."""
+@pytest.mark.parametrize(("others", "deleted"), [([], True), ([{"id": "another"}], False)])
+def test_removing_the_last_key_deletes_the_plan(gateway, record, others, deleted):
+    """Removing a key deletes it, and its client's plan if that has no other key."""
     gateway.answers |= {
         "GetUsagePlans": {"items": [SHOP]},
         "GetApiKeys": {"items": [{"id": "key"}]},
@@ -125,49 +125,47 @@ def test_the_last_key_takes_the_plan_along(gateway, record, others, gone):
     UsagePlans(API).remove(record)
     assert gateway.asked("GetApiKeys")[0]["nameQuery"] == f"aisle-a1b2c3d4e5-live-{record.id}"
     assert gateway.asked("DeleteApiKey") == [{"apiKey": "key"}]
-    assert bool(gateway.asked("DeleteUsagePlan")) is gone
+    assert bool(gateway.asked("DeleteUsagePlan")) is deleted
 
 
 @pytest.mark.parametrize("api", ["a1b2c3d4e5", "/live", "a1b2c3d4e5/", ""])
-def test_what_names_no_api_is_refused(api):
-    """An id without a stage, or the reverse, is refused before anything is asked."""
+def test_an_incomplete_api_is_refused(api):
+    """An API id without a stage, or the reverse, is refused before any request."""
     with pytest.raises(ConfigurationError, match="a1b2c3d4e5/live"):
         UsagePlans(api)
 
 
-@pytest.mark.parametrize("way", ["option", "variable"])
-def test_create_registers_and_revoke_removes(aisle, gateway, known, way):
-    """Told the API, the commands keep API Gateway in step; only the usage id gets there."""
-    option = ["--api", API] if way == "option" else []
-    variable = {"AISLE_API": API} if way == "variable" else {}
-    made = aisle("keys", "create", "--client", "shop", "--rate", "3", *option, **variable)
-    (record,) = known()
+@pytest.mark.parametrize(("option", "variable"), [(["--api", API], {}), ([], {"AISLE_API": API})])
+def test_create_registers_and_revoke_removes(aisle, gateway, stored_keys, option, variable):
+    """With an API set, the commands update API Gateway, and send it the usage id only."""
+    created = aisle("keys", "create", "--client", "shop", "--rate", "3", *option, **variable)
+    (record,) = stored_keys()
     assert gateway.asked("CreateApiKey")[0]["value"] == record.usage_id
     assert gateway.asked("CreateUsagePlan")[0]["throttle"]["rateLimit"] == 3
-    assert made.stdout.split()[0] not in str(gateway.calls)
+    assert created.stdout.split()[0] not in str(gateway.calls)
 
     gateway.answers["GetApiKeys"] = {"items": [{"id": "key"}]}
     aisle("keys", "revoke", record.id, *option, **variable)
-    assert known()[0].revoked is not None
+    assert stored_keys()[0].revoked is not None
     assert gateway.asked("DeleteApiKey") == [{"apiKey": "key"}]
 
 
-def test_without_an_api_none_is_asked(aisle, gateway):
-    """Told of no API, the commands ask none."""
+def test_without_an_api_none_is_called(aisle, gateway):
+    """Without an API set, the commands send no request."""
     aisle("keys", "create", "--client", "shop")
     assert gateway.calls == []
 
 
-def test_a_key_that_is_not_registered_is_not_kept(aisle, gateway, known):
-    """Where API Gateway refuses, no key is made."""
+def test_a_key_that_is_not_registered_is_not_stored(aisle, gateway, stored_keys):
+    """If API Gateway refuses a key, the store does not keep it."""
     gateway.answers["CreateUsagePlan"] = ("AccessDeniedException", "no")
     with pytest.raises(CloudError, match="AccessDenied"):
         aisle("keys", "create", "--client", "shop", "--api", API)
-    assert known() == ()
+    assert stored_keys() == ()
 
 
-def test_a_key_that_is_not_kept_is_not_registered(aisle, gateway, monkeypatch):
-    """Where the store refuses, the key is removed from API Gateway again."""
+def test_a_key_that_is_not_stored_is_not_registered(aisle, gateway, monkeypatch):
+    """If the store refuses a key, it is removed from API Gateway again."""
 
     def refuse(store, change):
         raise StoreError("full")

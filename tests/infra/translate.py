@@ -1,4 +1,4 @@
-"""Print as JSON what AWS makes of the templates; for the Python that has SAM's translator."""
+"""Print the translated templates as JSON; run by the environment that has SAM's translator."""
 
 import json
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def main(root):
-    """Translate the root template as if its images were pushed, and read the others as they are."""
+    """Translate the root template as if its images were pushed; read the others as they are."""
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
     from samtranslator.yaml_helper import yaml_parse
@@ -18,11 +18,13 @@ def main(root):
         if resource["Type"] == "AWS::Serverless::Function":
             image = resource["Metadata"]["DockerTag"]
             resource["Properties"]["ImageUri"] = f"1.dkr.ecr.eu-west-1.amazonaws.com/x:{image}"
-    given = {name: each.get("Default", "x") for name, each in template["Parameters"].items()}
-    found = {"template.yaml": Translator({}, Parser()).translate(template, given)}
+    parameters = {
+        name: parameter.get("Default", "x") for name, parameter in template["Parameters"].items()
+    }
+    templates = {"template.yaml": Translator({}, Parser()).translate(template, parameters)}
     for path in sorted((root / "infra").glob("*.yaml")):
-        found[f"infra/{path.name}"] = yaml_parse(path.read_text(encoding="utf-8"))
-    json.dump(found, sys.stdout, default=str)
+        templates[f"infra/{path.name}"] = yaml_parse(path.read_text(encoding="utf-8"))
+    json.dump(templates, sys.stdout, default=str)
 
 
 if __name__ == "__main__":

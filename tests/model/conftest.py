@@ -1,4 +1,4 @@
-"""What tests of models share: the packaged model."""
+"""The packaged model, for tests of its behaviour."""
 
 import pytest
 
@@ -8,5 +8,5 @@ from aisle.model.classifier import Classifier
 
 @pytest.fixture(scope="session")
 def packaged():
-    """Load the bundle that ships."""
+    """Load the packaged model."""
     return Classifier(bundle.read(bundle.PACKAGED))

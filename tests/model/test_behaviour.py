@@ -1,4 +1,4 @@
-"""The packaged model: what must not change an answer, what must, and the simplest asks."""
+"""Behaviour of the packaged model: minimum functionality, invariance, and directional changes."""
 
 import numpy as np
 import pytest
@@ -19,13 +19,13 @@ PRODUCTS = {
 }
 SAME_TEXT = {
     "capitals": str.upper,
-    "small letters": str.lower,
+    "lowercase": str.lower,
     "commas": lambda name: name.replace(" ", ", "),
     "dashes": lambda name: f"- {name.replace(' ', ' - ')} -",
     "spaces and lines": lambda name: f"\n {name.replace(' ', '  ')}\t",
     "markup": lambda name: f"<p><b>{name.replace(' ', '&nbsp;')}</b></p>",
     "a trademark": lambda name: f"{name}&#174;®!",
-    "wide letters": lambda name: name.translate({at: at + 0xFEE0 for at in range(0x41, 0x7B)}),
+    "wide letters": lambda name: name.translate({c: c + 0xFEE0 for c in range(0x41, 0x7B)}),
 }
 VARIANTS = [
     "{} - Black",
@@ -38,19 +38,19 @@ VARIANTS = [
 
 
 def top(classifier, product):
-    """Return the name of the department that a product is put in."""
-    (found,) = classifier.predict([product], explain=False)
-    return found.levels[0].category.name
+    """Return the name of a product's predicted department."""
+    (prediction,) = classifier.predict([product], explain=False)
+    return prediction.levels[0].category.name
 
 
 def confidence(classifier, name, node):
-    """Return how sure the model is that a product is at a node of this name or below."""
-    rolled = classifier.taxonomy.roll_up(classifier.predict_proba([Product(name)]))[0]
-    named = [at for at, path in enumerate(classifier.taxonomy.nodes) if path[-1].name == node]
-    return float(rolled[named].sum())
+    """Return the probability that a product belongs at or below the nodes of this name."""
+    rolled_up = classifier.taxonomy.roll_up(classifier.predict_proba([Product(name)]))[0]
+    nodes = [at for at, path in enumerate(classifier.taxonomy.nodes) if path[-1].name == node]
+    return float(rolled_up[nodes].sum())
 
 
-# What must never be wrong.
+# Minimum functionality.
 
 
 @pytest.mark.parametrize(("name", "department"), PRODUCTS.items())
@@ -60,17 +60,17 @@ def confidence(classifier, name, node):
     ids=["name", "description", "both"],
 )
 def test_plain_products_find_their_department(packaged, name, department, fields):
-    """What is said plainly is understood, whichever field says it."""
+    """A plain product name finds its department, whichever field has it."""
     product = Product(**{field: text.format(name) for field, text in fields.items()})
     assert top(packaged, product) == department
 
 
-# What must not change an answer.
+# Invariance.
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
 @pytest.mark.parametrize("typed", SAME_TEXT.values(), ids=SAME_TEXT)
-def test_same_words_are_the_same_answer(packaged, name, typed):
+def test_the_same_words_get_the_same_answer(packaged, name, typed):
     """Case, punctuation, spaces, markup and letter forms change no probability."""
     assert typed(name) != name
     before, after = packaged.predict_proba([Product(name), Product(typed(name))])
@@ -80,18 +80,18 @@ def test_same_words_are_the_same_answer(packaged, name, typed):
 @pytest.mark.parametrize(("name", "department"), PRODUCTS.items())
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_variants_stay_in_their_department(packaged, name, department, variant):
-    """Colour, size, number, an unknown maker and a model number move no product."""
+    """Colour, size, number, an unknown maker and a model number do not change the department."""
     assert top(packaged, Product(variant.format(name))) == department
 
 
 @pytest.mark.parametrize(("name", "department"), PRODUCTS.items())
 @pytest.mark.parametrize("price", [0.0, 49.5, 120.0])
-def test_price_alone_moves_no_product(packaged, name, department, price):
-    """What a product costs does not outweigh what it is."""
+def test_price_alone_does_not_change_the_department(packaged, name, department, price):
+    """The price does not outweigh the text."""
     assert top(packaged, Product(name, price=price)) == department
 
 
-# What must change an answer.
+# Directional changes.
 
 
 @pytest.mark.parametrize(
@@ -108,21 +108,21 @@ def test_price_alone_moves_no_product(packaged, name, department, price):
     ],
 )
 def test_telling_words_raise_their_category(packaged, name, added, node):
-    """Words that belong to a category raise its confidence, wherever they stand."""
+    """Words that belong to a category raise its confidence, at either end of the name."""
     before = confidence(packaged, name, node)
     assert confidence(packaged, f"{name} {added}", node) > before + 0.02
     assert confidence(packaged, f"{added} {name}", node) > before + 0.02
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
-def test_words_that_nobody_knows_lower_no_department_to_nothing(packaged, name):
-    """Made-up words beside known ones leave the department the likeliest by far."""
+def test_unknown_words_lower_confidence_by_a_third_at_most(packaged, name):
+    """Made-up words beside known ones leave the department at least a third of its confidence."""
     before = confidence(packaged, name, PRODUCTS[name])
     assert confidence(packaged, f"{name} Zvqx Wklj", PRODUCTS[name]) > before / 3
 
 
-def test_empty_words_make_it_unsure(packaged):
-    """A text of unknown words alone has no answer without review."""
-    (found,) = packaged.predict([Product("Zvqx Wklj Qqrt")])
-    assert found.needs_review
-    assert found.answer is None
+def test_unknown_words_alone_need_review(packaged):
+    """A text of unknown words only gets no answer, and needs review."""
+    (prediction,) = packaged.predict([Product("Zvqx Wklj Qqrt")])
+    assert prediction.needs_review
+    assert prediction.answer is None

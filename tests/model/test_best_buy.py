@@ -1,6 +1,6 @@
-"""The promises on real catalogues, each trained on once, by the command that users type.
+"""Promised quality on real catalogues, each trained on once with the users' command.
 
-They need ../shared/data and take minutes, and are left out with -m 'not slow'.
+These tests need ../shared/data and take minutes; -m 'not slow' leaves them out.
 """
 
 import subprocess
@@ -53,15 +53,15 @@ def phones(train):
     return train("phones")
 
 
-def on_frozen_test(made):
-    """Return a bundle's own figures."""
-    return made.json(bundle.METRICS)["test"]
+def on_frozen_test(trained):
+    """Return a bundle's metrics on its frozen test."""
+    return trained.json(bundle.METRICS)["test"]
 
 
-@pytest.mark.parametrize(("level", "least"), [(1, 0.935), (2, 0.855), (3, 0.77)])
-def test_best_buy_accuracy(best_buy, level, least):
+@pytest.mark.parametrize(("level", "minimum"), [(1, 0.935), (2, 0.855), (3, 0.77)])
+def test_best_buy_accuracy(best_buy, level, minimum):
     """On the frozen test of the open data set, accuracy at each level is as promised."""
-    assert on_frozen_test(best_buy)["levels"][level - 1]["accuracy"] >= least
+    assert on_frozen_test(best_buy)["levels"][level - 1]["accuracy"] >= minimum
 
 
 def test_best_buy_bundle_is_small(best_buy):
@@ -70,26 +70,27 @@ def test_best_buy_bundle_is_small(best_buy):
 
 
 def test_packaged_bundle_is_small():
-    """The bundle that ships has at most 25 MB on disk."""
+    """The packaged model has at most 25 MB on disk."""
     assert sum(path.stat().st_size for path in bundle.PACKAGED.iterdir()) <= 25_000_000
 
 
-def test_packaged_model_is_the_command_s(best_buy, shared_data):
-    """Training again gives a model that decides as the packaged one.
+def test_packaged_model_is_reproducible(best_buy, shared_data):
+    """Training again gives a model that decides like the packaged one.
 
-    Not the same bytes: other processors add up floating-point numbers in another order. That the
-    bytes are the same on one machine, the functional tests claim.
+    Its bytes may differ, because other processors add floating-point numbers in another order. The
+    functional tests check that the bytes are equal on one machine.
     """
     packaged = bundle.read(bundle.PACKAGED)
     assert best_buy.manifest.dataset == packaged.manifest.dataset
     rows = islice(read_labelled(shared_data / "bestbuy" / "products.jsonl.gz"), 0, None, 9)
     products = [row.product for row in rows]
-    ours, theirs = (Classifier(each).predict_proba(products) for each in (best_buy, packaged))
-    assert np.mean(ours.argmax(axis=1) == theirs.argmax(axis=1)) > 0.99
+    retrained = Classifier(best_buy).predict_proba(products)
+    shipped = Classifier(packaged).predict_proba(products)
+    assert np.mean(retrained.argmax(axis=1) == shipped.argmax(axis=1)) > 0.99
 
 
 def test_second_shop_accuracy(price_runner):
-    """A second shop's titles, no option changed, are classified as well as promised."""
+    """A second shop's titles are classified as well as promised, with default options."""
     assert on_frozen_test(price_runner)["leaf"]["accuracy"] >= 0.985
 
 
@@ -100,7 +101,7 @@ def test_second_shop_is_flat(price_runner):
 
 
 def test_phones_with_missing_ids(phones):
-    """A catalogue in which some categories have no id is learnt from like any other."""
+    """A model learns from a catalogue in which some categories have no id."""
     figures = on_frozen_test(phones)
     assert figures["levels"][0]["accuracy"] >= 0.9
     assert figures["leaf"]["accuracy"] >= 0.5

@@ -55,10 +55,10 @@ def test_damaged_object_names_its_stage(store, damage, name, load, stage):
     [
         b"",
         b"no archive",
-        archive(likelihoods=np.zeros(0)),
-        archive(likelihoods=np.zeros(0), about=np.frombuffer(b"[]", np.uint8)),
-        archive(likelihoods=np.zeros(0), about=np.frombuffer(b"[" * 100_000, np.uint8)),
-        archive(likelihoods=np.zeros(0))[:-30],
+        archive(naive_bayes=np.zeros(0)),
+        archive(naive_bayes=np.zeros(0), about=np.frombuffer(b"[]", np.uint8)),
+        archive(naive_bayes=np.zeros(0), about=np.frombuffer(b"[" * 100_000, np.uint8)),
+        archive(naive_bayes=np.zeros(0))[:-30],
     ],
     ids=["empty", "no archive", "no facts", "array", "deep", "cut off"],
 )

@@ -16,11 +16,11 @@ from aisle_benchmark.protocol import (
     fold_of,
     group_of,
     label_of,
-    left_by,
     make_catalogue,
     make_table,
+    retained_by,
     sample,
-    too_little_left,
+    too_little_retained,
 )
 from aisle_training.release.measure import OTHER
 
@@ -121,20 +121,20 @@ def test_unfolded_table_has_every_category(catalogue):
 )
 def test_what_folding_leaves(catalogue, minimum, products, categories, enough):
     """Products and categories whose class is their own are left; half of both is enough."""
-    left = left_by(catalogue, minimum)
+    left = retained_by(catalogue, minimum)
     assert (left.products, left.categories) == pytest.approx((products, categories))
     assert left.enough == enough
 
 
 def test_small_shop_is_too_small_for_the_usual_folding(catalogue):
     """What each of the usual tables leaves of a small shop is looked at by itself."""
-    assert [left.min_products for left in too_little_left(catalogue)] == [100]
+    assert [left.min_products for left in too_little_retained(catalogue)] == [100]
 
 
 def test_large_shop_keeps_the_published_folding(catalogue):
     """A large shop is folded as ever, also where only a sample of it is compared."""
-    assert too_little_left(make_catalogue(catalogue.rows, shop_size=SMALL_SHOP)) == []
-    assert too_little_left(make_catalogue(catalogue.rows, shop_size=SMALL_SHOP - 1)) != []
+    assert too_little_retained(make_catalogue(catalogue.rows, shop_size=SMALL_SHOP)) == []
+    assert too_little_retained(make_catalogue(catalogue.rows, shop_size=SMALL_SHOP - 1)) != []
 
 
 def test_late_folding_adds_probabilities_up():

@@ -1,7 +1,7 @@
-"""What is compared: the model that ships, its peers, and what they make of products.
+"""The compared candidates: the shipped model, its peers, and their features.
 
-A candidate, and features that several candidates share, belong here. How candidates are run and
-scored does not, nor what the training job needs: nothing below the benchmark imports this room.
+Candidates and the features that several of them share belong here. Running and scoring them does
+not, nor does anything that the training job needs: nothing below the benchmark imports this room.
 """
 
 from aisle_benchmark.candidates.base import Candidate
@@ -16,7 +16,7 @@ from aisle_benchmark.candidates.shipped import Shipped
 from aisle_benchmark.candidates.trees import CatBoost, LightGBM, RandomForest, XGBoost
 
 FINETUNED = FineTuned.name
-"""Behind an option of its own, on one fold."""
+"""Runs on one fold only, with its own option."""
 CANDIDATES: dict[str, Candidate] = {
     candidate.name: candidate
     for candidate in (
@@ -39,9 +39,9 @@ CANDIDATES: dict[str, Candidate] = {
 PEERS = tuple(name for name in CANDIDATES if name != FINETUNED)
 SHIPPED = Shipped.name
 QUICK = (NaiveBayes.name, LinearSVM.name, Perceptron.name, Shipped.name)
-"""The cheap ones, which `--quick` runs."""
+"""The fast candidates, which `--quick` runs."""
 
 
 def named(name: str) -> Candidate:
-    """Return the candidate of a name; `package.module:Class` names one from outside."""
+    """Return the candidate of a name; `package.module:Class` names an external one."""
     return PluggedIn(name) if ":" in name else CANDIDATES[name]

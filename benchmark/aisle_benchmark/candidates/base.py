@@ -1,4 +1,4 @@
-"""What a candidate is: fit on a fold's training products, then give probabilities."""
+"""The interface of candidates: fit on a fold's training products, then predict probabilities."""
 
 import pickle
 from abc import ABC, abstractmethod
@@ -20,9 +20,9 @@ from aisle_benchmark.candidates.features import Shared
 class Training:
     """The training products of a fold, with the fields that the inputs allow.
 
-    `labels` int64 (products,) are class numbers, each from 0 to the largest at least once; `names`
-    the id of the class that each number means; `rows` the same products with their whole paths;
-    `groups` keep variants of a product together; `prepared` the rows of what `prepare` returned.
+    `labels` int64 (products,) are class indices from 0, without gaps; `names` has the class id of
+    each index; `rows` the same products with their full paths; `groups` is the same for variants of
+    one product; `prepared` has the rows of what `prepare` returned.
     """
 
     rows: Sequence[LabelledProduct]
@@ -40,7 +40,7 @@ class Training:
 
     @property
     def classes(self) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return int(self.labels.max()) + 1
 
 
@@ -51,62 +51,62 @@ class Fitted(Protocol):
         """Return the probability of every class: (products, classes)."""
 
     def size_bytes(self) -> int:
-        """Return how large it is when serialised."""
+        """Return its serialised size."""
 
 
 class Candidate(ABC):
-    """Something to choose: a name, what it needs, its parameters, and how to fit it.
+    """A model to compare: its name, its packages, its parameters, and how to fit it.
 
-    Subclasses are frozen dataclasses, their fields the parameters. Raise `version` where the code
-    changes what comes out: results of another version are not taken for this one's.
+    Subclasses are frozen dataclasses whose fields are the parameters. Raise `version` when a change
+    of the code changes the results: results of other versions are ignored.
     """
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What it is asked for by, and called in tables and pictures."""
+        """Its name in options, tables and charts."""
 
     @property
     @abstractmethod
     def title(self) -> str:
-        """What it is called in the report, as Markdown."""
+        """Its title in the report, as Markdown."""
 
     packages: ClassVar[dict[str, str]] = {}
-    """What has to be installed: the name to import, and the distribution's."""
+    """The packages it needs: names to import and distributions."""
     install: ClassVar[str] = "make research"
     """The command that installs them."""
     version: ClassVar[int] = 1
     seconds: ClassVar[float] = 20.0
-    """About what a fold of 9,000 products takes, for all tables of one input."""
+    """The approximate seconds of a fold of 9,000 products, for all tables of one input."""
     all_cores: ClassVar[bool] = False
-    """Whether it may take all cores and talks of its progress itself: for what takes long."""
+    """Whether it may use all cores and reports its own progress, because it takes long."""
     waits: ClassVar[bool] = False
-    """Whether it may wait for another machine: its times are then the wall clock's."""
+    """Whether it may wait for another machine, so that its times are wall-clock times."""
     prepares: ClassVar[bool] = False
-    """Whether `prepare` has something to do."""
+    """Whether it implements `prepare`."""
     members: ClassVar[tuple[str, ...]] = ()
-    """The candidates whose results it is made of, where it trains nothing itself."""
+    """The candidates whose results it averages, if it trains nothing itself."""
 
     def identity(self) -> dict[str, Any]:
-        """Return what makes its results its own, as plain data."""
+        """Return everything that its results depend on, as plain data."""
         return {
             "name": self.name,
             "version": self.version,
             "parameters": asdict(self),  # type: ignore[call-overload]  # subclasses are dataclasses
-            "packages": {one: _version(one) for one in sorted(self.packages.values())},
+            "packages": {package: _version(package) for package in sorted(self.packages.values())},
         }
 
     def prepare(self, products: Sequence[Product]) -> Any:  # noqa: ANN401, ARG002  # any array
-        """Do what takes long, needs no label and serves all folds; return an array of the rows."""
+        """Do slow work that needs no labels, once for all folds; return an array of the rows."""
         return None
 
     def missing(self) -> list[str]:
-        """Return the distributions that would have to be installed."""
+        """Return the distributions that are not installed."""
         return [name for module, name in self.packages.items() if find_spec(module) is None]
 
 
 class FoldedEarly(Candidate):
-    """A candidate that is fitted anew for every table."""
+    """A candidate that is fitted separately for each table."""
 
     @abstractmethod
     def fit(self, training: Training) -> Fitted:
@@ -116,30 +116,30 @@ class FoldedEarly(Candidate):
         self,
         fitted: Fitted,
         products: Sequence[Product],
-        prepared: Any,  # noqa: ANN401, ARG002  # for those that prepare something
+        prepared: Any,  # noqa: ANN401, ARG002  # for candidates with `prepare`
     ) -> NDArray[Any]:
         """Return the test products' probabilities: (products, classes)."""
         return fitted.predict_proba(products)
 
 
 class FoldedLate(Candidate):
-    """A candidate that learns fine categories once, which every table then folds."""
+    """A candidate that learns fine categories once; each table then folds its probabilities."""
 
     @abstractmethod
     def fit(self, training: Training) -> tuple[Fitted, list[str]]:
-        """Fit on a fold's training products; return it with its classes' labels (`label_of`)."""
+        """Fit on a fold's training products; return the model and its labels (see `label_of`)."""
 
     def extras(
         self,
-        fitted: Fitted,  # noqa: ARG002  # for those that have more to tell
+        fitted: Fitted,  # noqa: ARG002  # for candidates with extras
         test: Sequence[LabelledProduct],  # noqa: ARG002
     ) -> dict[str, NDArray[Any]]:
-        """Return further arrays about the test products, row by row."""
+        """Return additional arrays about the test products, row by row."""
         return {}
 
 
 class Vectorizer(Protocol):
-    """Products in, a matrix out."""
+    """Turns products into a feature matrix."""
 
     def transform(self, products: Sequence[Product]) -> Any:  # noqa: ANN401  # sparse or dense
         """Return the products' features."""

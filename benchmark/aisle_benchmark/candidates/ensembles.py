@@ -1,4 +1,4 @@
-"""Candidates made of others: a vote, and a stack."""
+"""Ensembles: voting and stacking."""
 
 import pickle
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from aisle_benchmark.candidates.trees import Booster, boosted
 
 @dataclass(frozen=True)
 class Voting(Candidate):
-    """The average of the linear members' probabilities; it trains nothing and costs their sum."""
+    """The average of the linear members' probabilities, at the sum of their costs."""
 
     name: ClassVar[str] = "voting"
     title: ClassVar[str] = "voting ensemble of the three linear ones"
@@ -29,7 +29,7 @@ class Voting(Candidate):
 class Stacked(FoldedEarly):
     """LightGBM on the margins of the linear SVM (Wolpert 1992).
 
-    It learns on margins of products that the inner models had not seen.
+    It learns from out-of-fold margins.
     """
 
     name: ClassVar[str] = "stacked"
@@ -41,7 +41,7 @@ class Stacked(FoldedEarly):
     learning_rate: float = 0.1
 
     def fit(self, training: Training) -> Fitted:
-        """Fit on the margins that the SVM's candidate has made already, or make them."""
+        """Fit on the margins of the linear SVM candidate, computed if necessary."""
         features, scores = linear_scores(training, LinearSVM().inverse_regularization)
         model = boosted(rounds=self.rounds, leaves=self.leaves, learning_rate=self.learning_rate)
         booster = Booster.fit(model, scores.margins, training.labels)
@@ -50,7 +50,7 @@ class Stacked(FoldedEarly):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Margins, then trees."""
+    """A linear SVM and trees on its margins."""
 
     features: Vectorizer
     linear: LinearSVC

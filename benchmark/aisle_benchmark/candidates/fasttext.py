@@ -19,7 +19,7 @@ _LABEL = "__label__"
 
 @dataclass(frozen=True)
 class FastText(FoldedEarly):
-    """fastText with word pairs and character n-grams; its epochs are chosen inside training."""
+    """fastText with word pairs and character n-grams; training products choose its epochs."""
 
     name: ClassVar[str] = "fasttext"
     title: ClassVar[str] = "fastText"
@@ -31,21 +31,21 @@ class FastText(FoldedEarly):
     learning_rate: float = 0.5
 
     def fit(self, training: Training) -> Fitted:
-        """Choose the epochs on one part held out, then fit on all."""
+        """Choose the epochs on one held-out fold, then fit on all products."""
         lines = [line_of(product) for product in training.products]
         inside, outside = inner_folds(training)[0]
         right = []
         for epochs in self.epochs:
             model = self._train([lines[row] for row in inside], training.labels[inside], epochs)
-            found = Lines(model, training.classes).of([lines[row] for row in outside])
-            right.append(int((found.argmax(axis=1) == training.labels[outside]).sum()))
+            probabilities = Lines(model, training.classes).of([lines[row] for row in outside])
+            right.append(int((probabilities.argmax(axis=1) == training.labels[outside]).sum()))
         best = self.epochs[int(np.argmax(right))]
         return Lines(self._train(lines, training.labels, best), training.classes)
 
     def _train(self, lines: Sequence[str], labels: NDArray[np.int64], epochs: int) -> Any:  # noqa: ANN401  # no types
         import fasttext  # noqa: PLC0415  # of the research extra
 
-        fasttext.FastText.eprint = lambda *_: None  # its warning on every load
+        fasttext.FastText.eprint = lambda *_: None  # it warns on every load
         with tempfile.TemporaryDirectory(prefix="aisle-") as folder:
             file = Path(folder, "train.txt")
             text = "".join(
@@ -69,7 +69,7 @@ class FastText(FoldedEarly):
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """A fastText model of lines."""
+    """A fastText model, which predicts lines of text."""
 
     model: Any
     classes: int
@@ -81,7 +81,7 @@ class Lines:
     def of(self, lines: Sequence[str]) -> NDArray[np.float64]:
         """Return the probability of every class: (lines, classes)."""
         out = np.zeros((len(lines), self.classes))
-        # Its own method reads an array in a way that numpy 2 has given up; this is what it calls.
+        # fastText's own method fails with numpy 2; this is the function that it calls.
         for row, line in enumerate(lines):
             for probability, label in self.model.f.predict(
                 line + "\n", self.classes, 0.0, "strict"
@@ -90,7 +90,7 @@ class Lines:
         return out
 
     def size_bytes(self) -> int:
-        """Return the size of its file."""
+        """Return the size of the model's file."""
         with tempfile.TemporaryDirectory(prefix="aisle-") as folder:
             file = Path(folder, "model.bin")
             self.model.save_model(str(file))

@@ -1,4 +1,4 @@
-"""What several candidates start from, made once for each fold and its inputs."""
+"""Features that several candidates share, computed once for each fold and input."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -53,7 +53,7 @@ class TextFeatures:
             "dtype": np.float32,
             "lowercase": False,
         }
-        self._words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+", **common)  # noqa: S106  # no token of that kind
+        self._words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+", **common)  # noqa: S106  # not a secret
         self._characters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common)
         self._attributes = TfidfVectorizer(analyzer=_same, **common)
         self._has_attributes = False
@@ -73,7 +73,8 @@ class TextFeatures:
         texts = [text_of(product) for product in products]
         blocks = [self._words.transform(texts), self._characters.transform(texts)]
         if self._has_attributes:
-            blocks.append(self._attributes.transform([attributes_of(one) for one in products]))
+            tokens = [attributes_of(product) for product in products]
+            blocks.append(self._attributes.transform(tokens))
         return csr_matrix(hstack(blocks, format="csr"))
 
 
@@ -95,17 +96,17 @@ class Reduced:
 
 @dataclass(slots=True)
 class Shared:
-    """Shared work on a fold's training products, kept in a folder by name.
+    """Shared work on a fold's training products, cached in a folder by name.
 
-    `seconds` is what all that was asked for took to make, whoever made it: it counts as training
-    time of every candidate that uses it. `borrowed` is the part that others had made.
+    `seconds` is the time of all work that was used, whichever candidate did it: it counts as
+    training time of every candidate that uses it. `borrowed` is the part that others had done.
     """
 
     folder: Path
     products: Sequence[Product]
     seconds: float = 0.0
     borrowed: float = 0.0
-    _at_hand: dict[str, Any] = field(default_factory=dict)
+    _loaded: dict[str, Any] = field(default_factory=dict)
 
     def tfidf(self) -> tuple[TextFeatures, csr_matrix]:
         """Return the features and the training products' matrix."""
@@ -114,8 +115,8 @@ class Shared:
             features = TextFeatures()
             return features, features.fit_transform(self.products)
 
-        found: tuple[TextFeatures, csr_matrix] = self.once("tfidf", make)
-        return found
+        result: tuple[TextFeatures, csr_matrix] = self.once("tfidf", make)
+        return result
 
     def reduced(self) -> tuple[Reduced, NDArray[np.float32]]:
         """Return the reduced features and the training products' matrix."""
@@ -125,17 +126,17 @@ class Shared:
             size = min(DIMENSIONS, min(matrix.shape) - 1)
             svd = TruncatedSVD(size, n_iter=3, random_state=0)
             dense = svd.fit_transform(matrix).astype(np.float32)
-            # Laid out for a sparse row times it: the other way round is copied for each product.
+            # Contiguous in this order, because a product with a sparse row would copy the other.
             projection = np.ascontiguousarray(svd.components_.T, np.float32)
             return Reduced(features, projection), dense
 
-        found: tuple[Reduced, NDArray[np.float32]] = self.once("svd", make)
-        return found
+        result: tuple[Reduced, NDArray[np.float32]] = self.once("svd", make)
+        return result
 
-    def once(self, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401  # whatever it makes
-        """Return what was made under a name before, else make it and keep it."""
-        if name in self._at_hand:
-            return self._at_hand[name]
+    def once(self, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401  # any type
+        """Return the cached result under a name; without one, call `make` and cache its result."""
+        if name in self._loaded:
+            return self._loaded[name]
         path = self.folder / f"{name}.joblib"
         if path.exists():
             value, seconds = joblib.load(path)
@@ -143,12 +144,12 @@ class Shared:
         else:
             before, began = self.seconds, processor_seconds()
             value = make()
-            # What it needed itself is counted already.
+            # Without the nested shared work, which is counted already.
             seconds = processor_seconds() - began - (self.seconds - before)
             self.folder.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(".part")
             joblib.dump((value, seconds), temporary)
             temporary.replace(path)
         self.seconds += seconds
-        self._at_hand[name] = value
+        self._loaded[name] = value
         return value

@@ -1,4 +1,4 @@
-"""MiniLM fine-tuned end to end, for whoever has torch: not part of the research extra."""
+"""MiniLM fine-tuned end to end; needs torch, which is not in the research extra."""
 
 import random
 import time
@@ -18,16 +18,17 @@ from aisle_benchmark.candidates.sentence import raw_text
 from aisle_benchmark.protocol import label_of
 from aisle_training.release.measure import OTHER
 
-_MOST_TOKENS = 128
-_CLIP = 1.0
+_MAX_TOKENS = 128
+_MAX_NORM = 1.0
 
 
 @dataclass(frozen=True)
 class FineTuned(FoldedLate):
     """The same sentence encoder with a linear head, all weights trained (Devlin et al. 2019).
 
-    It learns the categories that have `min_products` training products, and `other`; the tables
-    fold these. Batches are of texts of like length; AdamW, its rate warmed up, then linearly down.
+    It learns the categories with at least `min_products` training products, and `other`; the tables
+    fold these. Batches have texts of similar length. The optimizer is AdamW; its learning rate
+    warms up, then decays linearly.
     """
 
     name: ClassVar[str] = "minilm-finetuned"
@@ -55,16 +56,16 @@ class FineTuned(FoldedLate):
         torch.manual_seed(0)
         labels = [label_of(row.path) for row in training.rows]
         counts = Counter(labels)
-        classes = [*sorted(one for one in counts if counts[one] >= self.min_products), OTHER]
-        numbers = {label: at for at, label in enumerate(classes)}
-        wanted = np.array([numbers.get(label, len(classes) - 1) for label in labels], np.int64)
+        classes = [*sorted(label for label in counts if counts[label] >= self.min_products), OTHER]
+        numbers = {label: number for number, label in enumerate(classes)}
+        targets = np.array([numbers.get(label, len(classes) - 1) for label in labels], np.int64)
         network = Network(len(classes), dropout=self.dropout)
         tokens = network.tokens(training.products)
-        self._train(network, tokens, wanted)
+        self._train(network, tokens, targets)
         return network, classes
 
     def _train(
-        self, network: "Network", tokens: list[list[int]], wanted: NDArray[np.int64]
+        self, network: "Network", tokens: list[list[int]], targets: NDArray[np.int64]
     ) -> None:
         import torch  # noqa: PLC0415  # perhaps not installed
 
@@ -74,18 +75,18 @@ class FineTuned(FoldedLate):
         )
         warm = max(1, int(self.warm_up * steps))
         schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda at: min((at + 1) / warm, (steps - at) / max(1, steps - warm))
+            optimizer, lambda step: min((step + 1) / warm, (steps - step) / max(1, steps - warm))
         )
-        chance = random.Random(0)  # noqa: S311  # no secret
+        chance = random.Random(0)  # noqa: S311  # not for cryptography
         network.train()
         for epoch in range(self.epochs):
             began, total = time.monotonic(), 0.0
-            for rows in bucketed([len(one) for one in tokens], self.batch, chance):
+            for rows in bucketed([len(ids) for ids in tokens], self.batch, chance):
                 logits = network.logits([tokens[row] for row in rows])
-                loss = torch.nn.functional.cross_entropy(logits, torch.tensor(wanted[rows]))
+                loss = torch.nn.functional.cross_entropy(logits, torch.tensor(targets[rows]))
                 optimizer.zero_grad()
                 loss.backward()
-                torch.nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
+                torch.nn.utils.clip_grad_norm_(network.parameters(), _MAX_NORM)
                 optimizer.step()
                 schedule.step()
                 total += float(loss.detach()) * len(rows)
@@ -107,7 +108,7 @@ class Network:
 
         self._tokenizer = Tokenizer.from_file(str(folder() / "tokenizer.json"))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(_MOST_TOKENS)
+        self._tokenizer.enable_truncation(_MAX_TOKENS)
         self._modules = torch.nn.ModuleDict(
             {
                 "encoder": AutoModel.from_pretrained(str(folder()), add_pooling_layer=False),
@@ -129,18 +130,18 @@ class Network:
         self._modules.eval()
 
     def tokens(self, products: Sequence[Product]) -> list[list[int]]:
-        """Return the numbers of each product's tokens."""
+        """Return the token ids of each product."""
         texts = [raw_text(product) for product in products]
-        return [one.ids for one in self._tokenizer.encode_batch(texts)]
+        return [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
 
     def logits(self, tokens: Sequence[Sequence[int]]) -> Any:  # noqa: ANN401  # a torch tensor
-        """Return the classes' scores (products, classes)."""
+        """Return the logits (products, classes)."""
         import torch  # noqa: PLC0415  # perhaps not installed
 
         longest = max(map(len, tokens))
-        ids = torch.tensor([[*one, *[0] * (longest - len(one))] for one in tokens])
-        mask = torch.tensor([[1] * len(one) + [0] * (longest - len(one)) for one in tokens])
-        states = self._modules["encoder"](input_ids=ids, attention_mask=mask).last_hidden_state
+        padded = torch.tensor([[*ids, *[0] * (longest - len(ids))] for ids in tokens])
+        mask = torch.tensor([[1] * len(ids) + [0] * (longest - len(ids)) for ids in tokens])
+        states = self._modules["encoder"](input_ids=padded, attention_mask=mask).last_hidden_state
         weights = mask.unsqueeze(-1) / mask.sum(dim=1)[:, None, None]
         pooled = (states * weights).sum(dim=1)
         return self._modules["head"](self._modules["dropout"](pooled))
@@ -156,18 +157,18 @@ class Network:
             for start in range(0, len(order), 32):
                 logits = self.logits([tokens[row] for row in order[start : start + 32]])
                 parts.append(torch.softmax(logits, dim=1).numpy())
-        found = np.concatenate(parts)
-        out = np.empty_like(found)
-        out[order] = found
+        in_order = np.concatenate(parts)
+        out = np.empty_like(in_order)
+        out[order] = in_order
         return out
 
     def size_bytes(self) -> int:
         """Return the size of all weights."""
-        return sum(one.numel() * one.element_size() for one in self.parameters())
+        return sum(weights.numel() * weights.element_size() for weights in self.parameters())
 
 
 def bucketed(lengths: Sequence[int], batch: int, chance: random.Random) -> Iterator[list[int]]:
-    """Yield batches of rows of like length, in an order of their own each time."""
+    """Yield batches of rows of similar length, in random order."""
     rows = list(range(len(lengths)))
     chance.shuffle(rows)
     rows.sort(key=lambda row: lengths[row] // 4)  # stable: shuffled within a length

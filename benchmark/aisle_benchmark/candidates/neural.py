@@ -10,7 +10,7 @@ from aisle_benchmark.candidates.base import Fitted, FoldedEarly, Pipeline, Train
 
 @dataclass(frozen=True)
 class Perceptron(FoldedEarly):
-    """One hidden layer on the reduced features, stopped early on a part held out."""
+    """One hidden layer on the reduced features, with early stopping on held-out products."""
 
     name: ClassVar[str] = "mlp"
     title: ClassVar[str] = "MLP"

@@ -1,6 +1,6 @@
-"""A candidate from outside the source tree: a class of two methods, `package.module:Class`.
+"""An external candidate: a class with two methods, named as `package.module:Class`.
 
-docs/CANDIDATES.md tells those who write one what it gets and what it returns.
+docs/CANDIDATES.md describes what such a class gets and returns.
 """
 
 import hashlib
@@ -28,19 +28,19 @@ from aisle_benchmark.candidates.base import Fitted, FoldedEarly, Training
 _SPEC = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _METHODS = ("fit", "predict_proba")
 _EXPECTED = (
-    "Expected a class that is made without arguments and has fit(products, labels) and "
-    "predict_proba(products). docs/CANDIDATES.md shows one."
+    "Expected a class that is made without arguments and has the methods fit(products, labels) and "
+    "predict_proba(products). docs/CANDIDATES.md has an example."
 )
 _STANDARD_LIBRARY = sysconfig.get_path("stdlib")
 _TOLERANCE = 1e-3
-_MOST_SAID = 300
+_MAX_ERROR = 300
 
 
 class Pluggable(Protocol):
-    """What the class has; it is made without arguments, anew for each fold and table."""
+    """The interface of the class; a new instance, without arguments, for each fold and table."""
 
     def fit(self, products: Sequence[Product], labels: Sequence[str]) -> object:
-        """Learn from products and the id of each one's class."""
+        """Learn from products and the class ids of each."""
 
     def predict_proba(self, products: Sequence[Product]) -> Any:  # noqa: ANN401  # array-like
         """Return the probability of every class, in the order of `sorted(set(labels))`."""
@@ -48,27 +48,27 @@ class Pluggable(Protocol):
 
 @dataclass(frozen=True)
 class PluggedIn(FoldedEarly):
-    """The class that `spec` names; like its peers, it is fitted anew for every table."""
+    """The class that `spec` names; like its peers, it is fitted separately for each table."""
 
     waits: ClassVar[bool] = True
     spec: str
 
     @property
     def name(self) -> str:
-        """Where it comes from."""
+        """Its specification."""
         return self.spec
 
     @property
     def title(self) -> str:
-        """Where it comes from, as Markdown."""
+        """Its specification, as Markdown."""
         return f"`{self.spec}`"
 
     def identity(self) -> dict[str, Any]:
-        """Return the digest of its source too."""
+        """Return its identity with a digest of its source."""
         return super().identity() | {"code": source_digest(self.spec)}
 
     def fit(self, training: Training) -> Fitted:
-        """Make the class and fit it; raise ConfigurationError for whatever goes wrong in it."""
+        """Create and fit an instance; raise ConfigurationError for any error in the class."""
         model: Pluggable = _call(self.spec, "making it", load(self.spec))
         labels = [training.names[number] for number in training.labels]
         _call(self.spec, "fit", model.fit, training.products, labels)
@@ -76,7 +76,7 @@ class PluggedIn(FoldedEarly):
 
 
 class Plugged:
-    """A fitted class from outside, whose answers are checked."""
+    """A fitted external model, whose probabilities are checked."""
 
     def __init__(self, spec: str, model: Pluggable, names: Sequence[str]) -> None:
         self._spec = spec
@@ -87,45 +87,45 @@ class Plugged:
     def predict_proba(self, products: Sequence[Product]) -> NDArray[np.float64]:
         """Return the probability of every class: float64 (products, classes).
 
-        Raise ConfigurationError where they are none: of another shape, not finite, negative, or not
-        summing to 1.
+        Raise ConfigurationError if they have a wrong shape, are not finite, are negative, or do not
+        sum to 1.
         """
-        answer = _call(self._spec, "predict_proba", self._model.predict_proba, products)
-        return self._checked(answer, len(products))[:, self._columns]
+        output = _call(self._spec, "predict_proba", self._model.predict_proba, products)
+        return self._checked(output, len(products))[:, self._columns]
 
     def size_bytes(self) -> int:
-        """Return the size of its pickle, 0 where it cannot be pickled."""
+        """Return the size of its pickle; 0 if it cannot be pickled."""
         try:
             return len(pickle.dumps(self._model))
-        except Exception:  # noqa: BLE001  # whatever a class from outside raises
+        except Exception:  # noqa: BLE001  # an external class may raise anything
             return 0
 
-    def _checked(self, answer: object, rows: int) -> NDArray[np.float64]:
-        wanted = (rows, len(self._columns))
-        if answer is None:
-            raise self._no_probabilities("None", wanted)
+    def _checked(self, output: object, rows: int) -> NDArray[np.float64]:
+        shape = (rows, len(self._columns))
+        if output is None:
+            raise self._invalid("None", shape)
         try:
-            probabilities = np.asarray(answer, np.float64)
+            probabilities = np.asarray(output, np.float64)
         except (TypeError, ValueError):
-            raise self._no_probabilities(
-                f"{type(answer).__name__}, which is no array of numbers", wanted
+            raise self._invalid(
+                f"{type(output).__name__}, which is no array of numbers", shape
             ) from None
-        if probabilities.shape != wanted:
-            raise self._no_probabilities(f"an array of shape {probabilities.shape}", wanted)
+        if probabilities.shape != shape:
+            raise self._invalid(f"an array of shape {probabilities.shape}", shape)
         if not np.isfinite(probabilities).all():
-            raise self._no_probabilities("numbers that are not finite", wanted)
+            raise self._invalid("numbers that are not finite", shape)
         if (probabilities < 0).any():
-            raise self._no_probabilities(f"{probabilities.min():.4g} for a class", wanted)
+            raise self._invalid(f"{probabilities.min():.4g} for a class", shape)
         sums = probabilities.sum(axis=1)
         furthest = sums[np.abs(sums - 1).argmax()]
         if abs(furthest - 1) > _TOLERANCE:
-            raise self._no_probabilities(f"a row that sums to {furthest:.4g}", wanted)
+            raise self._invalid(f"a row that sums to {furthest:.4g}", shape)
         return probabilities
 
-    def _no_probabilities(self, given: str, wanted: tuple[int, int]) -> ConfigurationError:
+    def _invalid(self, returned: str, shape: tuple[int, int]) -> ConfigurationError:
         return ConfigurationError(
-            f"The candidate {self._spec} cannot be scored: its predict_proba returned {given}. "
-            f"Expected {wanted} probabilities, a row for each product and a column for each of "
+            f"The candidate {self._spec} cannot be scored: its predict_proba returned {returned}. "
+            f"Expected {shape} probabilities, a row for each product and a column for each of "
             "sorted(set(labels)), none negative, each row summing to 1. Correct predict_proba."
         )
 
@@ -133,7 +133,7 @@ class Plugged:
 def load(spec: str) -> type[Pluggable]:
     """Return the class that `package.module:Class` names, from the current folder or installed.
 
-    Raise ConfigurationError where there is none, or where it lacks one of the two methods.
+    Raise ConfigurationError if there is none, or if it lacks one of the two methods.
     """
     if not _SPEC.fullmatch(spec):
         raise _refused(spec, "it is not of the form package.module:Class")
@@ -160,13 +160,13 @@ def load(spec: str) -> type[Pluggable]:
     except TypeError as error:
         raise _refused(spec, f"the class cannot be made without arguments ({error})") from None
     except ValueError:
-        pass  # it has no signature that could be looked at
+        pass  # it has no signature to check
     return candidate
 
 
 @cache
 def source_digest(spec: str) -> str:
-    """Return the hash of the class's module, or of the whole package that the module is in."""
+    """Return the hash of the class's module, or of the whole package that contains it."""
     load(spec)
     module_name = spec.partition(":")[0]
     package = sys.modules[module_name.partition(".")[0]]
@@ -185,7 +185,7 @@ def source_digest(spec: str) -> str:
 
 def _import(spec: str, name: str) -> ModuleType:
     here = str(Path.cwd())
-    # As `python -m` does, which the workers are started with.
+    # As `python -m` does, which starts the workers.
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
@@ -195,27 +195,27 @@ def _import(spec: str, name: str) -> ModuleType:
             raise _refused(
                 spec, f"there is no module {error.name}, neither in {here} nor installed"
             ) from None
-        raise _refused(spec, f"importing {name} raised {_said(error)}") from error
+        raise _refused(spec, f"importing {name} raised {_summary(error)}") from error
     except (Exception, SystemExit) as error:
-        raise _refused(spec, f"importing {name} raised {_said(error)}") from error
+        raise _refused(spec, f"importing {name} raised {_summary(error)}") from error
 
 
-def _call(spec: str, what: str, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
-    """Call something of the class; raise ConfigurationError, with the place, for what it raises."""
+def _call(spec: str, step: str, function: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
+    """Call a function of the class; turn any error into a ConfigurationError with its location."""
     try:
         return function(*arguments)
     except (Exception, SystemExit) as error:
         raise ConfigurationError(
-            f"The candidate {spec} failed: {what} raised {_said(error)}. Expected no error. "
-            "Correct the class, then give the same command again."
+            f"The candidate {spec} failed: {step} raised {_summary(error)}. Expected no error. "
+            "Correct the class, then run the same command again."
         ) from error
 
 
-def _said(error: BaseException) -> str:
-    """Say an error in a line, with the last place of it that is no installed library's."""
+def _summary(error: BaseException) -> str:
+    """Return an error in one line, with its last location outside installed libraries."""
     text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(":.")
-    if len(text) > _MOST_SAID:
-        text = f"{text[:_MOST_SAID]}…"
+    if len(text) > _MAX_ERROR:
+        text = f"{text[:_MAX_ERROR]}…"
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

@@ -1,4 +1,4 @@
-"""MiniLM sentence embeddings with logistic regression on top."""
+"""Logistic regression on MiniLM sentence embeddings."""
 
 import pickle
 from collections.abc import Sequence
@@ -18,12 +18,12 @@ from aisle_benchmark.candidates.linear import choose
 from aisle_benchmark.candidates.minilm import Encoder, folder
 
 _SCALE = 10.0
-"""Unit-length embeddings are tiny beside tokens of 1: without it, lbfgs crawls."""
+"""Scales unit-length embeddings to the size of token counts; otherwise lbfgs converges slowly."""
 
 
 @dataclass(frozen=True)
 class SentenceEmbeddings(FoldedEarly):
-    """Logistic regression on sentence embeddings, and on the attributes' tokens."""
+    """Logistic regression on sentence embeddings and on the attributes' tokens."""
 
     name: ClassVar[str] = "minilm"
     title: ClassVar[str] = "MiniLM embeddings + logistic regression"
@@ -41,7 +41,7 @@ class SentenceEmbeddings(FoldedEarly):
         return Encoder().encode([raw_text(product) for product in products])
 
     def fit(self, training: Training) -> Fitted:
-        """Choose the regularisation on one part held out, then fit on all."""
+        """Choose the regularisation on one held-out fold, then fit on all training products."""
         tokens = [attributes_of(product) for product in training.products]
         attributes = None
         if any(tokens):
@@ -52,13 +52,13 @@ class SentenceEmbeddings(FoldedEarly):
         return Embedded(features, _logistic(best).fit(matrix, training.labels))
 
     def score(self, fitted: Fitted, products: Sequence[Product], prepared: Any) -> NDArray[Any]:  # noqa: ANN401
-        """Score the embeddings that are there already."""
-        assert isinstance(fitted, Embedded)  # noqa: S101  # what `fit` returns
+        """Score with the prepared embeddings."""
+        assert isinstance(fitted, Embedded)  # noqa: S101  # the type that `fit` returns
         return fitted.of(prepared, products)
 
 
 def raw_text(product: Product) -> str:
-    """Return name and description as typed: the encoder has its own normalisation."""
+    """Return name and description unchanged, because the encoder has its own normalisation."""
     return " ".join(filter(None, (product.name, product.description)))
 
 
@@ -72,17 +72,18 @@ def _same(tokens: list[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Embeddings:
-    """Embeddings of the text, and the attributes' tokens where there are any."""
+    """Embeddings of the text, with the attributes' tokens if there are any."""
 
     encoder: Encoder
     attributes: CountVectorizer | None
 
     def transform(self, products: Sequence[Product]) -> csr_matrix:
         """Return float32 (products, dimensions and tokens)."""
-        return self.join(self.encoder.encode([raw_text(one) for one in products]), products)
+        texts = [raw_text(product) for product in products]
+        return self.join(self.encoder.encode(texts), products)
 
     def join(self, embedded: NDArray[np.float32], products: Sequence[Product]) -> csr_matrix:
-        """Put the attributes beside embeddings."""
+        """Append the attributes to embeddings."""
         scaled = csr_matrix(_SCALE * embedded)
         if self.attributes is None:
             return scaled
@@ -92,7 +93,7 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Embeddings and a logistic regression."""
+    """A logistic regression on embeddings."""
 
     features: Embeddings
     model: LogisticRegression
@@ -102,10 +103,10 @@ class Embedded:
         return np.asarray(self.model.predict_proba(self.features.transform(products)))
 
     def of(self, embedded: NDArray[np.float32], products: Sequence[Product]) -> NDArray[np.float64]:
-        """Return the same of products whose embeddings are known."""
+        """Return the same for products with known embeddings."""
         return np.asarray(self.model.predict_proba(self.features.join(embedded, products)))
 
     def size_bytes(self) -> int:
-        """Return the size of the encoder's weights and the pickle of what is on top."""
-        weights = sum(one.stat().st_size for one in folder().glob("*.*"))
+        """Return the size of the encoder's weights and of the regression's pickle."""
+        weights = sum(file.stat().st_size for file in folder().glob("*.*"))
         return weights + len(pickle.dumps((self.features.attributes, self.model)))

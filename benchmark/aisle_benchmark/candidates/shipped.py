@@ -1,4 +1,4 @@
-"""The model that ships: trained by the training job, asked through its exported bundle."""
+"""The shipped model: trained by the training job, used through its exported bundle."""
 
 import ast
 import hashlib
@@ -31,23 +31,23 @@ SITUATIONS = {
     "name and description": ("name", "description"),
     "all, with attributes": FIELDS,
 }
-"""The fields that are given to the model that was trained on all."""
+"""The fields that products have when the model, trained on all fields, predicts them."""
 
 
 @dataclass(frozen=True)
 class Shipped(FoldedLate):
-    """Aisle, by its own training job with its own parameters; all tables fold one training."""
+    """Aisle, trained by its own job with its own parameters; all tables fold one training."""
 
     name: ClassVar[str] = "aisle"
     title: ClassVar[str] = "**Aisle**, the exported bundle"
     seconds: ClassVar[float] = 200
 
     def identity(self) -> dict[str, Any]:
-        """Return the digest of the code and the parameters that make the model."""
+        """Return its identity with a digest of the code and parameters that make the model."""
         return super().identity() | {"code": code_digest()}
 
     def fit(self, training: Training) -> tuple[Fitted, list[str]]:
-        """Run the training job in a store of its own, without a test split to hold out."""
+        """Run the training job in a temporary store, without holding out a test split."""
         with tempfile.TemporaryDirectory(prefix="aisle-") as folder:
             trainer = Trainer(
                 open_store(Path(folder, "store").as_uri()), parameters.load(parameters.DEFAULT)
@@ -57,7 +57,8 @@ class Shipped(FoldedLate):
                 for row, product in zip(training.rows, training.products, strict=True)
             ]
             data = _write(Path(folder, "train.jsonl"), rows)
-            # The job holds a test out by itself unless it is given one; it never learns from it.
+            # The job holds out its own test unless it gets one. It never learns from a test, so
+            # this one is a single row.
             test = _write(Path(folder, "test.jsonl"), rows[:1])
             run = trainer.fit(trainer.prepare(trainer.ingest(data, test_data=test)))
             trainer.export(run)
@@ -66,27 +67,28 @@ class Shipped(FoldedLate):
         return fitted, fitted.labels
 
     def extras(self, fitted: Fitted, test: Sequence[LabelledProduct]) -> dict[str, NDArray[Any]]:
-        """Return for each level the confidence in the answer there and whether it is right.
+        """Return each level's confidence and whether its answer is right.
 
-        Also the thresholds of the bundle, and for each situation the classes' probabilities.
+        Also the bundle's thresholds, and the classes' probabilities in each situation.
         """
-        assert isinstance(fitted, Served)  # noqa: S101  # what `fit` returns
+        assert isinstance(fitted, Served)  # noqa: S101  # the type that `fit` returns
         classifier = fitted.classifier
         products = [row.product for row in test]
         confidences, right = levels(classifier, test)
-        found: dict[str, NDArray[Any]] = {
+        extras: dict[str, NDArray[Any]] = {
             "level_confidence": confidences,
             "level_right": right,
             "thresholds": np.array(classifier.manifest.answer_thresholds, np.float32),
         }
         for number, fields in enumerate(SITUATIONS.values()):
-            asked = [only(product, fields) for product in products]
-            has = np.array([bool(product.name or product.description) for product in asked])
-            probabilities = np.zeros((len(asked), len(fitted.labels)), np.float32)
-            given = [product for product, usable in zip(asked, has, strict=True) if usable]
-            probabilities[has] = classifier.predict_proba(given)
-            found[f"situation_{number}"] = probabilities
-        return found
+            reduced = [only(product, fields) for product in products]
+            usable = np.array([bool(product.name or product.description) for product in reduced])
+            probabilities = np.zeros((len(reduced), len(fitted.labels)), np.float32)
+            probabilities[usable] = classifier.predict_proba(
+                [product for product, has_text in zip(reduced, usable, strict=True) if has_text]
+            )
+            extras[f"situation_{number}"] = probabilities
+        return extras
 
 
 class Served:
@@ -109,34 +111,34 @@ class Served:
 def levels(
     classifier: Classifier, test: Sequence[LabelledProduct]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return the confidence in a product's chosen path and whether it is right, level by level.
+    """Return the confidence in each level of the chosen path, and whether it is right.
 
     Both are (products, depth); the confidence is -1 past the end of the path.
     """
     taxonomy = classifier.taxonomy
     probabilities = classifier.predict_proba([row.product for row in test])
-    rolled = taxonomy.roll_up(probabilities)
+    rolled_up = taxonomy.roll_up(probabilities)
     nodes = taxonomy.ancestors[classifier.choose(probabilities)]
     rows = np.arange(len(test))[:, None]
-    confidences = np.where(nodes >= 0, rolled[rows, nodes], np.float32(-1))
+    confidences = np.where(nodes >= 0, rolled_up[rows, nodes], np.float32(-1))
     right = np.zeros(nodes.shape, np.bool_)
     for row, labelled in enumerate(test):
         for depth, node in enumerate(nodes[row]):
             if node >= 0 and depth < len(labelled.path):
-                own = taxonomy.nodes[node][-1].id
-                right[row, depth] = own == labelled.path[depth].id
+                chosen = taxonomy.nodes[node][-1].id
+                right[row, depth] = chosen == labelled.path[depth].id
     return confidences, right
 
 
 @cache
 def code_digest() -> str:
-    """Return the hash of the library's and the training job's code, comments left out."""
+    """Return the hash of the code of the library and the training job, without comments."""
     folders = [Path(folder) for package in (aisle, aisle_training) for folder in package.__path__]
     return digest_of(folders, json.dumps(asdict(parameters.load(parameters.DEFAULT))))
 
 
 def digest_of(folders: Sequence[Path], settings: str) -> str:
-    """Return the hash of settings and of all code in folders and their rooms, comments left out."""
+    """Return the hash of settings and of all code in folders and subfolders, without comments."""
     digest = hashlib.sha256(settings.encode())
     for folder in folders:
         for file in sorted(folder.rglob("*.py")):
@@ -148,6 +150,6 @@ def _write(path: Path, rows: Sequence[LabelledProduct]) -> Path:
     with path.open("w", encoding="utf-8") as file:
         for row in rows:
             nodes = zip(row.path, row.ids, strict=True)
-            category = [{"id": own, "name": node.name} for node, own in nodes]
+            category = [{"id": shop_id, "name": node.name} for node, shop_id in nodes]
             file.write(json.dumps({**asdict(row.product), "category": category}) + "\n")
     return path

@@ -1,7 +1,7 @@
 """Decision trees: a random forest, and three libraries for gradient boosting.
 
-They get the 256 dimensions of a truncated SVD or the few thousand terms with the largest
-chi-squared, whichever served them better: on all terms they take many minutes a fold.
+Their features are the 256 dimensions of a truncated SVD or the 3,000 terms with the largest
+chi-squared, whichever gave better results: on all terms they take many minutes per fold.
 """
 
 import logging
@@ -72,7 +72,7 @@ class XGBoost(FoldedEarly):
 
 @dataclass(frozen=True)
 class LightGBM(FoldedEarly):
-    """LightGBM (Ke et al. 2017), held back where classes are rare: else it collapses."""
+    """LightGBM (Ke et al. 2017), with limited steps, because rare classes make it diverge."""
 
     name: ClassVar[str] = "lightgbm"
     title: ClassVar[str] = "LightGBM"
@@ -113,7 +113,7 @@ class CatBoost(FoldedEarly):
             depth=self.depth,
             learning_rate=self.learning_rate,
             rsm=self.share_of_features,
-            # What it does by default with so few products takes ten times as long.
+            # With so few products, its default takes ten times as long.
             boosting_type="Plain",
             leaf_estimation_iterations=1,
             border_count=64,
@@ -127,7 +127,7 @@ class CatBoost(FoldedEarly):
 
 
 def boosted(*, rounds: int, leaves: int, learning_rate: float) -> Any:  # noqa: ANN401  # no types
-    """Return an unfitted LightGBM classifier that rare classes do not blow up."""
+    """Return an unfitted LightGBM classifier that does not diverge on rare classes."""
     from lightgbm import LGBMClassifier  # noqa: PLC0415  # slow to import
 
     return LGBMClassifier(
@@ -146,7 +146,7 @@ def boosted(*, rounds: int, leaves: int, learning_rate: float) -> Any:  # noqa: 
 
 @dataclass(frozen=True, slots=True)
 class Booster:
-    """A fitted LightGBM classifier, asked without scikit-learn's checks of feature names."""
+    """A fitted LightGBM classifier, without scikit-learn's checks of feature names."""
 
     model: Any
 
@@ -158,25 +158,25 @@ class Booster:
 
     def predict_proba(self, matrix: Any) -> Any:  # noqa: ANN401  # no types
         """Return the probability of every class."""
-        found = np.asarray(self.model.predict(matrix, num_threads=1))
-        return found if found.ndim > 1 else np.stack([1 - found, found], axis=1)
+        output = np.asarray(self.model.predict(matrix, num_threads=1))
+        return output if output.ndim > 1 else np.stack([1 - output, output], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The terms that tell the classes apart best, each for itself."""
+    """The terms that separate the classes best, judged one by one."""
 
     features: Vectorizer
     selection: SelectKBest
 
     def transform(self, products: Sequence[Product]) -> csr_matrix:
         """Return float32 (products, selected terms)."""
-        found: csr_matrix = self.selection.transform(self.features.transform(products))
-        return found
+        selected: csr_matrix = self.selection.transform(self.features.transform(products))
+        return selected
 
 
 def select(training: Training, terms: int) -> tuple[Selected, csr_matrix]:
-    """Return the `terms` features with the largest chi-squared; made once for a table's fold."""
+    """Return the `terms` features with the largest chi-squared; cached for a table's fold."""
     features, matrix = training.shared.tfidf()
 
     def make() -> tuple[Selected, csr_matrix]:
@@ -184,7 +184,7 @@ def select(training: Training, terms: int) -> tuple[Selected, csr_matrix]:
         selection = SelectKBest(chi2, k=size).fit(matrix, training.labels)
         return Selected(features, selection), selection.transform(matrix)
 
-    found: tuple[Selected, csr_matrix] = training.shared.once(
+    result: tuple[Selected, csr_matrix] = training.shared.once(
         f"chi2-{training.table}-{terms}", make
     )
-    return found
+    return result

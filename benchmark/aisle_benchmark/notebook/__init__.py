@@ -1,5 +1,5 @@
-"""What the notebooks share: their data, their tables, and the mistakes that they look at.
+"""Code of the notebooks: their data, their tables, and the analysis of mistakes.
 
-Code that more than one notebook needs belongs here, or that is worth a test. What `aisle compare`
-needs too belongs in `reporting`.
+Code that several notebooks need or that is worth a test belongs here. Code that `aisle compare`
+needs, too, belongs in `reporting`.
 """

@@ -1,4 +1,4 @@
-"""What a classifier got wrong: where prediction and label part, and which mistakes people see."""
+"""A classifier's mistakes: where prediction and label diverge, and which mistakes are shown."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,33 +11,36 @@ from aisle_training.data.prepare import Example
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A labelled product, and what a classifier said of it."""
+    """A labelled product and a classifier's prediction."""
 
     example: Example
     prediction: Prediction
 
     @property
     def parting(self) -> int | None:
-        """The first level (from 0) at which label and prediction name different categories.
+        """The first level (from 0) at which label and prediction differ.
 
-        None where they agree, or one only goes on from where the other ends.
+        None if they agree, or if one is a prefix of the other.
         """
         pairs = zip(self.example.path, self.prediction.category.path, strict=False)
-        return next((at for at, (true, said) in enumerate(pairs) if true.id != said.id), None)
+        differing = (
+            level for level, (true, predicted) in enumerate(pairs) if true.id != predicted.id
+        )
+        return next(differing, None)
 
     @property
     def shown_wrong(self) -> bool:
-        """Whether an answer was sure enough to be shown, and is not on the label's path."""
+        """Whether an answer was confident enough to be shown, but is not on the label's path."""
         answer = self.prediction.answer
-        known = {node.id for node in self.example.path}
-        return answer is not None and answer.category.id not in known
+        true_ids = {node.id for node in self.example.path}
+        return answer is not None and answer.category.id not in true_ids
 
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """Two sister categories that are taken for each other, so many times.
+    """Two sibling categories that the classifier confuses, and for how many products.
 
-    `shown` counts the products whose wrong answer was sure enough to be shown.
+    `shown` counts the products whose wrong answer was confident enough to be shown.
     """
 
     parent: str
@@ -47,27 +50,30 @@ class Confusion:
 
 
 def answer(classifier: Classifier, examples: Sequence[Example]) -> list[Answered]:
-    """Ask a classifier for each example, in order."""
-    found = classifier.predict([one.product for one in examples], explain=False)
-    return [Answered(one, said) for one, said in zip(examples, found, strict=True)]
+    """Predict each example, in order."""
+    predictions = classifier.predict([example.product for example in examples], explain=False)
+    return [
+        Answered(example, prediction)
+        for example, prediction in zip(examples, predictions, strict=True)
+    ]
 
 
 def confusions(answered: Iterable[Answered]) -> list[Confusion]:
-    """Return what is confused with what, whichever was right, the commonest first."""
+    """Return the pairs of confused categories in either direction, most frequent first."""
     pairs: defaultdict[tuple[str, tuple[str, str]], list[Answered]] = defaultdict(list)
-    for one in answered:
-        at = one.parting
-        if at is not None:
-            true, said = one.example.path, one.prediction.category.path
-            first, second = sorted((true[at].name, said[at].name))
-            pairs[names(true[:at]), (first, second)].append(one)
-    made = [
-        Confusion(parent, pair, len(found), sum(one.shown_wrong for one in found))
-        for (parent, pair), found in pairs.items()
+    for item in answered:
+        level = item.parting
+        if level is not None:
+            true, predicted = item.example.path, item.prediction.category.path
+            first, second = sorted((true[level].name, predicted[level].name))
+            pairs[names(true[:level]), (first, second)].append(item)
+    counted = [
+        Confusion(parent, pair, len(items), sum(item.shown_wrong for item in items))
+        for (parent, pair), items in pairs.items()
     ]
-    return sorted(made, key=lambda one: (-one.products, -one.shown, one.parent, one.pair))
+    return sorted(counted, key=lambda item: (-item.products, -item.shown, item.parent, item.pair))
 
 
 def names(path: Path) -> str:
-    """Return a path as people write it; the root is empty."""
+    """Return the names of a path, joined; empty for the root."""
     return PATH_SEPARATOR.join(node.name for node in path)

@@ -1,4 +1,4 @@
-"""What the notebooks share: where their data is, and tables that a code host shows too."""
+"""The notebooks' data, and tables that code hosts render, too."""
 
 import html
 import json
@@ -22,7 +22,7 @@ DATA = "AISLE_NOTEBOOK_DATA"
 STORE = "AISLE_NOTEBOOK_STORE"
 _DATA = "../../shared/data/bestbuy/products.jsonl.gz"
 _STORE = "../.aisle"
-"""Both from the folder of the notebooks, where Jupyter runs them."""
+"""Both relative to the folder of the notebooks, where Jupyter runs them."""
 _QUICK_PRODUCTS = 2500
 _MINIMA = (100, 20, 5)
 OURS, THEIRS, QUIET = "#c1440e", "#33658a", "#9aa5ab"
@@ -41,55 +41,54 @@ STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class ShownTable:
-    """A table as a notebook shows it: numbers to the right, fractions with four digits."""
+    """A table in a notebook: numbers aligned right, fractions to four digits."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
     @classmethod
     def of(cls, columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> "ShownTable":
-        """Make a table of whatever can be gone through."""
+        """Make a table from any iterables."""
         return cls(tuple(columns), tuple(tuple(row) for row in rows))
 
     def __repr__(self) -> str:
-        """Show it where only text can be shown."""
+        """Render it as text."""
         lines = [self.columns, *(tuple(map(_shown, row)) for row in self.rows)]
-        widths = [max(len(line[at]) for line in lines) for at in range(len(self.columns))]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.columns))]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
             for line in lines
         )
 
     def _repr_html_(self) -> str:
-        """Show it as Jupyter and code hosts do; a product's text is no markup."""
-        head = "".join(f"<th>{html.escape(one)}</th>" for one in self.columns)
+        """Render it as HTML for Jupyter and code hosts, with all text escaped."""
+        head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
         body = "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in self.rows)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def data_file() -> str:
-    """Return the catalogue that the notebooks look at; raise DataError where none is named."""
-    given = os.environ.get(DATA)
-    if given:
-        return given
+    """Return the path or URL of the notebooks' catalogue; raise DataError if there is none."""
+    source = os.environ.get(DATA)
+    if source:
+        return source
     if Path(_DATA).is_file():
         return _DATA
     raise DataError(
-        f"There is no catalogue to look at. {DATA} is not set, and {_DATA} is not there. Expected "
-        "was a labelled catalogue, as `aisle train` reads it. Set the variable to its path or "
-        "address."
+        f"The notebooks have no catalogue: {DATA} is not set, and {_DATA} does not exist. Expected "
+        "a labelled catalogue, as `aisle train` reads it. Set the variable to its path or URL."
     )
 
 
 def notebook_store() -> Store:
-    """Open the store that has the comparison, and perhaps a model trained on the data."""
+    """Open the store with the comparison and, if there is one, a model trained on the data."""
     return open_store(os.environ.get(STORE) or os.environ.get("AISLE_STORE") or _STORE)
 
 
 def last_comparison(store: Store) -> dict[str, Any] | None:
-    """Return the figures of the largest comparison in a store, None where there is none."""
-    keys = [key for key in store.list("comparisons/") if key.endswith(f"/report/{FIGURES}")]
-    summaries: list[dict[str, Any]] = [json.loads(store.get(key).data) for key in keys]
+    """Return the figures of the largest comparison in a store; None if there is none."""
+    reports = [name for name in store.list("comparisons/") if name.endswith(f"/report/{FIGURES}")]
+    summaries: list[dict[str, Any]] = [json.loads(store.get(name).data) for name in reports]
     return max(
         summaries,
         key=lambda summary: (
@@ -102,10 +101,10 @@ def last_comparison(store: Store) -> dict[str, Any] | None:
 
 
 def quick_comparison(source: str) -> dict[str, Any]:
-    """Compare the cheap candidates on one fold of a sample; keep nothing."""
+    """Compare the fast candidates on one fold of a sample, without storing the results."""
     rows = protocol.sample(list(read_labelled(source)), _QUICK_PRODUCTS)
     catalogue = protocol.make_catalogue(rows)
-    # A small catalogue has no category of a hundred products.
+    # In a small catalogue, no category has a hundred products.
     minima = [minimum for minimum in _MINIMA if protocol.make_table(catalogue, minimum, "text")]
     plan = make_plan(catalogue, candidates=QUICK, folds=(0,), minima=minima[:2])
     with tempfile.TemporaryDirectory(prefix="aisle-notebook-") as folder:
@@ -114,14 +113,14 @@ def quick_comparison(source: str) -> dict[str, Any]:
     return summary
 
 
-def shorten(text: str | None, most: int = 60) -> str:
+def shorten(text: str | None, length: int = 60) -> str:
     """Return the beginning of a text.
 
-    >>> shorten("a very long description", most=11), shorten(None)
+    >>> shorten("a very long description", length=11), shorten(None)
     ('a very lon…', '')
     """
     text = text or ""
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
 def _shown(value: Cell) -> str:

@@ -1,5 +1,5 @@
-"""From kept results to what people read: summary, report and pictures.
+"""From stored results to summary, report and charts.
 
-Whatever is computed from probabilities that are already there belongs here, but for the measures
-that research needs too. Nothing here trains or runs a candidate.
+Everything that is computed from stored probabilities belongs here, except the metrics that research
+uses, too. Nothing here trains or runs a candidate.
 """

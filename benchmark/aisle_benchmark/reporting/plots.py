@@ -1,4 +1,4 @@
-"""The pictures of a summary, as PNG."""
+"""The charts of a summary, as PNG."""
 
 import io
 import itertools
@@ -17,14 +17,14 @@ _OURS = "#c1440e"
 _THEIRS = ("#33658a", "#7a9e9f", "#8d7f9b", "#b08900", "#5b7f3a", "#a0527d")
 _MOST_CLASSES = 30
 _DPI = 110
-# Half the width of a point, and where a name may stand beside it, in points.
+# Half the width of a marker, and the possible offsets of its label, in points.
 _DOT = 3
 _CORNERS = ((4, 4), (4, -9), (-4, 4), (-4, -9))
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn picture, its file's name and what it shows."""
+    """A rendered chart, with its file name and caption."""
 
     name: str
     caption: str
@@ -63,8 +63,8 @@ def _latency(axes: Axes, table: dict[str, Any]) -> None:
         candidate["name"]: (max(candidate["costs"]["p50_ms"], 1e-3), candidate["macro_f1"])
         for candidate in table["candidates"]
     }
-    for name, at in points.items():
-        axes.scatter(*at, color=_OURS if name == SHIPPED else _THEIRS[0], zorder=3)
+    for name, point in points.items():
+        axes.scatter(*point, color=_OURS if name == SHIPPED else _THEIRS[0], zorder=3)
     axes.set_xscale("log")
     axes.margins(x=0.2)
     axes.set_xlabel("one product, p50, ms (log)")
@@ -74,16 +74,16 @@ def _latency(axes: Axes, table: dict[str, Any]) -> None:
 
 
 def _name(axes: Axes, points: dict[str, tuple[float, float]]) -> None:
-    """Write each point's name beside it, in the first corner where it covers nothing."""
+    """Label each point, in the first corner where the label covers nothing."""
     figure = axes.get_figure(root=True)
     assert figure is not None  # noqa: S101  # the page's
-    figure.draw_without_rendering()  # until then, points have no place
+    figure.draw_without_rendering()  # sets the positions of points
     taken = [
         Bbox.from_bounds(x - _DOT, y - _DOT, 2 * _DOT, 2 * _DOT)
         for x, y in axes.transData.transform([*points.values()])
     ]
-    for name, at in points.items():
-        texts = [_beside(axes, name, at, corner) for corner in _CORNERS]
+    for name, point in points.items():
+        texts = [_beside(axes, name, point, corner) for corner in _CORNERS]
         boxes = [text.get_window_extent() for text in texts]
         free = [number for number, box in enumerate(boxes) if not box.count_overlaps(taken)]
         chosen = free[0] if free else 0
@@ -93,11 +93,11 @@ def _name(axes: Axes, points: dict[str, tuple[float, float]]) -> None:
 
 
 def _beside(
-    axes: Axes, name: str, at: tuple[float, float], corner: tuple[float, float]
+    axes: Axes, name: str, point: tuple[float, float], corner: tuple[float, float]
 ) -> Annotation:
     return axes.annotate(
         name,
-        at,
+        point,
         corner,
         textcoords="offset points",
         fontsize=7,
@@ -128,7 +128,7 @@ def _reliable(axes: Axes, table: dict[str, Any]) -> None:
 
 
 def _classes(tables: list[dict[str, Any]]) -> Iterator[Picture]:
-    """Draw the F1 of each class, of the most and the best inputs' table of each threshold."""
+    """Draw the F1 of the largest classes, for each threshold's table with the most fields."""
     last = {table["min_products"]: table for table in tables}
     for minimum, table in last.items():
         shown = sorted(table["by_class"], key=lambda label: -label["products"])[:_MOST_CLASSES][

@@ -1,4 +1,4 @@
-"""The report: tables and sentences in Markdown, made of a summary."""
+"""The report of a summary: tables and text in Markdown."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from aisle_benchmark.candidates import SHIPPED
 from aisle_benchmark.finding import Cell
 from aisle_benchmark.plan import unfolded_because
-from aisle_benchmark.protocol import Left
+from aisle_benchmark.protocol import Retained
 from aisle_benchmark.reporting.plots import Picture
 
 _QUALITY = {
@@ -20,13 +20,13 @@ _QUALITY = {
     "calibration_error": "ECE",
 }
 _CONTEST = {"accuracy": 1, "macro_f1": 1, "auc": 1, "log_loss": -1}
-"""What the shipped model has to win, and whether more is better."""
+"""The metrics on which the shipped model competes; -1 if lower is better."""
 _MILLION = 1e6
 _INPUTS = {"text": "name and description", "attributes": "with manufacturer and price"}
 
 
 def markdown(summary: dict[str, Any], pictures: Sequence[Picture]) -> str:
-    """Return the report of a summary, with its pictures beside it."""
+    """Return the report of a summary, with links to its charts."""
     parts = [
         *_head(summary),
         *(line for table in summary["tables"] for line in _table(table)),
@@ -41,7 +41,7 @@ def markdown(summary: dict[str, Any], pictures: Sequence[Picture]) -> str:
 
 
 def brief(summary: dict[str, Any]) -> dict[str, Any]:
-    """Return what the demo page shows of a summary: the candidates' figures, the best first."""
+    """Return the part of a summary that the demo page shows: candidates by macro-F1, best first."""
     shown = ("name", "title", "accuracy", "macro_f1", "calibration_error")
     costs = ("p50_ms", "size_bytes")
     return {
@@ -54,10 +54,12 @@ def brief(summary: dict[str, Any]) -> dict[str, Any]:
             | {
                 "candidates": [
                     {key: candidate[key] for key in shown}
-                    # The page has no Markdown.
+                    # The page does not render Markdown.
                     | {"title": candidate["title"].replace("*", "").replace("`", "")}
                     | {"costs": {key: candidate["costs"][key] for key in costs}}
-                    for candidate in sorted(table["candidates"], key=lambda each: -each["macro_f1"])
+                    for candidate in sorted(
+                        table["candidates"], key=lambda candidate: -candidate["macro_f1"]
+                    )
                 ]
             }
             for table in summary["tables"]
@@ -67,7 +69,7 @@ def brief(summary: dict[str, Any]) -> dict[str, Any]:
 
 def _head(summary: dict[str, Any]) -> Iterator[str]:
     data, about = summary["data"], summary["about"]
-    libraries = ", ".join(f"{name} {found}" for name, found in about["libraries"].items())
+    libraries = ", ".join(f"{name} {version}" for name, version in about["libraries"].items())
     folds = len(summary["folds"])
     yield "# Results"
     yield (
@@ -76,34 +78,34 @@ def _head(summary: dict[str, Any]) -> Iterator[str]:
         f"{data['groups']:,} groups, SHA-256 `{data['sha256'][:16]}…`."
     )
     yield (
-        f"Every figure is of products that the model had not seen: {folds} of five folds, all "
-        "products with one description in the same fold. A label is the category's id at level "
-        "3 (or the last one before); classes of fewer products in the whole file than said count "
-        "as `other`. Choices such as an SVM's C are made inside each fold's training products. "
-        "Fields, folds and labels are the same for all candidates. F1 and AUC are averaged over "
-        "classes, AUC one against the rest; ECE is the expected calibration error in 15 bins of "
-        "equal mass; ± is the standard deviation over the folds. As each product has one class "
-        "and gets one, micro-F1 equals accuracy."
+        f"All figures are on held-out products: {folds} of five folds, with all products of one "
+        "description in the same fold. A label is the id of the category at level 3, or of the "
+        "last one in a shorter path. Classes with fewer products in the whole file than a table's "
+        "threshold become `other`. Hyperparameters such as an SVM's C are chosen within each "
+        "fold's training products. Fields, folds and labels are the same for all candidates. F1 "
+        "and AUC are averaged over classes, AUC is one-vs-rest; ECE is the expected calibration "
+        "error in 15 bins of equal mass; ± is the standard deviation over the folds. Micro-F1 "
+        "equals accuracy, because each product has one class and gets one."
     )
     if summary["unfolded"]:
+        reasons = " ".join(unfolded_because(Retained(**shares)) for shares in summary["unfolded"])
         yield (
-            f"{' '.join(unfolded_because(Left(**left)) for left in summary['unfolded'])} A small "
-            "shop is therefore compared unfolded: every category, down to level 3, is a class of "
-            "its own, and nothing is `other`. Categories of a few products are hard for everyone; "
-            "one whose products are all in one fold nobody can learn."
+            f"{reasons} A small shop is therefore compared unfolded: every category down to level "
+            "3 is a class, and nothing becomes `other`. Categories of few products are hard for "
+            "every candidate; no candidate can learn one whose products are all in one fold."
         )
     yield (
-        "Each candidate trained and answered in a process of its own on one core, two at a time. "
-        "All times are processor time, which on one core is what a machine with nothing else to do "
-        "takes. Training seconds (median of the folds) include the features it shares with others; "
-        "latencies go from raw product to probabilities, one product at a time; memory is the "
-        "peak of the whole process, Python and libraries included."
+        "Each candidate trained and predicted in its own process on one core, two at a time. "
+        "All times are processor time, which on one core equals the time on an idle machine. "
+        "Training seconds (median of the folds) include the features shared with other "
+        "candidates; latencies are from raw product to probabilities, one product at a time; "
+        "memory is the peak of the whole process, including Python and libraries."
     )
     if summary["outside"]:
         yield (
             f"From outside this project: {', '.join(f'`{name}`' for name in summary['outside'])}. "
-            "As such a candidate may wait for another machine, its times are the wall clock's; its "
-            "size is its pickle's, 0 where it has none."
+            "Such a candidate may wait for another machine, so its times are wall-clock times. Its "
+            "size is that of its pickle, or 0 if it cannot be pickled."
         )
 
 
@@ -124,40 +126,44 @@ def _table(table: dict[str, Any]) -> Iterator[str]:
         ("", *_QUALITY.values(), "± accuracy", "± macro-F1"),
         (
             (
-                one["title"],
-                *(one[key] for key in _QUALITY),
-                one["deviation"]["accuracy"],
-                one["deviation"]["macro_f1"],
+                candidate["title"],
+                *(candidate[key] for key in _QUALITY),
+                candidate["deviation"]["accuracy"],
+                candidate["deviation"]["macro_f1"],
             )
-            for one in candidates
+            for candidate in candidates
         ),
     )
     yield rows_of(
         ("", "train, s", "p50, ms", "p99, ms", "products/s", "size, MB", "memory, MB"),
-        ((one["title"], *_cost_cells(one["costs"])) for one in candidates),
+        ((candidate["title"], *_cost_cells(candidate["costs"])) for candidate in candidates),
     )
     ahead = table["ahead"]
     if ahead:
         yield _verdict(table)
         yield "Aisle minus each peer on the same rows, with 95 % bootstrap intervals:"
-        titles = {one["name"]: one["title"] for one in candidates}
+        titles = {candidate["name"]: candidate["title"] for candidate in candidates}
         yield rows_of(
             ("", "accuracy", "macro-F1"),
             (
-                (titles[name], _interval(one["accuracy"]), _interval(one["macro_f1"]))
-                for name, one in ahead.items()
+                (titles[name], _interval(gains["accuracy"]), _interval(gains["macro_f1"]))
+                for name, gains in ahead.items()
             ),
         )
     if table["coverage"]:
         yield (
-            "Sure enough to be shown without review: thresholds on Aisle's confidence in its best "
-            "class, each fold's set on the other folds:"
+            "Confident enough to be shown without review: thresholds on Aisle's confidence in its "
+            "best class, set for each fold on the other folds:"
         )
         yield rows_of(
             ("precision asked for", "precision", "coverage"),
             (
-                (_percent(one["asked"]), _percent(one["precision"]), _percent(one["coverage"]))
-                for one in table["coverage"]
+                (
+                    _percent(checked["asked"]),
+                    _percent(checked["precision"]),
+                    _percent(checked["coverage"]),
+                )
+                for checked in table["coverage"]
             ),
         )
 
@@ -174,7 +180,7 @@ def _cost_cells(costs: dict[str, float]) -> tuple[Cell, ...]:
 
 
 def _verdict(table: dict[str, Any]) -> str:
-    """Say of each contest who wins it, and by how much."""
+    """Return the winner of each contest and its margin, as sentences."""
     by_name = {row["name"]: row for row in table["candidates"]}
     ours = by_name.pop(SHIPPED)
     won, lost = [], []
@@ -210,10 +216,10 @@ def _levels(summary: dict[str, Any]) -> Iterator[str]:
         return
     yield "## What Aisle's confidence is worth, level by level"
     yield (
-        "Of the products labelled at least that deep: the share whose answer at that level passes "
-        "a threshold (coverage), and how many of those are right (precision). The thresholds in "
-        "the bundle were set for 98 % on its own training folds, cross-fitted; the others on the "
-        "other folds. All meet products that they never saw."
+        "For the products labelled at least that deep: the share whose answer at that level passes "
+        "a threshold (coverage), and the share of those that are right (precision). The bundle's "
+        "own thresholds were set for 98 %, cross-fitted on its training products; the others were "
+        "set on the other folds. All are measured on held-out products."
     )
     for inputs, levels in summary["levels"].items():
         yield f"{_INPUTS[inputs].capitalize()}:"
@@ -224,7 +230,7 @@ def _levels(summary: dict[str, Any]) -> Iterator[str]:
                 "products",
                 "accuracy",
                 "bundle's own: precision at coverage",
-                *(f"{each:.0%}: precision at coverage" for each in asked),
+                *(f"{precision:.0%}: precision at coverage" for precision in asked),
             ),
             (
                 (
@@ -245,8 +251,8 @@ def _situations(summary: dict[str, Any]) -> Iterator[str]:
         return
     yield "## When fields are missing"
     yield (
-        "The model that was trained on all fields, given only some of them; each row counts the "
-        "products that have a field it gives."
+        "The model trained on all fields, on products with only some of them. Each row counts the "
+        "products that have at least one of its fields."
     )
     yield rows_of(
         ("given", "classes", "products", "accuracy", "macro-F1", "AUC", "log loss", "ECE"),
@@ -272,8 +278,8 @@ def _finetuned(summary: dict[str, Any]) -> Iterator[str]:
         return
     yield "## MiniLM fine-tuned end to end"
     yield (
-        f"On fold {finetuned['fold']} alone, all others on the same fold: one training on the "
-        "categories that have enough products, folded late to both tables."
+        f"On fold {finetuned['fold']} only, like all other candidates here: one training on the "
+        "categories with enough products, folded late into both tables."
     )
     for table in finetuned["tables"]:
         yield f"{_INPUTS[table['inputs']].capitalize()}, {table['classes']} classes:"
@@ -300,9 +306,9 @@ def _research(summary: dict[str, Any]) -> Iterator[str]:
     if findings:
         yield "# Research that decides"
         yield (
-            "A linear SVM on TF-IDF is the instrument, cross-validated in three grouped folds of "
-            "the products outside the training job's frozen test. The two figures of a pair are "
-            "of the tables of 100 and of 20."
+            "The instrument is a linear SVM on TF-IDF, cross-validated in three grouped folds of "
+            "the products outside the training job's frozen test. In a pair of figures, the first "
+            "is of the table of 100, the second of the table of 20."
         )
     for finding in findings:
         yield f"## {finding['title']}"
@@ -311,7 +317,7 @@ def _research(summary: dict[str, Any]) -> Iterator[str]:
 
 
 def rows_of(columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> str:
-    """Return a Markdown table; fractions get four digits.
+    """Return a Markdown table, with fractions to four digits.
 
     >>> print(rows_of(("", "accuracy"), [("linear", 0.93261)]))
     | | accuracy |

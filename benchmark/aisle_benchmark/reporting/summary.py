@@ -1,4 +1,4 @@
-"""From the kept results to the figures of the tables, as plain data."""
+"""From the stored results to the figures of the tables, as plain data."""
 
 import platform
 import sys
@@ -20,20 +20,20 @@ from aisle_benchmark.candidates import CANDIDATES, SHIPPED, named
 from aisle_benchmark.measures import f1_by_class, paired_difference, quality
 from aisle_benchmark.plan import Plan, PlanOutcome
 from aisle_benchmark.protocol import Catalogue, Table
-from aisle_benchmark.reporting import trust
+from aisle_benchmark.reporting import confidence
 from aisle_benchmark.results import Costs, FoldResult
 from aisle_training.release.measure import OTHER
 
 _FULL = "attributes"
 _DRAWN = 3
-"""So many peers are drawn beside the shipped model and those from outside."""
+"""The number of peers in charts, beside the shipped model and external candidates."""
 Pooled = dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
-"""By candidate, rows and probabilities of all folds."""
+"""The rows and probabilities of all folds, by candidate."""
 _LIBRARIES = ("numpy", "scipy", "scikit-learn", "onnxruntime")
 
 
 def summarise(plan: Plan, store: Store, outcome: PlanOutcome, *, command: str) -> dict[str, Any]:
-    """Return all figures of a plan whose results the store has."""
+    """Return all figures of a plan for which the store has results."""
     catalogue = plan.catalogue
     scored = np.isin(catalogue.folds, plan.folds)
     return {
@@ -54,19 +54,19 @@ def summarise(plan: Plan, store: Store, outcome: PlanOutcome, *, command: str) -
 
 
 def summarise_table(plan: Plan, store: Store, table: Table) -> dict[str, Any]:
-    """Return the figures of every candidate in a table, and what the shipped model is ahead by."""
+    """Return the figures of every candidate in a table, and the shipped model's gains over them."""
     catalogue = plan.catalogue
     targets = table.targets(catalogue.labels)
     pooled: Pooled = {}
     candidates = []
     for name in plan.candidates:
-        found = fold_results(plan, store, table, name)
-        if found is None:
+        folds = fold_results(plan, store, table, name)
+        if folds is None:
             continue
-        rows = np.concatenate([one.rows for one in found])
-        probabilities = np.concatenate([one.probabilities for one in found])
+        rows = np.concatenate([fold.rows for fold in folds])
+        probabilities = np.concatenate([fold.probabilities for fold in folds])
         pooled[name] = rows, probabilities
-        by_fold = [quality(targets[one.rows], one.probabilities) for one in found]
+        by_fold = [quality(targets[fold.rows], fold.probabilities) for fold in folds]
         candidates.append(
             {
                 "name": name,
@@ -74,9 +74,10 @@ def summarise_table(plan: Plan, store: Store, table: Table) -> dict[str, Any]:
                 "parameters": asdict(named(name)),  # type: ignore[call-overload]
                 **quality(targets[rows], probabilities),
                 "deviation": {
-                    one: float(np.std([each[one] for each in by_fold])) for one in measures.QUALITY
+                    metric: float(np.std([figures[metric] for figures in by_fold]))
+                    for metric in measures.QUALITY
                 },
-                "costs": costs(found),
+                "costs": costs(folds),
             }
         )
     return {
@@ -95,10 +96,10 @@ def summarise_table(plan: Plan, store: Store, table: Table) -> dict[str, Any]:
 def _details(
     plan: Plan, store: Store, table: Table, targets: NDArray[np.int64], pooled: Pooled
 ) -> dict[str, Any]:
-    """Return curves and classes of the shipped model beside the peers that come closest."""
+    """Return curves and F1 by class of the shipped model and of the best peers."""
     f1 = {
-        name: f1_by_class(targets[rows], one.argmax(axis=1), len(table.classes))
-        for name, (rows, one) in pooled.items()
+        name: f1_by_class(targets[rows], probabilities.argmax(axis=1), len(table.classes))
+        for name, (rows, probabilities) in pooled.items()
     }
     outside = [name for name in pooled if name not in CANDIDATES]
     peers = sorted(
@@ -108,42 +109,44 @@ def _details(
     drawn = [name for name in (SHIPPED, *outside, *peers[:_DRAWN]) if name in pooled]
     scored = targets[np.isin(plan.catalogue.folds, plan.folds)]
     support = np.bincount(scored, minlength=len(table.classes))
-    found = fold_results(plan, store, table, SHIPPED)
+    folds = fold_results(plan, store, table, SHIPPED)
     return {
         "curves": {
             name: {
-                "threshold": trust.curve(targets[pooled[name][0]], pooled[name][1]),
-                "reliability": trust.reliability(targets[pooled[name][0]], pooled[name][1]),
+                "threshold": confidence.curve(targets[pooled[name][0]], pooled[name][1]),
+                "reliability": confidence.reliability(targets[pooled[name][0]], pooled[name][1]),
             }
             for name in drawn
         },
         "by_class": [
             {
                 "category": category,
-                "products": int(support[at]),
-                "f1": {name: float(f1[name][at]) for name in drawn},
+                "products": int(support[index]),
+                "f1": {name: float(f1[name][index]) for name in drawn},
             }
-            for at, category in enumerate(class_names(plan.catalogue, table))
-            # An unfolded table has no `other`.
-            if support[at] or category != OTHER
+            for index, category in enumerate(class_names(plan.catalogue, table))
+            # In an unfolded table, no product is `other`.
+            if support[index] or category != OTHER
         ],
-        "coverage": trust.folded(table, targets, found) if found else [],
-        "situations": (trust.situations(targets, found) if found and table.inputs == _FULL else []),
+        "coverage": confidence.folded(table, targets, folds) if folds else [],
+        "situations": (
+            confidence.situations(targets, folds) if folds and table.inputs == _FULL else []
+        ),
     }
 
 
 def _levels(plan: Plan, store: Store) -> dict[str, Any]:
-    """Return what the shipped model's confidence is worth at each level, for each of the inputs."""
+    """Return the shipped model's coverage and precision at each level, for each kind of input."""
     levels = {}
     for table in plan.tables:
-        found = fold_results(plan, store, table, SHIPPED)
-        if found and table.inputs not in levels:
-            levels[table.inputs] = trust.by_level(plan.catalogue, found)
+        folds = fold_results(plan, store, table, SHIPPED)
+        if folds and table.inputs not in levels:
+            levels[table.inputs] = confidence.by_level(plan.catalogue, folds)
     return levels
 
 
 def fold_results(plan: Plan, store: Store, table: Table, name: str) -> list[FoldResult] | None:
-    """Return a candidate's results on the plan's folds; None unless all are there."""
+    """Return a candidate's results on the plan's folds; None unless the store has all of them."""
     candidate = named(name)
     try:
         return [
@@ -161,23 +164,23 @@ def class_names(catalogue: Catalogue, table: Table) -> list[str]:
 
 
 def costs(folds: Sequence[FoldResult]) -> dict[str, float]:
-    """Return the medians of what each fold cost."""
-    each = [asdict(fold.costs) for fold in folds]
-    return {name: float(np.median([cost[name] for cost in each])) for name in Costs.__slots__}
+    """Return the median costs of the folds."""
+    by_fold = [asdict(fold.costs) for fold in folds]
+    return {name: float(np.median([cost[name] for cost in by_fold])) for name in Costs.__slots__}
 
 
 def about(command: str, candidates: Sequence[str] = ()) -> dict[str, Any]:
-    """Return where, when and with what something was measured."""
-    packages = {one for name in candidates for one in named(name).packages.values()}
+    """Return the date, command, machine and library versions of the measurements."""
+    packages = {package for name in candidates for package in named(name).packages.values()}
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "command": command,
         "machine": f"{_processor()}, {cpu_count()} cores, {platform.system()}",
         "python": platform.python_version(),
         "libraries": {
-            name: found
+            name: installed
             for name in sorted({*_LIBRARIES, *packages})
-            if (found := _version(name)) is not None
+            if (installed := _version(name)) is not None
         },
     }
 
@@ -192,7 +195,7 @@ def _ahead(
     targets: NDArray[np.int64],
     pooled: Pooled,
 ) -> dict[str, Any]:
-    """Return by how much the shipped model is better than each peer on the same rows."""
+    """Return the shipped model's gains over each peer on the same rows."""
     if SHIPPED not in pooled:
         return {}
     rows, ours = pooled[SHIPPED]

@@ -1,15 +1,15 @@
-"""Research that decides: a question each, a table and a sentence for an answer.
+"""Research behind the training job's choices: each section answers a question with a table.
 
-Sections of the report, the instrument that they share, and how the word pieces of the packaged
-model were made belong here. The candidates that are compared do not.
+The research sections of the report, their shared instrument, and the script that made the packaged
+model's word pieces belong here. The compared candidates do not.
 """
 
 from aisle_benchmark.finding import Section
 from aisle_benchmark.research import chance, cleaning, fields, folding, leak, learning, noise
 
 SECTIONS: dict[str, Section] = {
-    one.name: one
-    for one in (
+    section.name: section
+    for section in (
         cleaning.SECTION,
         fields.SECTION,
         *folding.SECTIONS,

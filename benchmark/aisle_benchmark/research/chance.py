@@ -1,4 +1,4 @@
-"""How much of a figure is the luck of its folds: the same peer on other assignments to folds."""
+"""How much a figure depends on its folds: the same model on other assignments to folds."""
 
 import hashlib
 
@@ -19,55 +19,57 @@ _OWN = "the tables' own"
 def answer(catalogue: Catalogue) -> Finding:
     """Cross-validate a linear SVM on the tables' folds and on other grouped ones.
 
-    Nothing is chosen by it, so all rows are there, as in the tables.
+    It uses all rows, as the tables do, because no choice depends on it.
     """
     minimum = max(MINIMA)
     tables = [
         table for inputs in INPUTS if (table := make_table(catalogue, minimum, inputs)) is not None
     ]
-    found = {
+    figures = {
         name: [value for table in tables for value in _measure(catalogue, table, folds)]
         for name, folds in assignments(catalogue).items()
     }
-    every = np.array([*found.values()])
-    others = every[1:]
+    values = np.array([*figures.values()])
+    others = values[1:]
     mean, deviation = others.mean(axis=0), others.std(axis=0, ddof=1)
-    behind = " / ".join(
-        signed(own - other) for own, other in zip(every[0, ::2], mean[::2], strict=True)
+    gains = " / ".join(
+        signed(own - other) for own, other in zip(values[0, ::2], mean[::2], strict=True)
     )
     names = " / ".join(table.inputs for table in tables)
     return Finding(
         columns=(
             "assignment to folds",
-            *(f"{what}, {table.inputs}" for table in tables for what in _MEASURES),
+            *(f"{measure}, {table.inputs}" for table in tables for measure in _MEASURES),
         ),
         rows=(
-            *((name, *row.tolist()) for name, row in zip(found, every, strict=True)),
+            *((name, *row.tolist()) for name, row in zip(figures, values, strict=True)),
             ("mean of the others", *mean.tolist()),
             ("their standard deviation", *deviation.tolist()),
         ),
         sentence=(
-            f"On the tables' own folds the same linear SVM (C = 1, classes of {minimum} products) "
-            f"has {behind} accuracy beside the mean of {_OTHERS} other assignments of the same "
-            f"groups ({names}). What one model gains over another on the same rows says more than "
-            "either figure."
+            f"The accuracy of the same linear SVM (C = 1, classes of {minimum} products) on the "
+            f"tables' own folds differs by {gains} from its mean over {_OTHERS} other assignments "
+            f"of the same groups ({names}). A gain of one model over another on the same rows is "
+            "more reliable than either figure."
         ),
     )
 
 
 def assignments(catalogue: Catalogue) -> dict[str, NDArray[np.int64]]:
-    """Return the folds of all rows, int64 (rows,): the tables' own first, then others."""
-    found = {_OWN: catalogue.folds}
+    """Return assignments of all rows to folds, int64 (rows,): the tables' own, then others."""
+    folds = {_OWN: catalogue.folds}
     for number in range(1, _OTHERS + 1):
-        hashed = [hashlib.sha256(f"{number}{one}".encode()).digest() for one in catalogue.groups]
-        found[f"other {number}"] = np.array(
-            [int.from_bytes(one[:4], "big") % FOLDS for one in hashed], np.int64
+        digests = [
+            hashlib.sha256(f"{number}{group}".encode()).digest() for group in catalogue.groups
+        ]
+        folds[f"other {number}"] = np.array(
+            [int.from_bytes(digest[:4], "big") % FOLDS for digest in digests], np.int64
         )
-    return found
+    return folds
 
 
 def _measure(catalogue: Catalogue, table: Table, folds: NDArray[np.int64]) -> tuple[float, float]:
-    """Return accuracy and macro-F1, pooled out of fold."""
+    """Return accuracy and macro-F1 of the pooled out-of-fold answers."""
     targets = table.targets(catalogue.labels)
     chosen = np.zeros_like(targets)
     for fold in np.unique(folds):
@@ -77,12 +79,12 @@ def _measure(catalogue: Catalogue, table: Table, folds: NDArray[np.int64]) -> tu
             continue
         features = TextFeatures()
         matrix = features.fit_transform(catalogue.products(inside, table.inputs))
-        machine = LinearSVC(C=1.0, tol=1e-2).fit(matrix, targets[inside])
-        chosen[outside] = machine.predict(
+        model = LinearSVC(C=1.0, tol=1e-2, random_state=0).fit(matrix, targets[inside])
+        chosen[outside] = model.predict(
             features.transform(catalogue.products(outside, table.inputs))
         )
-    there = np.bincount(targets, minlength=len(table.classes)) > 0
-    macro_f1 = f1_by_class(targets, chosen, len(table.classes))[there].mean()
+    occurs = np.bincount(targets, minlength=len(table.classes)) > 0
+    macro_f1 = f1_by_class(targets, chosen, len(table.classes))[occurs].mean()
     return float((targets == chosen).mean()), float(macro_f1)
 
 

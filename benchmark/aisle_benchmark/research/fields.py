@@ -1,4 +1,4 @@
-"""Name and description as one field or two; what manufacturer and price bring."""
+"""Name and description as one field or two; the gain from manufacturer and price."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,8 +17,8 @@ from aisle_benchmark.research.instrument import (
 
 
 def _tokens(product: Product, prefix: str) -> str:
-    found = [token for token in attributes_of(product) if token.startswith(prefix)]
-    return "".join(f"\t{token}" for token in found)
+    tokens = [token for token in attributes_of(product) if token.startswith(prefix)]
+    return "".join(f"\t{token}" for token in tokens)
 
 
 def _two(product: Product) -> list[str]:
@@ -42,34 +42,34 @@ WAYS: dict[str, Callable[[Product], Sequence[str]]] = {
 
 
 def answer(catalogue: Catalogue) -> Finding:
-    """Compare the ways to make features of the fields."""
+    """Compare ways to turn the fields into features."""
     part = part_of(catalogue)
     answers = {name: cross_validate(catalogue, part, way) for name, way in WAYS.items()}
     typed = sum(map(bool, catalogue.types))
     if typed:
-        types = [f"\ttype={one}" if one else "" for one in catalogue.types]
+        types = [f"\ttype={value}" if value else "" for value in catalogue.types]
         answers[_TYPE] = cross_validate(catalogue, part, WAYS["one field"], more=types)
     gains = gains_over_first(part, answers)
 
-    def brings(name: str) -> str:
-        return " / ".join(signed(one["difference"]) for one in gains[name])
+    def gain(name: str) -> str:
+        return " / ".join(signed(by_table["difference"]) for by_table in gains[name])
 
     return Finding(
         columns=("features", *COMPARED),
         rows=compared(answers, gains),
         sentence=(
-            f"Two fields instead of one change accuracy by {brings('two fields')} (tables of 100 / "
-            f"20), the name once more by {brings('one field, and the name once more')}; the "
-            f"manufacturer brings {brings('one field + manufacturer')}, the price "
-            f"{brings('one field + price')}, both {brings('one field + manufacturer + price')}. "
+            f"Two fields instead of one change accuracy by {gain('two fields')} (tables of 100 / "
+            f"20), repeating the name by {gain('one field, and the name once more')}. The "
+            f"manufacturer adds {gain('one field + manufacturer')}, the price "
+            f"{gain('one field + price')}, both {gain('one field + manufacturer + price')}. "
             + (
-                f"The type, which {typed:,} of {len(catalogue.rows):,} products have, brings "
-                f"{brings(_TYPE)}; it is not used. "
+                f"The type, which {typed:,} of {len(catalogue.rows):,} products have, adds "
+                f"{gain(_TYPE)}; it is not used. "
                 if typed
                 else "There is no column `type`. "
             )
-            + "Whether a field such as name or type is there at all must not be a feature: in data "
-            "of several origins it tells how deep the label is."
+            + "The mere presence of a field such as name or type must not be a feature: in data "
+            "from several sources it reveals the depth of the label."
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The fold threshold at every level, and fine classes folded late against folded early."""
+"""The folding threshold at every level, and late against early folding of fine classes."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ _LEAF = 0
 
 
 def threshold(catalogue: Catalogue) -> Finding:
-    """Train on the last category of each path, fold the best late to every level and threshold."""
+    """Train on the last category of each path; fold the best class late, by level and threshold."""
     depth = max(len(row.path) for row in catalogue.rows)
     levels = [*range(1, min(depth, 3) + 1), _LEAF]
     labels = {
@@ -32,36 +32,37 @@ def threshold(catalogue: Catalogue) -> Finding:
     best = probabilities.argmax(axis=1)
     table = []
     for level in levels:
-        # Where an id stands under two parents, its products' commonest one decides.
-        of_fine = _commonest(labels[_LEAF], labels[level])
+        # If an id has two parents, the one with more of its products counts.
+        of_fine = _most_common(labels[_LEAF], labels[level])
         counts = Counter(labels[level])
         for minimum in CURVE:
             true = targets(labels[level], counts, minimum)
             classes = sum(count >= minimum for count in counts.values())
             if not classes:
                 continue
-            own = targets([of_fine[one] for one in fine], counts, minimum)
-            found = CrossValidated(true[rows], own[best])
+            folded = targets([of_fine[label] for label in fine], counts, minimum)
+            validated = CrossValidated(true[rows], folded[best])
             other = float((true == classes).mean())
             name = f"level {level}" if level else "last category"
-            table.append((name, minimum, classes, other, found.accuracy, found.macro_f1))
-    at = {(row[0], row[1]): row for row in table}
-    rare, common = at["last category", 1], at.get(("last category", 100), table[-1])
+            table.append((name, minimum, classes, other, validated.accuracy, validated.macro_f1))
+    by_level = {(row[0], row[1]): row for row in table}
+    rare, common = by_level["last category", 1], by_level.get(("last category", 100), table[-1])
     return Finding(
         columns=("compared", "at least", "classes", "share of other", "accuracy", "macro-F1"),
         rows=tuple(table),
         sentence=(
-            f"With every category a class, {rare[2]} of them, accuracy is {rare[4]:.3f} and "
-            f"macro-F1 {rare[5]:.3f}; at {common[1]} products they are {common[4]:.3f} and "
-            f"{common[5]:.3f}, but {common[3]:.0%} of the products are then `other`, which helps "
-            "no shop. Accuracy that rises with the threshold is bought with answers that say less: "
-            "hence the shipped model folds a rare category into its parent, not into `other`."
+            f"With each of the {rare[2]} categories as a class, accuracy is {rare[4]:.3f} and "
+            f"macro-F1 {rare[5]:.3f}. With a threshold of {common[1]} products they are "
+            f"{common[4]:.3f} and {common[5]:.3f}, but {common[3]:.0%} of the products are then "
+            "`other`, which is of no use to a shop. A higher threshold raises accuracy by making "
+            "answers less specific. The shipped model therefore folds a rare category into its "
+            "parent, not into `other`."
         ),
     )
 
 
 def late(catalogue: Catalogue) -> Finding:
-    """Compare classes that were folded before training with fine ones folded after it."""
+    """Compare classes folded before training with fine classes folded after it."""
     part, counts = part_of(catalogue), label_counts(catalogue)
     early = cross_validate(catalogue, part, lambda product: [text_of(product)])
     rows, fine, probabilities = _fine(catalogue, catalogue.labels)
@@ -69,25 +70,25 @@ def late(catalogue: Catalogue) -> Finding:
     gains: list[str] = []
     for minimum, base in zip(MINIMA, early, strict=True):
         true = targets(catalogue.labels, counts, minimum)
-        own = targets(fine, counts, minimum)
-        member = np.zeros((len(fine), int(max(true.max(), own.max())) + 1), np.float32)
-        member[np.arange(len(fine)), own] = 1
+        folded = targets(fine, counts, minimum)
+        membership = np.zeros((len(fine), int(max(true.max(), folded.max())) + 1), np.float32)
+        membership[np.arange(len(fine)), folded] = 1
         ways = {
             "early": base,
             "late, probabilities summed": CrossValidated(
-                true[rows], (probabilities @ member).argmax(axis=1)
+                true[rows], (probabilities @ membership).argmax(axis=1)
             ),
             "late, the best fine class": CrossValidated(
-                true[rows], own[probabilities.argmax(axis=1)]
+                true[rows], folded[probabilities.argmax(axis=1)]
             ),
         }
         table += [
-            (f"fewer than {minimum}", name, one.accuracy, one.macro_f1)
-            for name, one in ways.items()
+            (f"fewer than {minimum}", name, validated.accuracy, validated.macro_f1)
+            for name, validated in ways.items()
         ]
         name, best = max(
-            ((name, one) for name, one in ways.items() if name != "early"),
-            key=lambda each: each[1].accuracy,
+            ((name, validated) for name, validated in ways.items() if name != "early"),
+            key=lambda way: way[1].accuracy,
         )
         gains.append(
             f"{signed(best.accuracy - base.accuracy)} accuracy and "
@@ -97,9 +98,9 @@ def late(catalogue: Catalogue) -> Finding:
         columns=("to `other`", "folded", "accuracy", "macro-F1"),
         rows=tuple(table),
         sentence=(
-            f"The better way to fold late changes {listed(gains)} against folding early. Summed "
-            "probabilities are only as good as they are calibrated: here one temperature for "
-            "hundreds of classes has to do, while the shipped model learns a weight for each level."
+            f"Compared with early folding, the better way of late folding changes {listed(gains)}. "
+            "Summed probabilities are only as good as their calibration: here one temperature "
+            "serves hundreds of classes, while the shipped model learns a weight for each level."
         ),
     )
 
@@ -107,20 +108,20 @@ def late(catalogue: Catalogue) -> Finding:
 def _fine(
     catalogue: Catalogue, labels: list[str] | tuple[str, ...]
 ) -> tuple[NDArray[np.int64], list[str], NDArray[np.float32]]:
-    """Return rows, all labels, and their out-of-fold probabilities (rows, labels)."""
+    """Return rows, all labels, and out-of-fold probabilities (rows, labels)."""
     part = part_of(catalogue)
     rows = part.rows
     fine = sorted(set(labels))
-    numbers = {label: at for at, label in enumerate(fine)}
-    wanted = np.array([numbers[labels[row]] for row in rows], np.int64)
-    return rows, fine, out_of_fold(catalogue, rows, part.folds, wanted, len(fine))
+    numbers = {label: number for number, label in enumerate(fine)}
+    true = np.array([numbers[labels[row]] for row in rows], np.int64)
+    return rows, fine, out_of_fold(catalogue, rows, part.folds, true, len(fine))
 
 
-def _commonest(fine: list[str], coarse: list[str]) -> dict[str, str]:
-    seen: dict[str, Counter[str]] = {}
-    for one, other in zip(fine, coarse, strict=True):
-        seen.setdefault(one, Counter())[other] += 1
-    return {one: found.most_common(1)[0][0] for one, found in seen.items()}
+def _most_common(fine: list[str], coarse: list[str]) -> dict[str, str]:
+    counts: dict[str, Counter[str]] = {}
+    for fine_label, coarse_label in zip(fine, coarse, strict=True):
+        counts.setdefault(fine_label, Counter())[coarse_label] += 1
+    return {label: counter.most_common(1)[0][0] for label, counter in counts.items()}
 
 
 SECTIONS = (

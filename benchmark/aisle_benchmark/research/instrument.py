@@ -1,6 +1,6 @@
-"""The instrument of the research sections: a quick linear model, cross-validated in training.
+"""The instrument of the research sections: a fast linear model, cross-validated in training.
 
-The frozen test of the training job is left out: what is decided here never saw it.
+It leaves out the training job's frozen test, so no choice made here has seen it.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,17 +28,17 @@ _C = 0.5
 _TOLERANCE = 1e-2
 _RESAMPLES = 500
 _NEVER_SEEN = -2
-"""The margin of a class that the other folds have no product of."""
+"""The margin of a class without products in the other folds."""
 
 Blocks = Callable[[Product], Sequence[str]]
-"""A product to the texts that each get a block of features of their own."""
+"""A function from a product to texts, each of which becomes a block of features."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The rows that may be looked at, by split, with the groups of `rows`.
+    """The rows outside the frozen test, by split, with the groups of `rows`.
 
-    `folds` int64 are of all rows of the catalogue.
+    `folds` int64 covers all rows of the catalogue.
     """
 
     train: NDArray[np.int64]
@@ -48,7 +48,7 @@ class Part:
 
     @property
     def rows(self) -> NDArray[np.int64]:
-        """All rows but the frozen test's, in order."""
+        """All rows except those of the frozen test, in order."""
         return np.sort(np.concatenate([self.train, self.validation]))
 
 
@@ -57,11 +57,11 @@ def part_of(catalogue: Catalogue) -> Part:
     settings = parameters.load().prepare
     splits = [split_of(group_of(clean(row.product)), settings) for row in catalogue.rows]
     return Part(
-        train=np.array([at for at, one in enumerate(splits) if one == "train"], np.int64),
-        validation=np.array([at for at, one in enumerate(splits) if one == "validation"], np.int64),
+        train=np.flatnonzero(np.array(splits) == "train"),
+        validation=np.flatnonzero(np.array(splits) == "validation"),
         folds=np.array([int(group[-8:], 16) % FOLDS for group in catalogue.groups], np.int64),
         groups=tuple(
-            group for group, one in zip(catalogue.groups, splits, strict=True) if one != "test"
+            group for group, split in zip(catalogue.groups, splits, strict=True) if split != "test"
         ),
     )
 
@@ -69,21 +69,23 @@ def part_of(catalogue: Catalogue) -> Part:
 def features(
     blocks: Sequence[Sequence[str]], inside: NDArray[np.int64], outside: NDArray[np.int64]
 ) -> tuple[csr_matrix, csr_matrix]:
-    """Return TF-IDF of each block's texts, fitted on the rows inside: word pairs, characters.
+    """Return the TF-IDF of words, word pairs and character n-grams, fitted on the rows inside.
 
-    A block's texts are those of all rows; one that begins with a tab is words alone, tokens that
-    tabs separate.
+    Each block has the texts of all rows. A text that starts with a tab is a list of tokens, each
+    after a tab, and only those tokens become features.
     """
-    made: tuple[list[csr_matrix], list[csr_matrix]] = ([], [])
+    train: list[csr_matrix] = []
+    test: list[csr_matrix] = []
     for texts in blocks:
-        mine = [texts[row] for row in inside]
-        theirs = [texts[row] for row in outside]
-        if not any(mine):
+        texts_inside = [texts[row] for row in inside]
+        texts_outside = [texts[row] for row in outside]
+        if not any(texts_inside):
             continue
-        for vectorizer in _vectorizers(tokens=any(text.startswith("\t") for text in mine)):
-            made[0].append(vectorizer.fit_transform(mine))
-            made[1].append(vectorizer.transform(theirs))
-    return csr_matrix(hstack(made[0], format="csr")), csr_matrix(hstack(made[1], format="csr"))
+        tokens = any(text.startswith("\t") for text in texts_inside)
+        for vectorizer in _vectorizers(tokens=tokens):
+            train.append(vectorizer.fit_transform(texts_inside))
+            test.append(vectorizer.transform(texts_outside))
+    return csr_matrix(hstack(train, format="csr")), csr_matrix(hstack(test, format="csr"))
 
 
 def _vectorizers(*, tokens: bool) -> Iterator[TfidfVectorizer]:
@@ -103,20 +105,21 @@ def _split(text: str) -> list[str]:
 def linear(
     matrix: csr_matrix, labels: NDArray[np.int64], weights: NDArray[np.float64] | None = None
 ) -> LinearSVC:
-    """Return a linear SVM fitted quickly."""
-    return LinearSVC(C=_C, tol=_TOLERANCE).fit(matrix, labels, sample_weight=weights)
+    """Return a linear SVM, fitted with a loose tolerance for speed."""
+    model = LinearSVC(C=_C, tol=_TOLERANCE, random_state=0)
+    return model.fit(matrix, labels, sample_weight=weights)
 
 
 def targets(labels: Sequence[str], counts: dict[str, int], minimum: int) -> NDArray[np.int64]:
-    """Return class numbers; labels of fewer than `minimum` products share the last one."""
+    """Return class indices; labels of fewer than `minimum` products share the last one."""
     kept = sorted(label for label, count in counts.items() if count >= minimum)
-    numbers = {label: at for at, label in enumerate(kept)}
+    numbers = {label: number for number, label in enumerate(kept)}
     return np.array([numbers.get(label, len(kept)) for label in labels], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class CrossValidated:
-    """The classes chosen for products, beside the true ones: int64 (products,)."""
+    """The true and the chosen classes of products: int64 (products,) each."""
 
     true: NDArray[np.int64]
     chosen: NDArray[np.int64]
@@ -130,16 +133,16 @@ class CrossValidated:
     def macro_f1(self) -> float:
         """The mean F1 of the classes that occur."""
         classes = int(max(self.true.max(), self.chosen.max())) + 1
-        there = np.bincount(self.true, minlength=classes) > 0
-        return float(f1_by_class(self.true, self.chosen, classes)[there].mean())
+        occurs = np.bincount(self.true, minlength=classes) > 0
+        return float(f1_by_class(self.true, self.chosen, classes)[occurs].mean())
 
 
 def _gain(part: Part, ours: CrossValidated, theirs: CrossValidated) -> dict[str, float]:
-    """Return the accuracy that one way to the same answers gains over another, and its interval."""
-    found = paired_difference(
+    """Return the gain in accuracy of one set of answers over another, with its interval."""
+    gains = paired_difference(
         ours.true, ours.chosen, theirs.chosen, part.groups, resamples=_RESAMPLES
     )
-    accuracy: dict[str, float] = found["accuracy"]
+    accuracy: dict[str, float] = gains["accuracy"]
     return accuracy
 
 
@@ -151,13 +154,13 @@ def cross_validate(
     folds: NDArray[np.int64] | None = None,
     more: Sequence[str] = (),
 ) -> list[CrossValidated]:
-    """Return the answers that features lead to, for each table, over grouped folds of the part.
+    """Return the cross-validated answers of each table with these features, over grouped folds.
 
-    `folds` int64 (all rows) take the place of the part's own; `more` are the texts of a block that
-    is not made of the product alone.
+    `folds` int64 (all rows) replaces the part's own; `more` are the texts of an additional block
+    that does not depend on the product alone.
     """
-    made = [blocks(row.product) for row in catalogue.rows]
-    texts: list[Sequence[str]] = [*zip(*made, strict=True)]
+    by_row = [blocks(row.product) for row in catalogue.rows]
+    texts: list[Sequence[str]] = [*zip(*by_row, strict=True)]
     if more:
         texts.append(more)
     counts = label_counts(catalogue)
@@ -168,14 +171,14 @@ def cross_validate(
     for fold in range(FOLDS):
         inside, outside = rows[folds[rows] != fold], rows[folds[rows] == fold]
         train, test = features(texts, inside, outside)
-        for mine, target in zip(chosen, all_targets, strict=True):
+        for choices, target in zip(chosen, all_targets, strict=True):
             if len(np.unique(target[inside])) > 1:
-                mine[outside] = linear(train, target[inside]).predict(test)
+                choices[outside] = linear(train, target[inside]).predict(test)
             else:
-                mine[outside] = target[inside][0]
+                choices[outside] = target[inside][0]
     return [
-        CrossValidated(target[rows], mine[rows])
-        for target, mine in zip(all_targets, chosen, strict=True)
+        CrossValidated(target[rows], choices[rows])
+        for target, choices in zip(all_targets, chosen, strict=True)
     ]
 
 
@@ -186,11 +189,11 @@ def out_of_fold(
     labels: NDArray[np.int64],
     classes: int,
 ) -> NDArray[np.float32]:
-    """Return probabilities (rows, classes), each row's by a model of the other folds.
+    """Return out-of-fold probabilities (rows, classes), each row's from a model of the other folds.
 
-    `folds` are of all rows of the catalogue, `labels` the class numbers of `rows`; a class may have
-    none of these. The temperature is fitted on the same margins: a single number, which moves no
-    decision of its own.
+    `folds` covers all rows of the catalogue, `labels` has the class indices of `rows`; a class may
+    not occur in them. The temperature is fitted on the same margins: a single number, which changes
+    no decision.
     """
     texts = [[text_of(row.product) for row in catalogue.rows]]
     margins = np.full((len(rows), classes), _NEVER_SEEN, np.float32)
@@ -202,21 +205,21 @@ def out_of_fold(
     return np.asarray(softmax(temperature(margins, labels) * margins, axis=1), np.float32)
 
 
-FIGURES = tuple(f"{what} {minimum}" for minimum in MINIMA for what in ("accuracy", "macro-F1"))
+FIGURES = tuple(f"{metric} {minimum}" for minimum in MINIMA for metric in ("accuracy", "macro-F1"))
 """Columns of `figures`."""
 COMPARED = (*FIGURES, *(f"accuracy gained {minimum} (95 %)" for minimum in MINIMA))
-"""Columns of `compared`, after the way's name."""
+"""Columns of `compared`, after the name."""
 
 
 def figures(answers: Sequence[CrossValidated]) -> list[float]:
     """Return accuracy and macro-F1 of each table."""
-    return [value for one in answers for value in (one.accuracy, one.macro_f1)]
+    return [value for table in answers for value in (table.accuracy, table.macro_f1)]
 
 
 def gains_over_first(
     part: Part, ways: Mapping[str, Sequence[CrossValidated]]
 ) -> dict[str, list[dict[str, float]]]:
-    """Return what each way but the first gains over the first, for each table."""
+    """Return the gains of every way over the first one, for each table."""
     first, *others = ways
     return {
         name: [_gain(part, ours, base) for ours, base in zip(ways[name], ways[first], strict=True)]
@@ -227,7 +230,7 @@ def gains_over_first(
 def compared(
     ways: Mapping[str, Sequence[CrossValidated]], gains: Mapping[str, Sequence[dict[str, float]]]
 ) -> tuple[tuple[Cell, ...], ...]:
-    """Return a row for each way: its name, its figures, and what it gains over the first."""
+    """Return a row for each way: its name, its figures, and its gains over the first."""
     return tuple(
         (name, *figures(answers), *map(interval, gains.get(name, ())))
         for name, answers in ways.items()
@@ -235,7 +238,7 @@ def compared(
 
 
 def label_counts(catalogue: Catalogue) -> dict[str, int]:
-    """Return how many products each label has in the whole file, as the protocol counts."""
+    """Return the number of products of each label in the whole file, as the protocol counts."""
     counts: dict[str, int] = {}
     for label in catalogue.labels:
         counts[label] = counts.get(label, 0) + 1

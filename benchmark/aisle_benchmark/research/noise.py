@@ -1,4 +1,4 @@
-"""Label noise: the most suspicious training rows, and what leaving them out does."""
+"""Label errors: the most suspicious training rows, and the effect of leaving them out."""
 
 from collections import Counter
 
@@ -26,11 +26,11 @@ _SHOWN = 10
 
 
 def answer(catalogue: Catalogue) -> Finding:
-    """Find suspicious labels in the training split; measure on the validation split."""
+    """Find likely label errors in the training split; measure on the validation split."""
     part, counts = part_of(catalogue), label_counts(catalogue)
-    wanted = {minimum: targets(catalogue.labels, counts, minimum) for minimum in MINIMA}
+    true = {minimum: targets(catalogue.labels, counts, minimum) for minimum in MINIMA}
     finest = min(MINIMA)
-    quality, suggested = suspicion(catalogue, part.train, part.folds, wanted[finest])
+    quality, suggested = label_quality(catalogue, part.train, part.folds, true[finest])
     order = np.argsort(quality, kind="stable")
     texts = [[text_of(row.product) for row in catalogue.rows]]
     train, test = features(texts, part.train, part.validation)
@@ -39,18 +39,18 @@ def answer(catalogue: Catalogue) -> Finding:
         kept = weights > 0
         cells: list[Cell] = []
         for minimum in MINIMA:
-            labels = wanted[minimum][part.train]
+            labels = true[minimum][part.train]
             model = linear(train[kept], labels[kept], weights[kept])
-            found = CrossValidated(wanted[minimum][part.validation], model.predict(test))
-            cells += [found.accuracy, found.macro_f1]
+            validated = CrossValidated(true[minimum][part.validation], model.predict(test))
+            cells += [validated.accuracy, validated.macro_f1]
         return cells
 
-    everything = np.ones(len(part.train))
-    rows: list[tuple[Cell, ...]] = [("all rows as they are", 0, *measure(everything))]
+    unweighted = np.ones(len(part.train))
+    rows: list[tuple[Cell, ...]] = [("all rows as they are", 0, *measure(unweighted))]
     for share in SHARES:
         count = int(share * len(order))
         for name, weight in (("removed", 0.0), (f"at weight {_LESS}", _LESS)):
-            weights = everything.copy()
+            weights = unweighted.copy()
             weights[order[:count]] = weight
             rows.append((f"{share:.0%} most suspicious {name}", count, *measure(weights)))
     base, *others = rows
@@ -66,23 +66,23 @@ def answer(catalogue: Catalogue) -> Finding:
         sentence=(
             f"On {len(part.validation)} validation products, accuracy changes by "
             f"{signed(min(gains))} to {signed(max(gains))} (table of 100) and "
-            f"{signed(min(gains_fine))} to {signed(max(gains_fine))} (table of 20). The most "
-            "suspicious rows are mostly one product under two categories that both could be its "
-            f"own: {_examples(catalogue, part.train[order], suggested[order], finest)}."
+            f"{signed(min(gains_fine))} to {signed(max(gains_fine))} (table of 20). Most of the "
+            "suspicious rows fit two categories equally well: "
+            f"{_examples(catalogue, part.train[order], suggested[order], finest)}."
         ),
     )
 
 
-def suspicion(
+def label_quality(
     catalogue: Catalogue,
     rows: NDArray[np.int64],
     folds: NDArray[np.int64],
-    wanted: NDArray[np.int64],
+    true: NDArray[np.int64],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return how credible each row's label is (Northcutt et al. 2021), and the likelier class."""
+    """Return each row's label quality (Northcutt et al. 2021) and its most likely class."""
     from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415  # of the research extra
 
-    present, labels = np.unique(wanted[rows], return_inverse=True)
+    present, labels = np.unique(true[rows], return_inverse=True)
     probabilities = out_of_fold(catalogue, rows, folds, labels, len(present))
     quality = get_label_quality_scores(labels, probabilities.astype(np.float64))
     return quality, present[probabilities.argmax(axis=1)]
@@ -91,13 +91,13 @@ def suspicion(
 def _examples(
     catalogue: Catalogue, rows: NDArray[np.int64], suggested: NDArray[np.int64], minimum: int
 ) -> str:
-    """Name the pairs of given and likelier categories that are the commonest among the first."""
+    """Return the most frequent pairs of given and likelier categories in the top two percent."""
     counts = label_counts(catalogue)
     kept = sorted(label for label, count in counts.items() if count >= minimum)
     names = {row.path[:3][-1].id: row.path[:3][-1].name for row in catalogue.rows}
     pairs = Counter(
-        (names[catalogue.labels[row]], names[kept[one]] if one < len(kept) else OTHER)
-        for row, one in zip(rows[: len(rows) // 50], suggested, strict=False)
+        (names[catalogue.labels[row]], names[kept[label]] if label < len(kept) else OTHER)
+        for row, label in zip(rows[: len(rows) // 50], suggested, strict=False)
     )
     return "; ".join(
         f"“{given}” that looks like “{likelier}” ({count})"

@@ -1,4 +1,4 @@
-"""How far a comparison is, and how long it will still take."""
+"""The progress of a comparison, and an estimate of the remaining time."""
 
 import threading
 import time
@@ -17,20 +17,20 @@ from rich.progress import (
 
 from aisle.progress import console, say
 
-# The products that typical seconds are about.
+# The number of products that typical seconds refer to.
 _TYPICAL_ROWS = 9000
 
 
 class Estimated(Protocol):
-    """What is estimated: who runs, what it is called in full, and about how long it takes."""
+    """A task with an estimated duration."""
 
     @property
     def name(self) -> str:
-        """Who runs; tasks of one name take about as long as each other."""
+        """The name of the candidate or section; tasks with one name take about equally long."""
 
     @property
     def label(self) -> str:
-        """What exactly is run."""
+        """The full description of the task."""
 
     @property
     def seconds(self) -> float:
@@ -38,9 +38,9 @@ class Estimated(Protocol):
 
 
 class Estimate(AbstractContextManager["Estimate"]):
-    """A bar of tasks with the time left, from what each candidate took so far.
+    """A progress bar with the remaining time, estimated from the finished tasks.
 
-    Where nobody watches, a line for every task instead.
+    Without a terminal, it prints one line per task instead.
     """
 
     def __init__(self, rows: int, tasks: Sequence[Estimated], workers: int) -> None:
@@ -66,7 +66,7 @@ class Estimate(AbstractContextManager["Estimate"]):
         )
 
     def __enter__(self) -> Self:
-        say(f"{len(self._open)} to run, about {minutes(self.seconds_left())}.")
+        say(f"{len(self._open)} to run, which takes about {minutes(self.seconds_left())}.")
         self._bar.start()
         return self
 
@@ -75,7 +75,7 @@ class Estimate(AbstractContextManager["Estimate"]):
 
     @contextmanager
     def timed(self, task: Estimated) -> Iterator[None]:
-        """Time a task."""
+        """Measure the time of a task."""
         self._bar.update(self._shown_row, description=task.label)
         began = time.monotonic()
         yield
@@ -90,7 +90,7 @@ class Estimate(AbstractContextManager["Estimate"]):
             say(f"{task.label}: {seconds:.0f} s; {left}")
 
     def seconds_left(self) -> float:
-        """Return the seconds that the open tasks will take on all workers."""
+        """Return the seconds that all workers together need for the open tasks."""
         return sum(self._expected(task) for task in self._open) / self._workers
 
     def _expected(self, task: Estimated) -> float:
@@ -100,17 +100,19 @@ class Estimate(AbstractContextManager["Estimate"]):
         return task.seconds * self._rows / _TYPICAL_ROWS * self._pace()
 
     def _pace(self) -> float:
-        """Return how much longer than typical the finished ones took on this machine."""
+        """Return the ratio of actual to typical time of the finished tasks on this machine."""
         scale = self._rows / _TYPICAL_ROWS
         typical = sum(self._typical[name] * len(took) * scale for name, took in self._took.items())
         return sum(map(sum, self._took.values())) / typical if typical else 1.0
 
 
 def minutes(seconds: float) -> str:
-    """Say a time roughly.
+    """Format a duration, rounded to minutes.
 
     >>> minutes(40), minutes(200), minutes(4000)
     ('1 min', '3 min', '1 h 7 min')
     """
-    whole = max(1, round(seconds / 60))
-    return f"{whole // 60} h {whole % 60} min" if whole >= 60 else f"{whole} min"  # noqa: PLR2004
+    rounded = max(1, round(seconds / 60))
+    if rounded < 60:  # noqa: PLR2004  # minutes of an hour
+        return f"{rounded} min"
+    return f"{rounded // 60} h {rounded % 60} min"

@@ -1,4 +1,4 @@
-"""Run candidates on folds, each in a process of its own, and keep what they come to."""
+"""Run candidates on folds, each in a separate process, and store their results."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ from aisle_benchmark.research import SECTIONS
 from aisle_benchmark.running.estimate import Estimate
 from aisle_benchmark.running.worker import CATALOGUE, Task, shared_folder
 
-# Libraries that would take all cores: everything is measured on one.
+# For libraries that would use all cores: everything is measured on one.
 _ONE_THREAD = dict.fromkeys(
     (
         "OMP_NUM_THREADS",
@@ -38,18 +38,18 @@ _ONE_THREAD = dict.fromkeys(
     "1",
 )
 WORKER = ("-m", "aisle_benchmark.running.worker")
-_LAST_WORDS = 800
+_MAX_REASON = 800
 
 
 def run(plan: Plan, store: Store, *, workers: int) -> PlanOutcome:
-    """Run what the store does not have yet, also sections; return what could not be."""
+    """Run the tasks and sections without results in the store; return what is missing or failed."""
     outcome = PlanOutcome()
     able = []
     for name in plan.candidates:
         missing = missing_packages(name)
         if missing:
             outcome.missing[name] = _not_installed(missing, named(name).install)
-            say(f"{name} is left out, {outcome.missing[name]}.")
+            say(f"Skipping {name}: {outcome.missing[name]}.")
         else:
             able.append(name)
     plan = replace(plan, candidates=tuple(able))
@@ -58,7 +58,7 @@ def run(plan: Plan, store: Store, *, workers: int) -> PlanOutcome:
         for inputs in dict.fromkeys(table.inputs for table in plan.tables)
         for fold in plan.folds
     ]
-    units += [[one] for one in _open_sections(plan, store, outcome)]
+    units += [[section] for section in _open_sections(plan, store, outcome)]
     units = [unit for unit in units if unit]
     if not units:
         return outcome
@@ -73,7 +73,7 @@ def run(plan: Plan, store: Store, *, workers: int) -> PlanOutcome:
                 except BaseException:
                     runner.stop()
                     raise
-    # A process that says it went well may have ended before it had anything to say.
+    # A process may exit with success without having written a result.
     for inputs, fold in {(table.inputs, fold) for table in plan.tables for fold in plan.folds}:
         for task in _open_tasks(plan, store, inputs, fold):
             if task.label not in outcome.failed:
@@ -83,14 +83,14 @@ def run(plan: Plan, store: Store, *, workers: int) -> PlanOutcome:
 
 
 def missing_packages(name: str) -> list[str]:
-    """Return the distributions that a candidate or its members lack."""
+    """Return the missing distributions of a candidate and its members."""
     members = (name, *named(name).members)
     return sorted({package for member in members for package in named(member).missing()})
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTask:
-    """A candidate on a fold that the store has no results of, for some tables of one input."""
+    """A candidate on a fold, for the tables of one input without results in the store."""
 
     candidate: Candidate
     inputs: str
@@ -109,17 +109,17 @@ class OpenTask:
 
     @property
     def seconds(self) -> float:
-        """What the candidate takes typically."""
+        """The typical seconds of the candidate."""
         return self.candidate.seconds
 
     def for_worker(self, store_url: str, folder: Path) -> Task:
-        """Return what the worker is told."""
+        """Return the task for the worker."""
         return Task(store_url, str(folder), self.name, self.inputs, self.fold, self.minima)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSection:
-    """A research section that the store has no finding of."""
+    """A research section without a finding in the store."""
 
     section: Section
 
@@ -130,16 +130,16 @@ class OpenSection:
 
     @property
     def label(self) -> str:
-        """The section's name, said to be one."""
+        """The section's name, marked as research."""
         return f"research: {self.name}"
 
     @property
     def seconds(self) -> float:
-        """What the section takes typically."""
+        """The typical seconds of the section."""
         return self.section.seconds
 
     def for_worker(self, store_url: str, folder: Path) -> Task:
-        """Return what the worker is told."""
+        """Return the task for the worker."""
         return Task(store_url, str(folder), section=self.name)
 
 
@@ -159,20 +159,20 @@ def _open_tasks(plan: Plan, store: Store, inputs: str, fold: int) -> Iterator[Op
 def _open_sections(plan: Plan, store: Store, outcome: PlanOutcome) -> Iterator[OpenSection]:
     for name in plan.sections:
         section = SECTIONS[name]
-        missing = [one for module, one in section.packages if find_spec(module) is None]
+        missing = [package for module, package in section.packages if find_spec(module) is None]
         if missing:
             outcome.missing[f"research: {name}"] = _not_installed(missing)
-            say(f"Section {name} is left out, {_not_installed(missing)}.")
+            say(f"Skipping section {name}: {_not_installed(missing)}.")
         elif not store.exists(results.finding_key(plan.catalogue.id, section)):
             yield OpenSection(section)
 
 
 def _not_installed(missing: Sequence[str], install: str = Candidate.install) -> str:
-    return f"not installed: {', '.join(missing)}; `{install}` does it"
+    return f"not installed: {', '.join(missing)}; `{install}` installs it"
 
 
 class _Runner:
-    """Run the tasks of a fold and its inputs one after the other: they share features."""
+    """Run the tasks of a fold and input one after another, because they share features."""
 
     def __init__(
         self, store: Store, folder: Path, estimate: Estimate, outcome: PlanOutcome
@@ -196,7 +196,7 @@ class _Runner:
             shutil.rmtree(shared_folder(self._folder, first.inputs, first.fold), ignore_errors=True)
 
     def stop(self) -> None:
-        """End the processes that are running."""
+        """Terminate the running processes."""
         with self._lock:
             self._stopped = True
             for process in self._running:
@@ -222,11 +222,11 @@ class _Runner:
         with self._lock:
             self._running.discard(process)
             if process.returncode and not self._stopped:
-                reason = _last_words(errors) or f"it ended with {process.returncode}"
+                reason = _last_line(errors) or f"it ended with exit code {process.returncode}"
                 self._outcome.failed[task.label] = reason
                 say(f"{task.label} failed: {reason}")
 
 
-def _last_words(errors: str | None) -> str:
+def _last_line(errors: str | None) -> str:
     lines = [line.strip() for line in (errors or "").splitlines() if line.strip()]
-    return lines[-1][:_LAST_WORDS] if lines else ""
+    return lines[-1][:_MAX_REASON] if lines else ""

@@ -1,6 +1,6 @@
 """One candidate on one fold, in a process: `python -m aisle_benchmark.running.worker TASK`.
 
-Its own, so that its memory can be told, and that it can neither slow others down nor stop them.
+The process is separate, so that its memory can be measured and its failure stops no other.
 """
 
 import fcntl
@@ -30,8 +30,8 @@ from aisle_benchmark.research import SECTIONS
 from aisle_benchmark.results import Costs, FoldResult
 
 CATALOGUE = "catalogue.joblib"
-_ASKED_ALONE = 200
-_ASKED_TOGETHER = 500
+_SINGLE_PRODUCTS = 200
+_BATCH_PRODUCTS = 500
 _WARM_UP = 5
 _SMALLEST_CLOCK_STEP = 1e-9
 
@@ -49,23 +49,23 @@ class Task:
     section: str = ""
 
     def write(self, path: Path) -> None:
-        """Write the task for a process to read."""
+        """Write the task to a file, for the worker to read."""
         path.write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> "Task":
-        """Read what `write` wrote."""
-        written = json.loads(path.read_text(encoding="utf-8"))
-        return cls(**written | {"minima": tuple(written["minima"])})
+        """Read a task that `write` wrote."""
+        fields = json.loads(path.read_text(encoding="utf-8"))
+        return cls(**fields | {"minima": tuple(fields["minima"])})
 
 
 def shared_folder(folder: Path, inputs: str, fold: int) -> Path:
-    """Return where candidates on a fold find what they share."""
+    """Return the folder of the shared work of the candidates on a fold."""
     return folder / f"{inputs}-{fold}"
 
 
 def run(task: Task) -> None:
-    """Run a task; its results are in the store as soon as each is there."""
+    """Run a task, and store each result as soon as it is complete."""
     store = open_store(task.store_url)
     catalogue: Catalogue = joblib.load(Path(task.folder, CATALOGUE))
     if task.section:
@@ -108,30 +108,30 @@ class _Run:
                 self._combined(table)
 
     def _combined(self, table: Table) -> None:
-        found = [
+        members = [
             results.load(self._store, self._key(named(name), table))
             for name in self._candidate.members
         ]
-        self._save(table, results.combine(found))
+        self._save(table, results.combine(members))
 
     def _trained(self, candidate: FoldedEarly, table: Table) -> None:
-        _forget_peak()
+        _reset_peak()
         prepared, seconds = self._prepared()
         training, present = self._training(table)
         if prepared is not None:
             training = _with(training, prepared[self._train])
         began = self._clock()
         fitted = candidate.fit(training)
-        # What was made before counts too, what was made now is counted by the clock already.
+        # Shared work that another candidate did counts, too; the clock has measured the rest.
         seconds += self._clock() - began + training.shared.borrowed
         test = None if prepared is None else prepared[self._test]
-        found = np.asarray(candidate.score(fitted, self._products, test), np.float32)
+        scores = np.asarray(candidate.score(fitted, self._products, test), np.float32)
         probabilities = np.zeros((len(self._test), len(table.classes)), np.float32)
-        probabilities[:, present] = found
+        probabilities[:, present] = scores
         self._save(table, self._result(fitted, probabilities, seconds))
 
     def _folded_late(self, candidate: FoldedLate, tables: Sequence[Table]) -> None:
-        _forget_peak()
+        _reset_peak()
         training = self._training_of(self._catalogue.labels, "fine")
         began = self._clock()
         fitted, labels = candidate.fit(training)
@@ -146,25 +146,27 @@ class _Run:
         extras = candidate.extras(fitted, test)
         for table in tables:
             folded = {
-                name: table.fold(labels, one) if name.startswith("situation") else one
-                for name, one in extras.items()
+                name: table.fold(labels, array) if name.startswith("situation") else array
+                for name, array in extras.items()
             }
             self._save(
                 table, FoldResult(self._test, table.fold(labels, fine), result.costs, folded)
             )
 
     def _training(self, table: Table) -> tuple[Training, NDArray[np.int64]]:
-        """Return the training products, and the classes that occur among them."""
+        """Return the training products, and the indices of the classes that occur in them."""
         targets = table.targets([self._catalogue.labels[row] for row in self._train])
         present, labels = np.unique(targets, return_inverse=True)
         names = [table.classes[number] for number in present]
-        return self._made(labels.astype(np.int64), names, table.name), present
+        return self._make_training(labels.astype(np.int64), names, table.name), present
 
     def _training_of(self, labels: Sequence[str], table: str) -> Training:
         names, numbers = np.unique([labels[row] for row in self._train], return_inverse=True)
-        return self._made(numbers.astype(np.int64), names.tolist(), table)
+        return self._make_training(numbers.astype(np.int64), names.tolist(), table)
 
-    def _made(self, labels: NDArray[np.int64], names: Sequence[str], table: str) -> Training:
+    def _make_training(
+        self, labels: NDArray[np.int64], names: Sequence[str], table: str
+    ) -> Training:
         rows, task = self._train, self._task
         folder = shared_folder(Path(task.folder), task.inputs, task.fold)
         return Training(
@@ -177,25 +179,25 @@ class _Run:
         )
 
     def _prepared(self) -> tuple[Any, float]:
-        """Return what the candidate prepares of all products, and the share of the time it took.
+        """Return the candidate's prepared data of all products, and the fold's share of the time.
 
-        Every fold uses it, so whoever comes second waits until it is there.
+        All folds share the data, so the lock makes the second process wait for the first.
         """
         if not self._candidate.prepares:
             return None, 0.0
         folder, name = Path(self._task.folder), self._candidate.name
         with (folder / f"{name}.lock").open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            everything = np.arange(len(self._catalogue.rows))
-            products = self._catalogue.products(everything, "text")
+            all_rows = np.arange(len(self._catalogue.rows))
+            products = self._catalogue.products(all_rows, "text")
             shared = Shared(folder, products)
-            found = shared.once(name, lambda: self._candidate.prepare(products))
-        return found, shared.seconds * len(self._train) / len(everything)
+            prepared = shared.once(name, lambda: self._candidate.prepare(products))
+        return prepared, shared.seconds * len(self._train) / len(all_rows)
 
     def _result(
         self, fitted: Fitted, probabilities: NDArray[np.float32], seconds: float
     ) -> FoldResult:
-        # Before anything is serialised to be weighed.
+        # Before `size_bytes` serialises the model.
         peak = _peak_bytes()
         p50, p99 = latency(fitted.predict_proba, self._products, self._clock)
         costs = Costs(
@@ -216,42 +218,42 @@ class _Run:
 
 
 def latency(
-    answer: Callable[[Sequence[Product]], Any],
+    predict: Callable[[Sequence[Product]], Any],
     products: Sequence[Product],
     clock: Callable[[], float],
 ) -> tuple[float, float]:
-    """Return p50 and p99 of single products, in milliseconds."""
-    step = max(1, len(products) // _ASKED_ALONE)
-    asked = products[::step][:_ASKED_ALONE]
-    for product in asked[:_WARM_UP]:
-        answer([product])
+    """Return the p50 and p99 latency of single products, in milliseconds."""
+    step = max(1, len(products) // _SINGLE_PRODUCTS)
+    singles = products[::step][:_SINGLE_PRODUCTS]
+    for product in singles[:_WARM_UP]:
+        predict([product])
     times = []
-    for product in asked:
+    for product in singles:
         began = clock()
-        answer([product])
+        predict([product])
         times.append(clock() - began)
     p50, p99 = np.percentile(times, (50, 99))
     return float(p50) * 1e3, float(p99) * 1e3
 
 
 def rate(
-    answer: Callable[[Sequence[Product]], Any],
+    predict: Callable[[Sequence[Product]], Any],
     products: Sequence[Product],
     clock: Callable[[], float],
 ) -> float:
-    """Return how many products are answered in a second when asked together."""
-    asked = products[:_ASKED_TOGETHER]
+    """Return the products per second in one batch."""
+    batch = products[:_BATCH_PRODUCTS]
     began = clock()
-    answer(asked)
-    return len(asked) / max(_SMALLEST_CLOCK_STEP, clock() - began)
+    predict(batch)
+    return len(batch) / max(_SMALLEST_CLOCK_STEP, clock() - began)
 
 
 def _with(training: Training, prepared: Any) -> Training:  # noqa: ANN401  # any array
     return replace(training, prepared=prepared)
 
 
-def _forget_peak() -> None:
-    """Start the peak of the memory anew, where the kernel can (Linux)."""
+def _reset_peak() -> None:
+    """Reset the peak memory, if the kernel supports it (Linux)."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
@@ -259,7 +261,7 @@ def _forget_peak() -> None:
 
 
 def _peak_bytes() -> int:
-    """Return the most memory that this process has had; 0 where the system does not say."""
+    """Return the peak memory of this process; 0 if the system does not report it."""
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:
@@ -269,8 +271,8 @@ def _peak_bytes() -> int:
 
 
 def main() -> None:
-    """Run the task that the first argument names; end with the message of a known error."""
-    warnings.simplefilter("ignore")  # of convergence and the like: they are others' libraries
+    """Run the task in the file of the first argument; exit with the message of a known error."""
+    warnings.simplefilter("ignore")  # convergence and similar warnings of other libraries
     try:
         run(Task.read(Path(sys.argv[1])))
     except AisleError as error:

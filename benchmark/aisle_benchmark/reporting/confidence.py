@@ -1,4 +1,4 @@
-"""What the shipped model's confidence is worth: coverage at a precision, field by field."""
+"""Evaluation of confidences: coverage at a precision, reliability, and missing fields."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,15 +14,16 @@ from aisle_benchmark.results import FoldResult
 PRECISIONS = (0.90, 0.95, 0.98, 0.99)
 _CURVE = 60
 _BINS = 15
+_UNREACHABLE = 2.0
+"""The threshold of a level that a bundle does not have: no confidence reaches it."""
 
 
 def by_level(catalogue: Catalogue, results: Sequence[FoldResult]) -> list[dict[str, Any]]:
-    """Return, for each level of the path, what thresholds leave and whether they hold.
+    """Return coverage and precision at thresholds, for each level of the path.
 
-    Of the products that are labelled so deep, a level covers those whose chosen path reaches it
-    with enough confidence. `bundle` uses the thresholds of each fold's bundle, which were set on
-    its own training folds, cross-fitted; the others come from the other folds. Both meet products
-    that they never saw.
+    A level covers those of the products labelled that deep whose chosen path reaches it with enough
+    confidence. `bundle` uses the thresholds of each fold's bundle, cross-fitted on its training
+    products; the others are set on the other folds. Both are scored on held-out products.
     """
     depth = max(result.extras["level_confidence"].shape[1] for result in results)
     confidence = np.concatenate(
@@ -34,20 +35,26 @@ def by_level(catalogue: Catalogue, results: Sequence[FoldResult]) -> list[dict[s
     labelled = np.array([len(catalogue.rows[row].path) for row in rows])
     levels = []
     for level in range(depth):
-        here = labelled > level
-        if not here.any():
+        deep = labelled > level
+        if not deep.any():
             continue
-        set_for = [result.extras["thresholds"] for result in results]
-        own = np.array([each[level] if level < len(each) else 2.0 for each in set_for])
-        passed = confidence[here, level] >= own[folds[here]]
+        thresholds = np.array(
+            [
+                result.extras["thresholds"][level]
+                if level < len(result.extras["thresholds"])
+                else _UNREACHABLE
+                for result in results
+            ]
+        )
+        passed = confidence[deep, level] >= thresholds[folds[deep]]
         levels.append(
             {
                 "level": level + 1,
-                "products": int(here.sum()),
-                "accuracy": float(right[here, level].mean()),
-                "bundle": _passed(passed, right[here, level]),
+                "products": int(deep.sum()),
+                "accuracy": float(right[deep, level].mean()),
+                "bundle": _passed(passed, right[deep, level]),
                 "at": [
-                    _checked(confidence[here, level], right[here, level], folds[here], precision)
+                    _checked(confidence[deep, level], right[deep, level], folds[deep], precision)
                     for precision in PRECISIONS
                 ],
             }
@@ -58,32 +65,34 @@ def by_level(catalogue: Catalogue, results: Sequence[FoldResult]) -> list[dict[s
 def folded(
     table: Table, targets: NDArray[np.int64], results: Sequence[FoldResult]
 ) -> list[dict[str, float | None]]:
-    """Return what thresholds on the best class of a table leave, each from the other folds."""
+    """Return coverage and precision of a table's best class, with thresholds of the other folds."""
     probabilities = np.concatenate([result.probabilities for result in results])
     folds = np.repeat(np.arange(len(results)), [len(result.rows) for result in results])
     true = targets[np.concatenate([result.rows for result in results])]
     assert probabilities.shape[1] == len(table.classes)  # noqa: S101  # the same table
     right = probabilities.argmax(axis=1) == true
-    return [_checked(probabilities.max(axis=1), right, folds, each) for each in PRECISIONS]
+    return [
+        _checked(probabilities.max(axis=1), right, folds, precision) for precision in PRECISIONS
+    ]
 
 
 def situations(targets: NDArray[np.int64], results: Sequence[FoldResult]) -> list[dict[str, Any]]:
-    """Return the figures of the model that knows all fields when only some are given.
+    """Return the metrics of the model trained on all fields when products have only some of them.
 
-    Only products that have the fields that a situation gives are scored in it.
+    A situation scores only the products that have one of its fields.
     """
     rows = np.concatenate([result.rows for result in results])
-    made = []
+    scored = []
     for number, name in enumerate(SITUATIONS):
         probabilities = np.concatenate([result.extras[f"situation_{number}"] for result in results])
-        given = probabilities.sum(axis=1) > 0
-        figures = quality(targets[rows[given]], probabilities[given]) if given.any() else {}
-        made.append({"situation": name, "products": int(given.sum()), **figures})
-    return made
+        usable = probabilities.sum(axis=1) > 0
+        figures = quality(targets[rows[usable]], probabilities[usable]) if usable.any() else {}
+        scored.append({"situation": name, "products": int(usable.sum()), **figures})
+    return scored
 
 
 def curve(true: NDArray[np.int64], probabilities: NDArray[np.float32]) -> list[list[float]]:
-    """Return points of the threshold curve: coverage and the precision of what is covered."""
+    """Return points of the threshold curve: coverage, and precision of the covered products."""
     confidence = probabilities.max(axis=1)
     right = (probabilities.argmax(axis=1) == true)[np.argsort(-confidence, kind="stable")]
     counts = np.unique(np.linspace(1, len(right), _CURVE).astype(int))
@@ -95,7 +104,7 @@ def curve(true: NDArray[np.int64], probabilities: NDArray[np.float32]) -> list[l
 
 
 def reliability(true: NDArray[np.int64], probabilities: NDArray[np.float32]) -> list[list[float]]:
-    """Return confidence and share of right answers in bins of equal mass."""
+    """Return mean confidence and share of right answers in bins of equal mass."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == true
     bins = np.array_split(np.argsort(confidence, kind="stable"), _BINS)
@@ -112,7 +121,7 @@ def _checked(
 ) -> dict[str, float | None]:
     if len(np.unique(folds)) > 1:
         return checked_coverage(confidence, right, folds, precision)
-    # One fold alone: halves of it take the place of folds.
+    # With one fold only, its halves replace the folds.
     return checked_coverage(confidence, right, np.arange(len(right)) % 2, precision)
 
 
