@@ -121,7 +121,7 @@ def test_a_correction_survives_a_lost_connection(open_page, shop, tmp_path):
     page.context.set_offline(offline=False)
     page.get_by_role("button", name="Try again").last.click()
     expect(page.get_by_role("heading", name="correction saved")).to_be_visible()
-    assert len(sent(tmp_path)) == 1
+    assert len(stored_events(tmp_path)) == 1
 
 
 def test_a_new_model_is_shown_with_before_and_after(open_page, shop, tmp_path, keep):
