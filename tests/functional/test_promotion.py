@@ -175,26 +175,9 @@ def test_list_tells_what_became_of_each(store, keep):
     assert found == [(bad, "refused", 0.5), (two, "current", 0.5), (one, "published", 0.5)]
 
 
-def test_same_record_of_a_run_is_there_once(store):
-    """A run that is started again finds its own record."""
-    run = Occasion("somebody", "a test", "r1")
-    assert audit.write(store, "refused", "v1", run, previous=None) == audit.write(
-        store, "refused", "v1", run, previous=None
-    )
-    audit.write(store, "refused", "v1", Occasion("somebody", "a test", "r2"), previous=None)
-    assert len(audit.history(store)) == 2
-
-
 def test_promotion_that_never_came_true_is_recorded_once(store, keep):
     """Whoever was killed between the record and the pointer leaves one record, not two."""
     one = keep("one")
     audit.write(store, "promoted", one, Occasion("killed", "a test", "r1"), previous=None)
     promote(store, one, ME)
     assert events(store) == [("promoted", one, None)]
-
-
-def test_refusals_are_all_recorded(store):
-    """A model that is refused in two runs has two records."""
-    for run in ("r1", "r2"):
-        audit.write(store, "refused", "v1", Occasion("me", "a test", run), previous=None)
-    assert len(audit.history(store)) == 2

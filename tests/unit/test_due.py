@@ -171,6 +171,16 @@ def test_an_interrupted_run_goes_on(store):
     assert due(store, now=NOON + lease.RUNNING).due
 
 
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"state": "flying"}'])
+def test_malformed_status_stops_no_training(store, data):
+    """Whether training is due does not depend on a readable status: the next run replaces it."""
+    store.put(layout.training_status(), data)
+    assert not due(store).due
+    for number in range(3):
+        say(store, f"tv {number}")
+    assert due(store).due
+
+
 def start(store, launched, *, now=NOON, counter=None):
     """Start a run where it is due; note which was launched."""
     return start_if_due(

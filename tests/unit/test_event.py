@@ -2,7 +2,6 @@
 
 import json
 import logging
-from datetime import UTC, datetime
 
 import pytest
 
@@ -17,7 +16,6 @@ from aisle.feedback.event import (
     read_events,
     record_feedback,
 )
-from aisle.feedback.processed import Processed, last_report, read_processed, write_processed
 from aisle.product import Product
 from aisle.store import FolderStore, layout
 from tests.events_of import NOON, VERSION_1, put, say
@@ -242,34 +240,3 @@ def test_a_lie_of_one_client_hides_nobody_elses_word(store):
     assert all(record_feedback(store, each).new for each in (lie, honest))
     count = Counter(store)()
     assert (count.new, count.agreeing, count.corrections, count.right) == (1, 1, 1, 1)
-
-
-# What the last training has seen.
-
-
-def test_what_was_processed_is_read_back(store):
-    """What a training writes of the feedback is what the next count reads."""
-    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
-    states = {"accepted": 1, "held": 2, "quarantined": 3}
-    written = Processed("r1", at, "a test", "s1", frozenset({"a", "b"}), states)
-    write_processed(store, written)
-    assert read_processed(store) == written
-    assert (written.held, written.quarantined) == (2, 3)
-
-
-def test_what_was_processed_before_is_read(store):
-    """Older ones counted what waits, and nothing else by its state."""
-    old = {"run": "r0", "at": "2026-11-22T12:00:00", "events": ["a"], "held": 4, "quarantined": 5}
-    store.put(layout.processed_feedback(), json.dumps(old).encode())
-    found = read_processed(store)
-    assert (found.at, found.events, found.held, found.quarantined) == (NOON, {"a"}, 4, 5)
-
-
-@pytest.mark.parametrize(
-    "data", [b"", b"[]", b"5", b'{"at": 5}', b'{"at": "now"}', b'{"events": 5}', b'{"states": 5}']
-)
-def test_spoilt_processed_feedback_counts_as_none(store, data):
-    """Where it cannot be read, nothing was processed, and no report is there."""
-    store.put(layout.processed_feedback(), data)
-    assert read_processed(store) == Processed()
-    assert last_report(store) == {}

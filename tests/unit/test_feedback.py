@@ -6,10 +6,7 @@ from datetime import date
 import pytest
 
 from aisle.feedback.event import read_events
-from aisle.identity import prediction_id, product_identity
-from aisle.model import bundle
-from aisle.model.classifier import Classifier
-from aisle.product import Product, path_from_names
+from aisle.product import path_from_names
 from aisle.store import FolderStore, layout
 from aisle_training.artefacts import Artefacts
 from aisle_training.data.said import Shelves, read_said
@@ -96,16 +93,6 @@ def test_events_are_read_in_the_order_of_time(store, shelves):
 LAMPS_BY_NAME = ("Home", "Lamps")
 
 
-def test_price_and_maker_do_not_make_another_product():
-    """A product is known by its texts, as the model reads them."""
-    one = Product("Red SOCK", "Warm.", "Tarn", 3.0)
-    assert (
-        product_identity(one)
-        == product_identity(Product("red sock", "warm"))
-        == ("red sock", "warm")
-    )
-
-
 def test_unknown_id_alone_is_unusable(store, shelves):
     """A category that is only an id that nobody knows cannot be placed, which is said."""
     own = say(store, "Red Lamp", {"id": "nothing"})
@@ -133,21 +120,7 @@ def test_review_comes_with_its_event(store, shelves):
     assert found.event.review == "rejected"
 
 
-# Confirmations.
-
-
-def test_confirmation_means_what_was_predicted(store, shelves):
-    """That a prediction is right says what it was, though it was kept nowhere."""
-    packaged = Classifier(bundle.read(bundle.PACKAGED))
-    product = Product("HDMI Cable")
-    own = prediction_id(product, packaged.model_version)
-    say(store, "HDMI Cable", right=True, prediction_id=own)
-    (found,) = read(store, shelves)[0]
-    (predicted,) = packaged.predict([product])
-    assert found.path == predicted.category.path
-
-
-def test_confirmation_of_no_model_here_is_unusable(store, shelves):
-    """What another model answered cannot be told."""
+def test_confirmation_of_an_unknown_model_is_unusable(store, shelves):
+    """Nobody here knows what a model that is not in the store predicted."""
     own = say(store, "HDMI Cable", right=True, prediction_id="0" * 24)
     assert "a model that is not here" in read(store, shelves)[1][own]

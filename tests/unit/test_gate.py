@@ -5,13 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aisle.model import bundle
-from aisle.model.classifier import Classifier
-from aisle.product import Product, path_from_names
 from aisle_training import parameters
-from aisle_training.data.prepare import Example
-from aisle_training.release import behaviour, gate
-from aisle_training.release.measure import Answers, answers, compare, recalls
+from aisle_training.release import gate
+from aisle_training.release.measure import Answers, compare, recalls
 
 GATE = parameters.load().gate
 
@@ -140,39 +136,3 @@ def test_nothing_held_out_is_no_refusal():
     """Without new feedback on the test's side, there is nothing to ask."""
     check, _ = gate._better_on_feedback(None, None, [])
     assert check.passed is None
-
-
-@pytest.fixture(scope="module")
-def packaged():
-    """Give the packaged model."""
-    return Classifier(bundle.read(bundle.PACKAGED))
-
-
-def examples(*names):
-    """Make products of these names."""
-    return [Example(Product(name), path_from_names(["Audio"]), name) for name in names]
-
-
-def test_typing_otherwise_changes_nothing(packaged):
-    """The packaged model keeps the category of plain products however they are typed."""
-    rows = examples("hdmi cable", "espresso coffee maker", "wireless optical mouse")
-    assert behaviour.kept_shares(packaged, rows, answers(packaged, rows), 200) == {
-        "capitals": 1,
-        "punctuation": 1,
-        "colour": 1,
-        "size": 1,
-    }
-
-
-def test_model_that_reads_capitals_otherwise_is_found(packaged, monkeypatch):
-    """Were capitals another word, the share of kept categories would tell."""
-    monkeypatch.setitem(behaviour.TYPED, "capitals", lambda text: "refrigerator")
-    rows = examples("hdmi cable", "espresso coffee maker", "wireless optical mouse")
-    assert behaviour.kept_shares(packaged, rows, answers(packaged, rows), 200)["capitals"] == 0
-
-
-def test_unknown_category_has_the_least_chance(packaged):
-    """A category that a model does not know is wrong with a loss that is finite."""
-    found = answers(packaged, examples("hdmi cable"))
-    assert not found.right.any()
-    assert found.losses[0] == pytest.approx(-np.log(1e-4))

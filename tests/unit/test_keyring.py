@@ -6,15 +6,12 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, BrokenBarrierError, Event
 
-import boto3
 import pytest
-from botocore.stub import Stubber
 
 from aisle.access import api_keys, keyring
 from aisle.access.keyring import KeyRing
 from aisle.errors import ConfigurationError, StoreError
 from aisle.store import FolderStore, layout
-from aisle.store.s3 import S3Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -177,20 +174,6 @@ def test_malformed_keys_are_an_error(store, data):
         keyring.read(store)
 
 
-@pytest.mark.parametrize(
-    ("code", "status", "told"),
-    [("NoSuchKey", 404, "404 NoSuchKey"), ("AccessDenied", 403, "s3:ListBucket")],
-)
-@pytest.mark.usefixtures("aws")
-def test_keys_that_s3_does_not_give(caplog, code, status, told):
-    """Missing or denied, S3's keys are none, and the log has what S3 said."""
-    client = boto3.client("s3")
-    with Stubber(client) as stubber:
-        stubber.add_client_error("get_object", code, http_status_code=status)
-        assert keyring.keyring("", lambda: S3Store("shelf", client=client))() == ()
-    assert told in caplog.text
-
-
 def test_edits_at_the_same_time_are_all_kept(store):
     """Who was slower changes what the faster one left."""
     mine, theirs = record("mine"), record("theirs")
@@ -205,13 +188,6 @@ def test_edits_at_the_same_time_are_all_kept(store):
     keyring.edit(store, add_mine)
     assert keyring.read(store)[0] == (theirs, mine)
     assert len(calls) == 2
-
-
-def test_the_same_on_s3(s3_url):
-    """S3 keeps concurrent edits apart too; moto's conditional writes stand for S3's."""
-    from aisle.store import open_store
-
-    test_edits_at_the_same_time_are_all_kept(open_store(s3_url))
 
 
 def test_edit_that_always_loses_gives_up(store):

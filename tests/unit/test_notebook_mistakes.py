@@ -57,9 +57,21 @@ def test_confusions():
     assert found == [Confusion("A", ("B", "C"), 2, 1), Confusion("D", ("B", "C"), 1, 0)]
 
 
-def test_answers_stay_in_order(made_up_classifier):
-    """Each example gets what the classifier says of it."""
-    made = [Example(Product(name), path("A"), name) for name in ("milk pan", "wok", "gel pen")]
-    found = answer(made_up_classifier, made)
-    assert [one.example for one in found] == made
-    assert [one.prediction.category.category.name for one in found] == ["Saucepans", "Woks", "Pens"]
+class EchoClassifier:
+    """Predict the category that a product's name spells; see `Classifier`."""
+
+    def predict(self, products, *, explain):
+        """Predict each product, in order."""
+        return [
+            SimpleNamespace(category=Scored(path(product.name.title()), 0.9))
+            for product in products
+        ]
+
+
+def test_answers_stay_in_order():
+    """Each example gets its own prediction."""
+    examples = [Example(Product(name), path("A"), name) for name in ("pan", "wok", "pen")]
+    answers = answer(EchoClassifier(), examples)
+    assert [answered.example for answered in answers] == examples
+    names = [answered.prediction.category.category.name for answered in answers]
+    assert names == ["Pan", "Wok", "Pen"]

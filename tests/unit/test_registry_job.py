@@ -6,11 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aisle.errors import MalformedObjectError
-from aisle.feedback.count import Counter
-from aisle.feedback.due import Policy, decide
 from aisle.registry.job import JobStage, JobStatus, current_status, read_status, write_status
 from aisle.store import FolderStore, layout, lease
-from tests.commands import run_alone
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 AFTER = NOON + lease.RUNNING
@@ -93,15 +90,7 @@ def test_a_job_that_failed_was_not_interrupted(store):
     ],
 )
 def test_a_spoilt_status_is_named(store, data):
-    """What is no status is an error that names the object, and stops no training."""
+    """A malformed status is an error that names the object."""
     store.put(layout.training_status(), data)
     with pytest.raises(MalformedObjectError, match=r"models/training\.json cannot be used"):
         read_status(store)
-    assert not decide(Counter(store), Policy(), now=NOON).due
-
-
-def test_light_modules_load_without_numpy():
-    """What the small functions need of the registry comes without numpy and onnxruntime."""
-    names = "aisle.registry.audit, aisle.registry.job, aisle.registry.pointer, aisle.store.typed"
-    loaded = run_alone(f"import json, sys, {names}\nprint(json.dumps(sorted(sys.modules)))")
-    assert not {"numpy", "onnxruntime", "boto3"} & {*loaded}

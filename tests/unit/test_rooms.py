@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import run_alone
-
 ROOT = Path(__file__).parents[2]
 SOURCES = ("functions", "training", "benchmark")
 FOLDERS = sorted({file.parent for source in SOURCES for file in (ROOT / source).rglob("*.py")})
@@ -57,11 +55,3 @@ def test_a_name_of_a_class_is_one_thing():
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 owners[node.name].add(str(file.relative_to(ROOT)))
     assert {name: files for name, files in owners.items() if len(files) > 1} == {}
-
-
-def test_import_aisle_loads_no_room():
-    """`import aisle` alone loads no room and no numpy: what is asked for is loaded then."""
-    names = "import aisle, json, sys; print(json.dumps([aisle.__all__, sorted(sys.modules)]))"
-    public, loaded = run_alone(names)
-    assert set(public) >= {"Classifier", "Prediction", "Product", "load"}
-    assert [name for name in loaded if name.startswith("aisle.") or name == "numpy"] == []
