@@ -90,7 +90,7 @@ def test_array_is_the_same_however_it_is_cut(tmp_path, monkeypatch, size):
     """Whatever parts an array arrives in, it gives the rows that json gives."""
     rows = [{"name": "Café 😀 \\u00e9"}, 1234567, -0.5e-7, "x", None, [[]], {}, True, {"a": [{}]}]
     data = json.dumps(rows, ensure_ascii=False).replace(", ", " ,\n ").encode()
-    monkeypatch.setattr(formats, "_CHUNK", size)
+    monkeypatch.setattr(formats, "CHUNK_BYTES", size)
     assert [one.raw for one in read(tmp_path, data)] == json.loads(data)
 
 

@@ -294,10 +294,16 @@ def test_s3_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hush" not in str(caught.value) + str(caught.value.__cause__)
 
 
-@pytest.mark.usefixtures("aws")
-def test_s3_client_is_patient_but_not_forever() -> None:
+@pytest.mark.parametrize(
+    ("patient", "connect", "read", "attempts"), [(True, 3, 10, 4), (False, 1, 2, 2)]
+)
+def test_s3_client_is_patient_but_not_forever(
+    monkeypatch: pytest.MonkeyPatch, *, patient: bool, connect: int, read: int, attempts: int
+) -> None:
     """The client waits seconds, not minutes, and retries in standard mode."""
-    config = S3Store(BUCKET)._client.meta.config
-    assert config.connect_timeout <= 3  # type: ignore[attr-defined]
-    assert config.read_timeout <= 10  # type: ignore[attr-defined]
-    assert config.retries["mode"] == "standard"  # type: ignore[attr-defined]
+    configs = []
+    monkeypatch.setattr(boto3, "client", lambda _, *, config: configs.append(config))
+    S3Store(BUCKET, patient=patient)
+    (config,) = configs
+    assert (config.connect_timeout, config.read_timeout) == (connect, read)
+    assert config.retries == {"mode": "standard", "total_max_attempts": attempts}
