@@ -1,4 +1,4 @@
-"""Whether retraining is due, why, and what comes of it."""
+"""Whether a training run is due, why, and what follows from it."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ def store(tmp_path):
 
 
 def say(store, name, *, right=False, client="shop", held=False, at=NOON, **more):
-    """Keep a piece of feedback; return its hash."""
+    """Store a feedback event; return its hash."""
     event = {
         "client": client,
         "right": right,
@@ -44,34 +44,34 @@ def say(store, name, *, right=False, client="shop", held=False, at=NOON, **more)
 
 
 def processed(store, *hashes, at=NOON, **more):
-    """Tell that a training run has seen these."""
+    """Record that a training run has processed these events."""
     facts = {"run": "r0", "at": at.isoformat(), "events": hashes}
     store.put(layout.processed_feedback(), json.dumps(facts | more).encode())
 
 
 def due(store, *, now=NOON, policy=POLICY):
-    """Decide."""
+    """Decide whether a training run is due."""
     return decide(Counter(store), policy, now=now)
 
 
-def test_nothing_said_is_not_due(store):
-    """Without feedback nothing is due, however long ago."""
-    found = due(store, now=NOON + 1000 * DAY)
-    assert (found.due, found.count.events) == (False, 0)
+def test_no_feedback_is_not_due(store):
+    """Without feedback nothing is due, however much time passes."""
+    decision = due(store, now=NOON + 1000 * DAY)
+    assert (decision.due, decision.count.events) == (False, 0)
 
 
-@pytest.mark.parametrize(("said", "expected"), [(2, False), (3, True), (4, True)])
-def test_enough_corrections_are_due(store, said, expected):
-    """It is due from the number of newly corrected products on that is needed."""
-    for at in range(said):
-        say(store, f"tv {at}")
-    found = due(store)
-    assert (found.due, found.count.new) == (expected, said)
-    assert f"{said} products newly corrected" in found.why
+@pytest.mark.parametrize(("products", "expected"), [(2, False), (3, True), (4, True)])
+def test_enough_corrections_are_due(store, products, expected):
+    """A run is due once the needed number of products is newly corrected."""
+    for number in range(products):
+        say(store, f"tv {number}")
+    decision = due(store)
+    assert (decision.due, decision.count.new) == (expected, products)
+    assert f"{products} products newly corrected" in decision.why
 
 
-def test_only_distinct_disagreeing_new_ones_count(store):
-    """Confirmations, repetitions, what is held and what was seen already are not new."""
+def test_only_distinct_new_corrections_count(store):
+    """Confirmations, repetitions, held events and processed events are not new."""
     seen = say(store, "seen before")
     processed(store, seen, held=4, quarantined=5)
     say(store, "Right TV", right=True)
@@ -80,90 +80,123 @@ def test_only_distinct_disagreeing_new_ones_count(store):
     say(store, "a <b>tv</b>", client="other")
     say(store, "a tv", at=NOON + DAY)
     say(store, "a tv", description="of another kind")
-    found = due(store).count
-    assert found.new == 2
-    assert (found.events, found.right, found.corrections) == (7, 1, 6)
-    assert (found.held, found.processed.quarantined) == (4, 5)
+    count = due(store).count
+    assert count.new == 2
+    assert (count.events, count.right, count.corrections) == (7, 1, 6)
+    assert (count.held, count.processed.quarantined) == (4, 5)
 
 
-def test_what_was_held_since_waits_too(store):
-    """What waits for a person is what the last run has held, and what has come in held since."""
+def test_events_held_since_the_last_run_wait_too(store):
+    """Events wait for a person if the last run held them, or if they were held since."""
     say(store, "held before", held=True, at=NOON - DAY)
     processed(store, held=4)
     say(store, "held after", held=True, at=NOON + DAY)
-    assert due(store).count.held == 5
+    say(store, "held later", held=True, at=NOON + 2 * DAY)
+    assert due(store).count.held == 6
+
+
+def published(store, *, at):
+    """Publish a model."""
+    pointer = Pointer("v1", "", at.isoformat(timespec="seconds"))
+    write_pointer(store, pointer, replacing=None)
+
+
+@pytest.fixture
+def history(store):
+    """Store events of different ages, of which only two are new corrections; return one's hash."""
+    say(store, "confirmed", right=True, at=NOON - 50 * DAY)
+    seen = say(store, "processed", at=NOON - 40 * DAY)
+    say(store, "held", held=True, at=NOON - 30 * DAY)
+    say(store, "corrected first", at=NOON - 20 * DAY)
+    say(store, "corrected last", at=NOON - 2 * DAY)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("processed_days", "published_days", "expected"),
+    [(10, 15, 10), (15, 10, 10), (25, None, 25), (None, 5, 5)],
+    ids=["refused since", "published since", "never published", "no report"],
+)
+def test_age_counts_from_the_last_training(
+    store, history, processed_days, published_days, expected
+):
+    """The age is that of the last training, published or not, and not that of any event."""
+    if processed_days:
+        processed(store, history, at=NOON - processed_days * DAY)
+    if published_days:
+        published(store, at=NOON - published_days * DAY)
+    for days, is_due in [(expected + 1, False), (expected, True)]:
+        decision = due(store, policy=Policy(needed=9, days=days))
+        assert decision.due is is_due
+        assert f"{expected}.0 days since the last training; {days} are enough" in decision.why
+
+
+def test_age_without_a_training_is_that_of_the_oldest_new_correction(store, history):
+    """Before the first training, the oldest event that counts sets the age."""
+    facts = {"run": "r0", "events": [history]}
+    store.put(layout.processed_feedback(), json.dumps(facts).encode())
+    for days, is_due in [(21, False), (20, True)]:
+        decision = due(store, policy=Policy(needed=9, days=days))
+        assert decision.due is is_due
+        assert f"20.0 days since the first of it; {days} are enough" in decision.why
 
 
 @pytest.mark.parametrize(("days", "expected"), [(6.9, False), (7, True)])
-@pytest.mark.parametrize("trained", ["processed", "published", "never"])
-def test_one_correction_is_enough_after_some_days(store, trained, days, expected):
-    """One correction makes it due when the last training, or where never the correction, is old."""
-    say(store, "tv")
-    if trained == "processed":
-        processed(store)
-    if trained == "published":
-        at = NOON.isoformat(timespec="seconds")
-        write_pointer(store, Pointer("v1", "", at), replacing=None)
-    found = due(store, now=NOON + days * DAY)
-    assert found.due is expected
-    assert "1 product newly corrected" in found.why
-    since = "the first of it" if trained == "never" else "the last training"
-    assert f"{days:.1f} days since {since}; 7 are enough" in found.why
-
-
-def test_the_latest_training_counts(store):
-    """A run that came after the model that serves, and was refused, puts the next one off."""
-    say(store, "tv")
-    at = (NOON - 30 * DAY).isoformat()
-    write_pointer(store, Pointer("v1", "", at), replacing=None)
-    processed(store, at=NOON - DAY)
-    assert not due(store).due
+def test_one_correction_is_enough_after_some_days(store, days, expected):
+    """A single correction makes a run due when the last training is old enough."""
+    processed(store)
+    say(store, "tv", at=NOON + DAY)
+    decision = due(store, now=NOON + days * DAY)
+    assert decision.due is expected
+    assert "1 product newly corrected" in decision.why
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{", b'{"product": 5}', b'{"received": "now"}'])
-def test_what_is_no_feedback_is_not_counted(store, data):
-    """Whoever may write there may write anything: what is no event counts as none."""
+def test_malformed_event_is_not_counted(store, data):
+    """Anything may be stored among the events; a malformed object counts as no event."""
     store.put(layout.feedback_event(NOON.date(), "0" * 64), data)
     assert due(store).count.events == 0
 
 
 def test_events_are_read_once(store):
-    """Feedback never changes, so that a second count reads only what is new."""
-    say(store, "tv 1")
+    """Events never change, so a second count reads only the new ones."""
+    for number in range(3):
+        say(store, f"old tv {number}")
     counter = Counter(store)
     counter()
-    say(store, "tv 2")
+    for number in range(2):
+        say(store, f"new tv {number}")
     read, get = [], store.get
     store.get = lambda key: read.append(key) or get(key)
-    assert counter().new == 2
-    assert len([key for key in read if key.startswith("feedback/")]) == 1
+    assert counter().new == 5
+    assert len([key for key in read if key.startswith("feedback/")]) == 2
 
 
 def status(store, **facts):
-    """Write how the last run went."""
+    """Write the status of the last run."""
     store.put(layout.training_status(), json.dumps({"run": "r0"} | facts).encode())
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(14, False), (15, True)])
 def test_a_failed_run_is_repeated_after_a_while(store, minutes, expected):
-    """What a failed run has seen is not new, but nothing came of it: it is repeated later on."""
+    """A failed run is repeated after a while, though its feedback is no longer new."""
     processed(store, say(store, "tv"))
     status(store, state="failed", finished_at=NOON.isoformat())
-    found = due(store, now=NOON + timedelta(minutes=minutes))
-    assert found.due is expected
-    assert "r0" in found.why
+    decision = due(store, now=NOON + timedelta(minutes=minutes))
+    assert decision.due is expected
+    assert "r0" in decision.why
 
 
 @pytest.mark.parametrize("state", ["published", "refused"])
 def test_a_run_with_a_verdict_is_not_repeated(store, state):
-    """A refused model's feedback does not start a run again at once; nor a published one's."""
-    processed(store, *(say(store, f"tv {at}") for at in range(9)))
+    """Neither a published nor a refused run is repeated for the same feedback."""
+    processed(store, *(say(store, f"tv {number}") for number in range(9)))
     status(store, state=state, finished_at=NOON.isoformat())
     assert not due(store, now=NOON + DAY).due
 
 
-def test_an_interrupted_run_goes_on(store):
-    """A run that says it goes on, but whose lease has ended, was killed: it is due."""
+def test_an_interrupted_run_is_due(store):
+    """A run whose status is "running" but whose lease has expired was killed, so it is due."""
     processed(store, say(store, "tv"))
     status(store, state="running", updated_at=NOON.isoformat())
     lease.take(store, "r0", "somebody", now=NOON, lasting=lease.RUNNING)
@@ -182,7 +215,7 @@ def test_malformed_status_stops_no_training(store, data):
 
 
 def start(store, launched, *, now=NOON, counter=None):
-    """Start a run where it is due; note which was launched."""
+    """Start a run if one is due; record the launch."""
     return start_if_due(
         counter or Counter(store),
         POLICY,
@@ -193,14 +226,20 @@ def start(store, launched, *, now=NOON, counter=None):
 
 
 def state(store):
-    """Read what was stored of the decision."""
+    """Read the stored decision."""
     return json.loads(store.get(layout.feedback_state()).data)
 
 
-def test_a_run_is_started_and_told(store, caplog):
-    """A run that is due is launched under a lease; log and store say which, and why."""
-    for at in range(3):
-        say(store, f"tv {at}")
+def test_a_run_is_started_and_recorded(store, caplog):
+    """A due run is launched under a lease; log and store say which run, and why."""
+    processed(store, held=7, quarantined=5, at=NOON - DAY)
+    for number in range(4):
+        say(store, f"tv {number}")
+    say(store, "tv 0", client="other")
+    say(store, "right tv", right=True)
+    say(store, "held tv", held=True)
+    for digit in "01":
+        store.put(layout.feedback_event(NOON.date(), digit * 64), b"{")
     launched = []
     with caplog.at_level(logging.INFO):
         outcome = start(store, launched)
@@ -209,23 +248,23 @@ def test_a_run_is_started_and_told(store, caplog):
     at = NOON.isoformat()
     assert state(store) == {
         "counted_at": at,
-        "events": 3,
-        "right": 0,
-        "corrections": 3,
-        "unusable": 0,
-        "new": 3,
+        "events": 7,
+        "right": 1,
+        "corrections": 6,
+        "unusable": 2,
+        "new": 4,
         "needed": 3,
         "due": True,
         "why": outcome.why,
-        "held": 0,
-        "quarantined": 0,
+        "held": 8,
+        "quarantined": 5,
         "last": {"at": at, "started": True, "why": outcome.why, "run": outcome.run},
     }
     assert "was started" in caplog.text
 
 
-def test_what_is_not_due_is_told_once(store, caplog):
-    """What is not due takes no lease; log and store say why, once while nothing changes."""
+def test_not_due_is_recorded_once(store, caplog):
+    """When no run is due, log and store say why once, and no lease is taken."""
     say(store, "tv")
     with caplog.at_level(logging.INFO):
         start(store, launched := [])
@@ -238,23 +277,23 @@ def test_what_is_not_due_is_told_once(store, caplog):
 
 
 def test_an_empty_store_stays_empty(store):
-    """Where nothing was said, there is nothing to store."""
+    """Without feedback, nothing is stored."""
     assert not start(store, []).started
     assert [*store.list("")] == []
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"last": 5}'])
-def test_a_spoilt_state_is_written_anew(store, data):
-    """What was stored of a decision, and cannot be read, is replaced by the next one."""
+def test_a_malformed_state_is_replaced(store, data):
+    """The next decision replaces a malformed stored one."""
     store.put(layout.feedback_state(), data)
     start(store, [])
     assert state(store)["events"] == 0
 
 
-def test_never_two_at_once(store):
-    """Of many decisions at the same time one starts a run; the others say who was faster."""
-    for at in range(5):
-        say(store, f"tv {at}")
+def test_never_two_runs_at_once(store):
+    """Of many simultaneous decisions exactly one starts a run; the others name that run."""
+    for number in range(5):
+        say(store, f"tv {number}")
     launched = []
     with ThreadPoolExecutor(8) as pool:
         outcomes = [*pool.map(lambda _: start(store, launched), range(16))]
@@ -266,14 +305,14 @@ def test_never_two_at_once(store):
 
 
 def test_a_run_that_ended_in_between_is_not_repeated(store):
-    """The feedback is counted again under the lease: a run may have learnt from it meanwhile."""
-    hashes = [say(store, f"tv {at}") for at in range(3)]
+    """The feedback is counted again under the lease, since a run may have ended in between."""
+    hashes = [say(store, f"tv {number}") for number in range(3)]
 
     class Late(Counter):
         def __call__(self):
-            found = super().__call__()
+            count = super().__call__()
             processed(store, *hashes)
-            return found
+            return count
 
     launched = []
     outcome = start(store, launched, counter=Late(store))
@@ -281,10 +320,10 @@ def test_a_run_that_ended_in_between_is_not_repeated(store):
     assert not lease.read(store)[0].holds(NOON)
 
 
-def test_a_launch_that_fails_holds_nobody_up(store):
-    """Where no run can be started, the reason is stored, and the next attempt may begin."""
-    for at in range(3):
-        say(store, f"tv {at}")
+def test_a_failed_launch_releases_the_lease(store):
+    """When a launch fails, the reason is stored and the next attempt may begin at once."""
+    for number in range(3):
+        say(store, f"tv {number}")
 
     def refuse(_run, _why):
         raise CloudError("AWS said no.")
@@ -298,15 +337,15 @@ def test_a_launch_that_fails_holds_nobody_up(store):
 
 
 def told(store, name, category, predicted):
-    """Keep a correction that says what was predicted."""
+    """Store a correction together with the prediction."""
     categories = {"category": NamedCategory(category), "predicted": NamedCategory(predicted)}
     record_feedback(store, new_event(Product(name), client="shop", now=NOON, **categories))
 
 
 def test_fifty_that_agree_start_nothing(store):
-    """Fifty events that name the predicted category start no training; the state says why."""
-    for at in range(50):
-        told(store, f"tv {at}", "tvs", "tvs")
+    """Events that name the predicted category start no training; the state says why."""
+    for number in range(50):
+        told(store, f"tv {number}", "tvs", "tvs")
     outcome = start(store, launched := [])
     assert (outcome.started, launched) == (False, [])
     assert "0 products newly corrected" in outcome.why
@@ -316,9 +355,9 @@ def test_fifty_that_agree_start_nothing(store):
 
 
 def test_fifty_that_disagree_start_a_training(store):
-    """Fifty events that name another category than the predicted one start a training."""
-    for at in range(50):
-        told(store, f"tv {at}", "tvs", "radios")
+    """Fifty events that name another category than the predicted one start a training run."""
+    for number in range(50):
+        told(store, f"tv {number}", "tvs", "radios")
     outcome = start_if_due(
         Counter(store), Policy(), lambda _run, _why: None, holder="a test", clock=lambda: NOON
     )
@@ -326,8 +365,8 @@ def test_fifty_that_disagree_start_a_training(store):
     assert outcome.why == "Due: 50 products newly corrected; 50 are needed."
 
 
-def test_one_that_agrees_does_not_hide_one_that_disagrees(store):
-    """A product counts where any of its events disagrees, whatever others say of it."""
+def test_agreement_does_not_hide_disagreement(store):
+    """A product counts if any of its events disagrees with the model."""
     told(store, "tv", "tvs", "tvs")
     told(store, "TV", "projectors", "tvs")
     count = due(store).count
