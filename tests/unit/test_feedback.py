@@ -1,4 +1,4 @@
-"""Feedback read back: what was said of which product, and which category was meant."""
+"""Statements read from feedback events: which product, and which category was meant."""
 
 import json
 from datetime import date
@@ -29,13 +29,13 @@ def shelves():
 
 
 def read(store, shelves):
-    """Read all there is; return what was said, and what cannot be used."""
+    """Read all events; return the statements, and why others are unusable."""
     events, broken = read_events(store)
-    said, unusable = read_said(store, events, shelves, Artefacts(store).known)
-    return said, unusable | {each.id: each.why for each in broken}
+    statements, unusable = read_said(store, events, shelves, Artefacts(store).known)
+    return statements, unusable | {damaged.id: damaged.why for damaged in broken}
 
 
-# Which category is meant.
+# The category that is meant.
 
 
 @pytest.mark.parametrize(
@@ -51,42 +51,42 @@ def read(store, shelves):
     ],
 )
 def test_known_categories_are_found(shelves, own, names, path):
-    """By id, by names however they are spelled, or by both; the id goes before the names."""
+    """A category is found by id or by names in any spelling; the id comes first."""
     assert shelves.find(own, names) == path
 
 
 def test_new_category_branches_off_a_known_one(shelves):
-    """What is known of a new path stays as the shop has it; the rest is named by its path."""
-    found = shelves.find(None, ["HOME", "Drones", "Mini"])
-    assert [node.id for node in found] == ["h", "Home > Drones", "Home > Drones > Mini"]
-    assert [node.name for node in found] == ["Home", "Drones", "Mini"]
+    """The known part of a new path keeps its ids; the rest is named by its path."""
+    path = shelves.find(None, ["HOME", "Drones", "Mini"])
+    assert [node.id for node in path] == ["h", "Home > Drones", "Home > Drones > Mini"]
+    assert [node.name for node in path] == ["Home", "Drones", "Mini"]
     assert "Home > Drones" not in shelves.known
 
 
 def test_new_category_spelled_otherwise_is_the_same(shelves):
-    """The second who names a new category means the same one, whatever the case."""
+    """A new category is the same one in every spelling."""
     assert shelves.find(None, ["Toys", "Drones"]) == shelves.find(None, ["toys", "DRONES"])
 
 
 def test_new_category_with_an_id_keeps_it(shelves):
-    """An id that comes with a new path names its last category from then on."""
-    found = shelves.find("d-1", ["Home", "Drones"])
-    assert found[-1].id == "d-1"
-    assert shelves.find("d-1", None) == found
+    """An id given with a new path identifies its last category from then on."""
+    path = shelves.find("d-1", ["Home", "Drones"])
+    assert path[-1].id == "d-1"
+    assert shelves.find("d-1", None) == path
 
 
-# What was said.
+# The statements.
 
 
 def test_events_are_read_in_the_order_of_time(store, shelves):
-    """The oldest comes first, whatever its name; each has who said it and what it is."""
+    """Statements come oldest first, each with its client and its product."""
     late = say(store, "Red Lamp", LAMPS_BY_NAME, at=60)
     early = say(store, "Blue <b>Lamp</b>", {"id": "h-l"}, client="other")
-    said, unusable = read(store, shelves)
-    assert [one.event.id for one in said] == [early, late]
-    assert [one.event.client for one in said] == ["other", "shop"]
-    assert [one.identity for one in said] == [("blue lamp", ""), ("red lamp", "")]
-    assert {one.path for one in said} == {LAMPS}
+    statements, unusable = read(store, shelves)
+    assert [statement.event.id for statement in statements] == [early, late]
+    assert [statement.event.client for statement in statements] == ["other", "shop"]
+    assert [statement.identity for statement in statements] == [("blue lamp", ""), ("red lamp", "")]
+    assert {statement.path for statement in statements} == {LAMPS}
     assert unusable == {}
 
 
@@ -94,30 +94,30 @@ LAMPS_BY_NAME = ("Home", "Lamps")
 
 
 def test_unknown_id_alone_is_unusable(store, shelves):
-    """A category that is only an id that nobody knows cannot be placed, which is said."""
+    """An unknown id without a path is unusable, and the reason says so."""
     own = say(store, "Red Lamp", {"id": "nothing"})
-    said, unusable = read(store, shelves)
-    assert said == []
+    statements, unusable = read(store, shelves)
+    assert statements == []
     assert "no category has the id 'nothing'" in unusable[own]
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"product": {"colour": "red"}}'])
-def test_damaged_event_is_told_and_hurts_no_other(store, shelves, content):
-    """What cannot be read is reported; the rest is read."""
+def test_damaged_event_is_reported_and_hurts_no_other(store, shelves, content):
+    """A damaged event is reported; the others are read."""
     store.put(layout.feedback_event(date(2026, 11, 22), "0" * 32), content)
     good = say(store, "Red Lamp", LAMPS_BY_NAME)
-    said, unusable = read(store, shelves)
-    assert [one.event.id for one in said] == [good]
+    statements, unusable = read(store, shelves)
+    assert [statement.event.id for statement in statements] == [good]
     assert list(unusable) == ["0" * 32]
 
 
 def test_review_comes_with_its_event(store, shelves):
-    """What a person decided of an event is known where it is judged."""
+    """A statement has the review decision of its event."""
     own = say(store, "Red Lamp", LAMPS_BY_NAME)
     decision = {"event": own, "decision": "rejected"}
     store.put(layout.review(own), json.dumps(decision).encode())
-    (found,) = read(store, shelves)[0]
-    assert found.event.review == "rejected"
+    (statement,) = read(store, shelves)[0]
+    assert statement.event.review == "rejected"
 
 
 def test_confirmation_of_an_unknown_model_is_unusable(store, shelves):

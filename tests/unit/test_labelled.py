@@ -211,7 +211,7 @@ def test_no_file_is_a_data_error(tmp_path, name):
 @settings(deadline=None)
 def test_any_text_survives(tmp_path_factory, name, names, escaped):
     """Any text in the names is read unchanged."""
-    row = ROW | {"name": name, "category": [{"name": name} for name in names]}
+    row = ROW | {"name": name, "category": [{"name": text} for text in names]}
     data = json.dumps(row, ensure_ascii=escaped).encode("utf-8")
     (labelled,) = read(tmp_path_factory.getbasetemp(), data)
     assert labelled.product.name == name
