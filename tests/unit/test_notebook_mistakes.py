@@ -1,4 +1,4 @@
-"""Where labels and predictions part, and which mistakes were shown."""
+"""Where labels and predictions diverge, and which mistakes were shown."""
 
 from types import SimpleNamespace
 
@@ -10,21 +10,21 @@ from aisle_training.data.prepare import Example
 
 
 def path(*names):
-    """Give a path whose ids are its names."""
+    """Make a path whose ids are its names in lower case."""
     return tuple(Category(name.lower(), name) for name in names)
 
 
-def answered(label, said, shown=None):
-    """Give an answer: what was predicted, and how far it was shown."""
+def answered(label, predicted, shown=None):
+    """Make a labelled product with its prediction, of which `shown` levels are the answer."""
     prediction = SimpleNamespace(
-        category=Scored(path(*said), 0.9),
-        answer=None if shown is None else Scored(path(*said)[:shown], 0.99),
+        category=Scored(path(*predicted), 0.9),
+        answer=None if shown is None else Scored(path(*predicted)[:shown], 0.99),
     )
     return Answered(Example(Product("x"), path(*label), "0"), prediction)
 
 
 @pytest.mark.parametrize(
-    ("label", "said", "parting"),
+    ("label", "predicted", "parting"),
     [
         (("A", "B"), ("A", "B"), None),
         (("A", "B"), ("A",), None),
@@ -33,20 +33,20 @@ def answered(label, said, shown=None):
         (("A", "B"), ("D", "B"), 0),
     ],
 )
-def test_parting(label, said, parting):
-    """Paths part where they name different categories, not where one goes on."""
-    assert answered(label, said).parting == parting
+def test_parting(label, predicted, parting):
+    """Paths diverge where they name different categories, not where one is longer."""
+    assert answered(label, predicted).parting == parting
 
 
 @pytest.mark.parametrize(("shown", "wrong"), [(None, False), (1, False), (2, True)])
 def test_wrong_only_where_it_shows(shown, wrong):
-    """An answer that stops where label and prediction still agree is right."""
+    """An answer that ends where label and prediction still agree is right."""
     assert answered(("A", "B"), ("A", "C"), shown).shown_wrong is wrong
 
 
 def test_confusions():
-    """A pair counts both ways, apart from the same names elsewhere, the commonest first."""
-    found = confusions(
+    """A pair counts in both directions, under its parent only; the most common comes first."""
+    counted = confusions(
         [
             answered(("A", "B"), ("A", "C"), 2),
             answered(("A", "C"), ("A", "B"), 1),
@@ -54,7 +54,7 @@ def test_confusions():
             answered(("A", "B"), ("A", "B"), 2),
         ]
     )
-    assert found == [Confusion("A", ("B", "C"), 2, 1), Confusion("D", ("B", "C"), 1, 0)]
+    assert counted == [Confusion("A", ("B", "C"), 2, 1), Confusion("D", ("B", "C"), 1, 0)]
 
 
 class EchoClassifier:

@@ -1,4 +1,4 @@
-"""A run as others see it, and what it keeps for when it is killed."""
+"""A training job as others see it, and what it saves so that it can resume."""
 
 import json
 from contextlib import suppress
@@ -16,27 +16,31 @@ def store(tmp_path):
     return FolderStore(tmp_path)
 
 
-def told(store):
-    """Return what others see."""
+def stored(store):
+    """Return the stored status."""
     return json.loads(store.get(layout.training_status()).data)
 
 
-def test_progress_is_told(store):
-    """While it runs, a run tells its stage, what is done, and how far it is."""
-    run = TrainingJob.start(store, {"a": 1}, run="r1")
-    run.begin("ingest")
-    assert (told(store)["state"], told(store)["stage"], told(store)["progress"]) == (
+def test_progress_is_reported(store):
+    """A running job reports its stage, the finished stages, and its progress."""
+    job = TrainingJob.start(store, {"a": 1}, run="r1")
+    job.begin("ingest")
+    assert (stored(store)["state"], stored(store)["stage"], stored(store)["progress"]) == (
         "running",
         "ingest",
         0,
     )
-    run.done("ingest", "snapshot", 1.234)
-    run.begin("prepare")
-    found = told(store)
-    assert [one["state"] for one in found["stages"]] == ["done", "running"] + ["waiting"] * 5
-    assert found["stages"][0] == {"name": "ingest", "state": "done", "seconds": 1.23}
-    assert found["progress"] == STAGES["ingest"]
-    assert found["finished_at"] is None
+    job.done("ingest", "snapshot", 1.234)
+    job.begin("prepare")
+    job.done("prepare", "prepared", 5.678)
+    job.begin("fit")
+    status = stored(store)
+    states = [stage["state"] for stage in status["stages"]]
+    assert states == ["done", "done", "running"] + ["waiting"] * 4
+    assert status["stages"][0] == {"name": "ingest", "state": "done", "seconds": 1.23}
+    assert status["stages"][1] == {"name": "prepare", "state": "done", "seconds": 5.68}
+    assert status["progress"] == pytest.approx(STAGES["ingest"] + STAGES["prepare"])
+    assert status["finished_at"] is None
 
 
 @pytest.mark.parametrize(
@@ -49,33 +53,33 @@ def test_progress_is_told(store):
         (KeyboardInterrupt(), "failed", "KeyboardInterrupt"),
     ],
 )
-def test_end_is_told(store, error, state, message):
-    """However it ends, the state says so; an error that nobody meant is only named."""
-    run = TrainingJob.start(store, {}, run="r1")
-    run.done("gate", {"version": "v1", "passed": True}, 1)
-    with suppress(BaseException), run.working():
+def test_end_is_reported(store, error, state, message):
+    """However a job ends, the status says so; an unexpected error is only named."""
+    job = TrainingJob.start(store, {}, run="r1")
+    job.done("gate", {"version": "v1", "passed": True}, 1)
+    with suppress(BaseException), job.working():
         if error is not None:
             raise error
-    found = told(store)
-    assert (found["state"], found["run"]) == (state, "r1")
-    assert message in found["message"]
-    assert "secret" not in found["message"]
-    assert found["finished_at"] is not None
+    status = stored(store)
+    assert (status["state"], status["run"]) == (state, "r1")
+    assert message in status["message"]
+    assert "secret" not in status["message"]
+    assert status["finished_at"] is not None
 
 
 def test_stages_add_up():
-    """All stages together are the whole."""
+    """The shares of all stages add up to 1."""
     assert sum(STAGES.values()) == pytest.approx(1)
 
 
-def test_killed_run_is_continued_by_its_id(store):
-    """A run that is started again under its id knows what it has done."""
+def test_killed_job_resumes_by_its_id(store):
+    """A job that is started again under its id has the results of its finished stages."""
     TrainingJob.start(store, {"a": (1, 2)}, run="r1").done("ingest", "snapshot", 1)
     assert TrainingJob.start(store, {"a": (1, 2)}, run="r1").result("ingest") == "snapshot"
 
 
-def test_killed_run_is_continued_by_the_next(store):
-    """A run that never ended is continued by the next that is asked for the same."""
+def test_next_job_resumes_a_killed_one(store):
+    """The next job with the same parameters resumes a job that never ended."""
     first = TrainingJob.start(store, {"a": 1}, run="r1")
     first.begin("ingest")
     first.done("ingest", "snapshot", 1)
@@ -85,25 +89,25 @@ def test_killed_run_is_continued_by_the_next(store):
 
 
 @pytest.mark.parametrize("error", [PublicationRefusedError("no"), DataError("no"), None])
-def test_run_that_ended_is_not_continued(store, error):
-    """After a run that came to its end, whichever, the next begins at the beginning."""
-    run = TrainingJob.start(store, {"a": 1}, run="r1")
-    run.begin("ingest")
-    run.done("ingest", "snapshot", 1)
-    with suppress(PublicationRefusedError, DataError), run.working():
+def test_ended_job_is_not_resumed(store, error):
+    """A job that ended, in whatever way, is not resumed."""
+    job = TrainingJob.start(store, {"a": 1}, run="r1")
+    job.begin("ingest")
+    job.done("ingest", "snapshot", 1)
+    with suppress(PublicationRefusedError, DataError), job.working():
         if error:
             raise error
     assert TrainingJob.start(store, {"a": 1}).result("ingest") is None
 
 
-def test_runs_have_ids_of_their_own(store):
-    """Without an id, each run gets another."""
+def test_jobs_have_their_own_ids(store):
+    """Without an id, each job gets its own."""
     assert TrainingJob.start(store, {}).id != TrainingJob.start(store, {}).id
 
 
-def test_forgotten_stage_is_done_again(store):
-    """A stage that was forgotten has no result."""
-    run = TrainingJob.start(store, {}, run="r1")
-    run.done("gate", {"version": "v1"}, 1)
-    run.forget("gate")
-    assert run.result("gate") is None
+def test_forgotten_stage_is_repeated(store):
+    """A forgotten stage has no result."""
+    job = TrainingJob.start(store, {}, run="r1")
+    job.done("gate", {"version": "v1"}, 1)
+    job.forget("gate")
+    assert job.result("gate") is None
