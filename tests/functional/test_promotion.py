@@ -1,4 +1,4 @@
-"""Which model serves, and how that changes: promotion, rollback, and the records of both."""
+"""Promotion and rollback of models, and the records of both."""
 
 import json
 
@@ -29,7 +29,7 @@ def packaged():
 
 
 def another(packaged, name):
-    """Make a model that answers as the packaged one does, of another version."""
+    """Make a copy of the packaged model with another version."""
     facts = {
         field: getattr(packaged.manifest, field)
         for field in ("features", "documents", "answer_thresholds", "outside", "libraries")
@@ -40,12 +40,12 @@ def another(packaged, name):
 
 @pytest.fixture
 def keep(store, packaged):
-    """Give the function that stores a model as the gate left it; returns its version."""
+    """Give the function that stores a judged model and returns its version."""
 
     def run(name, state="published", created="2026-11-22T12:00:00+00:00"):
-        made = another(packaged, name)
-        version = made.manifest.model_version
-        bundles.upload_bundle(store, made)
+        copy = another(packaged, name)
+        version = copy.manifest.model_version
+        bundles.upload_bundle(store, copy)
         facts = {"state": state, "why": "it was worse", "created_at": created, "accuracy": 0.5}
         store.put(layout.report_file(version, "report.json"), json.dumps(facts).encode())
         return version
@@ -55,102 +55,105 @@ def keep(store, packaged):
 
 def serving(store):
     """Return the version that serves."""
-    found = read_pointer(store)
-    return found and found[0].version
+    pointed = read_pointer(store)
+    return pointed and pointed[0].version
 
 
 def events(store):
-    """Return what was recorded: what happened, to which version, and what served before."""
-    return [(one.event, one.version, one.previous) for one in audit.history(store)]
+    """Return the records: event, version, and the version that served before."""
+    return [(entry.event, entry.version, entry.previous) for entry in audit.history(store)]
 
 
 def test_versions_differ(keep):
-    """The models that these tests keep are told apart."""
+    """The stored models have different versions."""
     assert len({keep("one"), keep("two")}) == 2
 
 
 def test_promotion_is_recorded(store, keep):
-    """A model that the gate let pass can be made to serve; who, when and why is kept."""
-    one = keep("one")
-    assert promote(store, one, ME) is None
-    assert serving(store) == one
+    """A model that passed the gate can be promoted; who, when and why are recorded."""
+    version = keep("one")
+    assert promote(store, version, ME) is None
+    assert serving(store) == version
     (record,) = audit.history(store)
-    assert (record.event, record.version, record.previous) == ("promoted", one, None)
+    assert (record.event, record.version, record.previous) == ("promoted", version, None)
     assert (record.who, record.why, record.run) == ("somebody", "a test", None)
     assert record.at.endswith("+00:00")
 
 
 @pytest.mark.parametrize("state", ["refused", None])
 def test_nothing_skips_the_gate(store, keep, state):
-    """A model that the gate refused, or never saw, is not promoted."""
-    one = keep("one", state)
+    """A model that the gate refused or never judged is not promoted."""
+    version = keep("one", state)
     with pytest.raises(PublicationRefusedError, match="it was worse"):
-        promote(store, one, ME)
+        promote(store, version, ME)
     assert serving(store) is None
     assert events(store) == []
 
 
-def test_model_that_is_not_whole_is_not_promoted(store, keep):
-    """A model of which a file was lost is not pointed to."""
-    one = keep("one")
-    store.delete(layout.bundle_file(one, bundle.MODEL))
+def test_incomplete_model_is_not_promoted(store, keep):
+    """A model with a missing file is not promoted."""
+    version = keep("one")
+    store.delete(layout.bundle_file(version, bundle.MODEL))
     with pytest.raises(BundleError, match="no whole model"):
-        promote(store, one, ME)
+        promote(store, version, ME)
     assert (serving(store), events(store)) == (None, [])
 
 
 def test_model_that_serves_is_not_promoted_again(store, keep):
-    """Promoting what serves already is an error, and no record."""
-    one = keep("one")
-    promote(store, one, ME)
+    """Promoting the current model is an error and leaves no record."""
+    version = keep("one")
+    promote(store, version, ME)
     with pytest.raises(DataError, match="serves already"):
-        promote(store, one, ME)
+        promote(store, version, ME)
     assert len(events(store)) == 1
 
 
 def test_rollback_goes_back_step_by_step(store, keep, packaged):
-    """Each rollback undoes one promotion, to the packaged model in the end, and no further."""
-    one, two = keep("one"), keep("two")
-    promote(store, one, ME)
-    promote(store, two, ME)
-    assert rollback(store, ME) == (two, one)
-    assert serving(store) == one
-    ours = packaged.manifest.model_version
-    assert rollback(store, ME) == (one, ours)
-    assert bundles.current_bundle(store).manifest.model_version == ours
+    """Each rollback undoes one promotion, back to the packaged model at last."""
+    first, second = keep("one"), keep("two")
+    promote(store, first, ME)
+    promote(store, second, ME)
+    assert rollback(store, ME) == (second, first)
+    assert serving(store) == first
+    shipped = packaged.manifest.model_version
+    assert rollback(store, ME) == (first, shipped)
+    assert bundles.current_bundle(store).manifest.model_version == shipped
     with pytest.raises(DataError):
         rollback(store, ME)
-    assert events(store)[2:] == [("rolled back", one, two), ("rolled back", ours, one)]
+    assert events(store)[2:] == [
+        ("rolled back", first, second),
+        ("rolled back", shipped, first),
+    ]
 
 
 def test_rollback_of_a_store_that_serves_nothing(store):
-    """Where the packaged model serves, there is nothing to go back from."""
+    """Without a published model, a rollback is an error."""
     with pytest.raises(DataError, match="nothing to go back from"):
         rollback(store, ME)
 
 
 def test_rollback_to_a_version(store, keep):
-    """One may go back further at once, to a model that has served."""
-    one, two, three = keep("one"), keep("two"), keep("three")
-    for each in (one, two, three):
-        promote(store, each, ME)
-    assert rollback(store, ME, to=one) == (three, one)
-    assert serving(store) == one
+    """A rollback can go back several steps, to a model that has served."""
+    first, second, third = keep("one"), keep("two"), keep("three")
+    for version in (first, second, third):
+        promote(store, version, ME)
+    assert rollback(store, ME, to=first) == (third, first)
+    assert serving(store) == first
 
 
 def test_rollback_to_a_model_that_never_served(store, keep):
-    """A model that never served is no step back, and neither is the one that serves."""
-    one, two = keep("one"), keep("two")
-    promote(store, one, ME)
-    for to in (one, two):
+    """A rollback needs a model that has served and does not serve now."""
+    current, never_served = keep("one"), keep("two")
+    promote(store, current, ME)
+    for to in (current, never_served):
         with pytest.raises(DataError, match="no going back"):
             rollback(store, ME, to=to)
-    assert serving(store) == one
+    assert serving(store) == current
 
 
 def test_lost_race_leaves_no_record(store, keep, monkeypatch):
-    """Where somebody else moves the pointer meanwhile, nothing is recorded that did not happen."""
-    one, other = keep("one"), keep("other")
+    """A promotion that loses a race leaves no record."""
+    version, other = keep("one"), keep("other")
     write = write_pointer
 
     def raced(into, pointer, *, replacing):
@@ -159,25 +162,29 @@ def test_lost_race_leaves_no_record(store, keep, monkeypatch):
 
     monkeypatch.setattr(switch, "write_pointer", raced)
     with pytest.raises(PreconditionFailedError):
-        promote(store, one, ME)
+        promote(store, version, ME)
     assert (serving(store), events(store)) == (other, [])
 
 
-def test_list_tells_what_became_of_each(store, keep):
-    """Models come newest first, each with its state, its accuracy and its last record."""
-    one = keep("one", created="2026-11-20T12:00:00+00:00")
-    two = keep("two", created="2026-11-21T12:00:00+00:00")
+def test_list_has_the_state_of_each_model(store, keep):
+    """Models are listed newest first, each with its state and accuracy."""
+    first = keep("one", created="2026-11-20T12:00:00+00:00")
+    second = keep("two", created="2026-11-21T12:00:00+00:00")
     bad = keep("bad", "refused", created="2026-11-22T12:00:00+00:00")
-    audit.write(store, "refused", bad, ME, previous=two)
-    promote(store, one, ME)
-    promote(store, two, ME)
-    found = [(one.version, one.state, one.accuracy) for one in models(store)]
-    assert found == [(bad, "refused", 0.5), (two, "current", 0.5), (one, "published", 0.5)]
+    audit.write(store, "refused", bad, ME, previous=second)
+    promote(store, first, ME)
+    promote(store, second, ME)
+    listed = [(model.version, model.state, model.accuracy) for model in models(store)]
+    assert listed == [
+        (bad, "refused", 0.5),
+        (second, "current", 0.5),
+        (first, "published", 0.5),
+    ]
 
 
-def test_promotion_that_never_came_true_is_recorded_once(store, keep):
-    """Whoever was killed between the record and the pointer leaves one record, not two."""
-    one = keep("one")
-    audit.write(store, "promoted", one, Occasion("killed", "a test", "r1"), previous=None)
-    promote(store, one, ME)
-    assert events(store) == [("promoted", one, None)]
+def test_interrupted_promotion_is_recorded_once(store, keep):
+    """A promotion repeated after an interruption leaves one record."""
+    version = keep("one")
+    audit.write(store, "promoted", version, Occasion("killed", "a test", "r1"), previous=None)
+    promote(store, version, ME)
+    assert events(store) == [("promoted", version, None)]

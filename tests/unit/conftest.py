@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def break_writes(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Give a function that makes one of the calls a write needs fail as on a full disk."""
+    """Give a function that makes a step of a write fail as on a full disk."""
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
