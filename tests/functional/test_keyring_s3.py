@@ -2,13 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-import boto3
-import pytest
-from botocore.stub import Stubber
-
 from aisle.access import api_keys, keyring
 from aisle.store import open_store
-from aisle.store.s3 import S3Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -16,20 +11,6 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def record(client):
     """Make the record of a new key."""
     return api_keys.new_key(client, ["predict"], now=NOW, lifetime=timedelta(days=1))[1]
-
-
-@pytest.mark.parametrize(
-    ("code", "status", "logged"),
-    [("NoSuchKey", 404, "404 NoSuchKey"), ("AccessDenied", 403, "s3:ListBucket")],
-)
-@pytest.mark.usefixtures("aws")
-def test_keys_that_s3_does_not_return(caplog, code, status, logged):
-    """When S3 says missing or denied, there are no keys, and the log has S3's reason."""
-    client = boto3.client("s3")
-    with Stubber(client) as stubber:
-        stubber.add_client_error("get_object", code, http_status_code=status)
-        assert keyring.keyring("", lambda: S3Store("shelf", client=client))() == ()
-    assert logged in caplog.text
 
 
 def test_concurrent_edits_are_all_kept(s3_url):

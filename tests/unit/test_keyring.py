@@ -6,12 +6,15 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from threading import Barrier, BrokenBarrierError, Event
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from aisle.access import api_keys, keyring
 from aisle.access.keyring import KeyRing
 from aisle.errors import ConfigurationError, StoreError
 from aisle.store import FolderStore, layout
+from aisle.store.s3 import S3Store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -174,6 +177,20 @@ def test_malformed_keys_are_an_error(store, data):
         keyring.read(store)
 
 
+@pytest.mark.parametrize(
+    ("code", "status", "logged"),
+    [("NoSuchKey", 404, "404 NoSuchKey"), ("AccessDenied", 403, "s3:ListBucket")],
+)
+@pytest.mark.usefixtures("aws")
+def test_keys_that_s3_does_not_return(caplog, code, status, logged):
+    """When S3 says missing or denied, there are no keys, and the log has S3's reason."""
+    client = boto3.client("s3")
+    with Stubber(client) as stubber:
+        stubber.add_client_error("get_object", code, http_status_code=status)
+        assert keyring.keyring("", lambda: S3Store("shelf", client=client))() == ()
+    assert logged in caplog.text
+
+
 def test_edits_at_the_same_time_are_all_kept(store):
     """An edit that loses a race is repeated on the keys of the winner."""
     mine, theirs = record("mine"), record("theirs")
@@ -199,4 +216,4 @@ def test_edit_that_always_loses_gives_up(store):
 
     with pytest.raises(StoreError, match="Try again"):
         keyring.edit(store, add)
-    assert {known.client for known in keyring.read(store)[0]} == {"shop"}
+    assert {each.client for each in keyring.read(store)[0]} == {"shop"}
