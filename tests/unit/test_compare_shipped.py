@@ -60,12 +60,14 @@ def test_word_pieces_are_written_as_training_reads_them(tmp_path):
 
 
 def test_reduced_vectors_keep_their_cosines():
-    """Vectors of low rank keep their cosines in as many dimensions."""
+    """Vectors of low rank keep their cosines in as many dimensions, and get one length."""
     chance = np.random.default_rng(1)
     low = chance.normal(size=(40, 3))
     low -= low.mean(axis=0)
     wide = (low @ np.linalg.qr(chance.normal(size=(20, 3)))[0].T).astype(np.float32)
     reduced = word_pieces.reduce(wide, 3).astype(np.float64)
     unit = low / np.linalg.norm(low, axis=1, keepdims=True)
-    reduced /= np.linalg.norm(reduced, axis=1, keepdims=True)
+    lengths = np.linalg.norm(reduced, axis=1, keepdims=True)
+    assert lengths == pytest.approx(lengths.mean(), rel=0.02)
+    reduced /= lengths
     assert reduced @ reduced.T == pytest.approx(unit @ unit.T, abs=0.05)
