@@ -113,18 +113,23 @@ def history(store):
 
 
 @pytest.mark.parametrize(
-    ("processed_days", "published_days", "expected"),
-    [(10, 15, 10), (15, 10, 10), (25, None, 25), (None, 5, 5)],
-    ids=["refused since", "published since", "never published", "no report"],
+    ("trained", "expected"),
+    [
+        ({"processed": 10, "published": 15}, 10),
+        ({"processed": 15, "published": 10}, 10),
+        ({"processed": 25}, 25),
+        ({"published": 5}, 5),
+    ],
+    ids=["refused since", "published since", "never published", "nothing processed"],
 )
-def test_age_counts_from_the_last_training(
-    store, history, processed_days, published_days, expected
-):
+def test_age_counts_from_the_last_training(store, history, trained, expected):
     """The age is that of the last training, published or not, and not that of any event."""
-    if processed_days:
-        processed(store, history, at=NOON - processed_days * DAY)
-    if published_days:
-        published(store, at=NOON - published_days * DAY)
+    record = {
+        "processed": lambda at: processed(store, history, at=at),
+        "published": lambda at: published(store, at=at),
+    }
+    for name, days in trained.items():
+        record[name](NOON - days * DAY)
     for days, is_due in [(expected + 1, False), (expected, True)]:
         decision = due(store, policy=Policy(needed=9, days=days))
         assert decision.due is is_due
