@@ -162,7 +162,7 @@ def test_pointer_is_read_once_a_minute(model, store, clock, trained):
     assert fetched(store) == 1
 
 
-def test_how_often_to_look_can_be_set(store, clock, trained):
+def test_poll_interval_can_be_set(store, clock, trained):
     """The interval between reads of the pointer is a parameter."""
     impatient = LiveModel(lambda: store, clock=clock, poll_seconds=5)
     impatient()
@@ -171,7 +171,7 @@ def test_how_often_to_look_can_be_set(store, clock, trained):
     assert impatient().model_version == trained
 
 
-def test_pointer_that_was_written_anew(model, store, clock, trained):
+def test_rewritten_pointer_fetches_nothing(model, store, clock, trained):
     """A rewritten pointer to the current version fetches nothing."""
     point(store, trained)
     first = model()
@@ -274,7 +274,7 @@ def test_bad_model_is_not_fetched_every_minute(model, store, clock, damage):
     assert counts == [1, *[0] * 14, 1, *[0] * 4]
 
 
-def test_mended_model_takes_over_when_the_pointer_changes(
+def test_repaired_model_takes_over_when_the_pointer_changes(
     model, store, clock, damage, trained, made_up_bundle
 ):
     """A refused version is loaded again when it is published again."""
@@ -288,7 +288,7 @@ def test_mended_model_takes_over_when_the_pointer_changes(
     assert model().model_version == trained
 
 
-def test_mended_model_takes_over_in_time(model, store, clock, damage, trained, made_up_bundle):
+def test_repaired_model_takes_over_in_time(model, store, clock, damage, trained, made_up_bundle):
     """A refused version is loaded again after a while, even if the pointer stays the same."""
     model()
     damage(MODEL)

@@ -188,7 +188,7 @@ def test_rare_categories_are_folded_late():
     ("least", "labels", "accuracy"),
     [(1001, 1, 1), (1000, 2, 0.5), (101, 2, 0.5), (100, 3, 0.5), (1, 3, 0.5)],
 )
-def test_counts_of_the_folded_protocol_are_the_snapshots(least, labels, accuracy):
+def test_folded_protocol_uses_the_counts_of_the_snapshot(least, labels, accuracy):
     """The model's snapshot, not the rows, decides how common a category is."""
     known = classifier("A", "B", "C", products=[1000, 100, 1], sock=[0.7, 0.2, 0.1])
     rows = [row(text) for text in ("A", "A", "B", "C")]

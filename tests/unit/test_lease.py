@@ -1,5 +1,6 @@
 """The lease: at most one run trains at a time, and a killed run does not block the next."""
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -81,15 +82,15 @@ def test_lost_answer_of_a_write_that_won(store, monkeypatch):
 
 def test_lease_is_renewed_during_the_work(store):
     """The lease is renewed during the work, even after a failed renewal, then released."""
-    ticks = iter(range(10_000))
-    renewed, enough, put = [], Event(), store.put
+    ticks = itertools.count()
+    writes, enough, put = [], Event(), store.put
 
     def flaky(key, data, **condition):
-        renewed.append(key)
-        if len(renewed) == 3:
+        writes.append(key)
+        if len(writes) == 3:
             raise StoreError("no network")
         etag = put(key, data, **condition)
-        if len(renewed) >= 6:
+        if len(writes) >= 6:
             enough.set()
         return etag
 

@@ -44,7 +44,7 @@ def test_s3_prefix_is_a_key() -> None:
         open_store("s3://bucket/a//b")
 
 
-def test_s3_prefix_is_a_wall(s3_url: str) -> None:
+def test_s3_store_sees_only_its_prefix(s3_url: str) -> None:
     """A store sees only its own prefix; a store at the bucket's root sees everything."""
     open_store(s3_url).put("a", b"")
     open_store(f"{s3_url}-other/").put("b", b"")
@@ -142,7 +142,7 @@ def test_s3_write_forbidden(stubbed: tuple[S3Store, Stubber]) -> None:
         ({"if_match": '"e"'}, {"IfMatch": '"e"'}, 404, "NoSuchKey"),
     ],
 )
-def test_s3_condition_lost(
+def test_s3_condition_failed(
     stubbed: tuple[S3Store, Stubber],
     condition: dict[str, Any],
     sent: dict[str, str],
@@ -159,7 +159,7 @@ def test_s3_condition_lost(
     assert "earlier attempt" not in str(caught.value)
 
 
-def test_s3_condition_lost_to_oneself(stubbed: tuple[S3Store, Stubber]) -> None:
+def test_s3_condition_failed_after_a_retry(stubbed: tuple[S3Store, Stubber]) -> None:
     """After a retry, the message says that an earlier attempt may have succeeded."""
     store, stubber = stubbed
     stubber.add_client_error(
@@ -270,7 +270,9 @@ def test_s3_other_refusals(
 
 
 @pytest.mark.parametrize("method", ["get", "download"])
-def test_s3_answer_cut_short(stubbed: tuple[S3Store, Stubber], tmp_path: Path, method: str) -> None:
+def test_s3_truncated_response(
+    stubbed: tuple[S3Store, Stubber], tmp_path: Path, method: str
+) -> None:
     """A truncated response is a StoreError, and leaves no file."""
     store, stubber = stubbed
     body = StreamingBody(io.BytesIO(b"half"), content_length=8)

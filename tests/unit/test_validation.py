@@ -53,7 +53,7 @@ def test_finding_becomes_a_sentence(data, field, sentence):
     ("name", "shown"),
     [("é", "é"), ("x" * 61, "x" * 60 + "…"), ("a\udcffb", "a\\udcffb")],
 )
-def test_name_from_outside_can_be_answered(name, shown):
+def test_field_name_of_a_client_is_encodable(name, shown):
     """A client's field name is truncated, and can always be encoded."""
     (error,) = field_errors([{"type": "extra_forbidden", "loc": (name,), "input": 1, "msg": ""}])
     assert error.field == shown
