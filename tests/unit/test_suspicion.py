@@ -21,9 +21,11 @@ def shop(count=120):
     return [" ".join(chance.sample(WORDS[own].split(), 4)) for own in labels], labels
 
 
-def judge(feedback):
-    """Judge pairs of text and label beside the shop."""
+def judge(feedback, *, known=()):
+    """Judge pairs of text and label beside the shop, and beside other known pairs."""
     texts, labels = shop()
+    texts += [text for text, _ in known]
+    labels += [label for _, label in known]
     asked = [False] * len(texts) + [True] * len(feedback)
     return improbable(
         texts + [text for text, _ in feedback],
@@ -49,6 +51,13 @@ def test_family_supports_itself():
         (f"drone quadcopter rotor flight {number} led light", "drones") for number in range(15)
     ]
     assert not any(judge(family))
+
+
+def test_near_neighbours_count_more_than_far_ones():
+    """A few near neighbours outweigh many far ones, even those that share a word."""
+    drones = [(f"drone quadcopter rotor flight {number} light", "drones") for number in range(4)]
+    assert judge([("drone quadcopter light", "lamps")], known=drones) == [True]
+    assert judge([("drone quadcopter light", "drones")], known=drones) == [False]
 
 
 @pytest.mark.parametrize("feedback", [[], [("sock", "socks")]])

@@ -165,6 +165,24 @@ def test_one_label_for_everything_is_quarantined(kinds, believed):
     assert set(states(settled).values()) == {"accepted" if believed else "quarantined"}
 
 
+@pytest.mark.parametrize(("products", "accepted"), [(19, 19), (20, 0)])
+def test_one_label_for_everything_needs_many_products(products, accepted):
+    """A few products of as many categories may really belong together."""
+    settled = believe(
+        *(said(f"p{number}", LAMPS, at=number) for number in range(products)), known=sources(20)
+    )
+    assert len(settled.labels) == accepted
+
+
+def test_rare_source_categories_hardly_count():
+    """Forty products, thirty of them in one of eleven categories, may be one family."""
+    paths = [path_from_names([f"kind {max(0, number - 29)}"]) for number in range(40)]
+    known = Known({}, {}, {(f"p{number}", ""): path for number, path in enumerate(paths)})
+    settled = believe(*(said(f"p{number}", LAMPS, at=number) for number in range(40)), known=known)
+    assert len({path[-1].id for path in paths}) == 11
+    assert len(settled.labels) == 40
+
+
 def test_accepted_label_for_everything_is_learnt():
     """Accepted statements are not quarantined."""
     settled = believe(
