@@ -16,6 +16,23 @@ ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
+class Clock:
+    """A clock that stands still until it is told otherwise."""
+
+    def __init__(self) -> None:
+        self.seconds = 1e9
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Give a clock that stands still."""
+    return Clock()
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     """Give the folder of real catalogues; without it, skip, but fail in CI."""

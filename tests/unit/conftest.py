@@ -1,4 +1,4 @@
-"""What tests of the object store, and of what is read from it again and again, share."""
+"""A disk that fills up, for the tests of the object store."""
 
 import io
 import os
@@ -9,26 +9,9 @@ from typing import Any
 import pytest
 
 
-class Clock:
-    """A clock that stands still until it is told otherwise."""
-
-    def __init__(self) -> None:
-        self.seconds = 1e9
-
-    def __call__(self) -> float:
-        """Tell the time."""
-        return self.seconds
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """Give a clock."""
-    return Clock()
-
-
 @pytest.fixture
 def break_writes(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Give a function that makes one of the calls a write needs fail as on a full disk."""
+    """Give a function that makes a step of a write fail as on a full disk."""
 
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")

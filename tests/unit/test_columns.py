@@ -1,4 +1,4 @@
-"""Other shops' column names: what the options say, what a row gives, and what is refused."""
+"""The mapping of other shops' columns: the options, the selected values, and the errors."""
 
 import json
 import re
@@ -11,18 +11,18 @@ from aisle.errors import DataError
 ROW = {"title": "Milk pan", "dept": "Kitchen", "aisle": "Pans", "path": "Kitchen > Pans"}
 
 
-def test_without_options_the_schema_of_the_readme():
-    """No option means the columns that the README names."""
+def test_default_columns():
+    """Without options, the columns are those that the README names."""
     assert columns_from() == Columns()
     assert columns_from().select({"name": "Pan", "colour": "red"}) == {"name": "Pan"}
 
 
 def test_all_columns_by_option():
-    """Every field can be named in one option, with spaces around."""
-    found = columns_from(
+    """One option can map every field; spaces do not matter."""
+    columns = columns_from(
         "name=title, description=body,manufacturer=brand,price=cost,sku=id,category=dept + aisle"
     )
-    assert found == Columns(
+    assert columns == Columns(
         sku="id",
         name="title",
         description="body",
@@ -42,13 +42,17 @@ def test_all_columns_by_option():
     ids=["TOML", "JSON"],
 )
 def test_mapping_file(tmp_path, text):
-    """A mapping file says the same in TOML or JSON, and an option goes before it."""
+    """A mapping file is TOML or JSON, and options override it."""
     path = tmp_path / "shop.mapping"
     path.write_text(text)
-    found = columns_from(mapping=path)
-    assert (found.name, found.category, found.separator) == ("title", ("dept", "aisle"), "/")
-    found = columns_from("name=headline", mapping=path, separator="|")
-    assert (found.name, found.category, found.separator) == ("headline", ("dept", "aisle"), "|")
+    columns = columns_from(mapping=path)
+    assert (columns.name, columns.category, columns.separator) == ("title", ("dept", "aisle"), "/")
+    columns = columns_from("name=headline", mapping=path, separator="|")
+    assert (columns.name, columns.category, columns.separator) == (
+        "headline",
+        ("dept", "aisle"),
+        "|",
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,9 +67,9 @@ def test_mapping_file(tmp_path, text):
     ],
 )
 def test_categories_of_text_and_of_columns(columns, separator, category):
-    """A path in one text and one in several columns are lists of names, root first."""
-    found = columns_from(columns, separator=separator)
-    assert found.select(ROW | {"shelf": None})["category"] == category
+    """A path in one text or in several columns becomes a list of names, root first."""
+    mapped = columns_from(columns, separator=separator)
+    assert mapped.select(ROW | {"shelf": None})["category"] == category
 
 
 @pytest.mark.parametrize(
@@ -81,7 +85,7 @@ def test_categories_of_text_and_of_columns(columns, separator, category):
     ],
 )
 def test_category_of_one_column(value, category):
-    """A list stays as it is, in a table's cell too; a text is split."""
+    """A list stays as it is, even as JSON in a cell; a text is split."""
     assert Columns().select({"category": value})["category"] == category
 
 
@@ -89,21 +93,21 @@ def test_category_of_one_column(value, category):
     "text",
     ["", "name", "name=", "colour=red", "name=a,name=b", "category=a++b", "name=a,,price=b"],
 )
-def test_what_is_not_understood_is_refused(text):
-    """An option that cannot be understood is quoted, with an example of a good one."""
+def test_malformed_option_is_refused(text):
+    """The error for a malformed option quotes it and gives a good example."""
     with pytest.raises(DataError, match=r"The columns .* cannot be used.*name=title"):
         columns_from(text)
 
 
 @pytest.mark.parametrize("separator", ["", "  "])
 def test_blank_separator_is_refused(separator):
-    """Nothing at all cannot separate names."""
+    """A blank separator is an error."""
     with pytest.raises(DataError, match="--separator"):
         columns_from(separator=separator)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{oops", "neither TOML nor JSON"),
         ("name = title", "neither TOML nor JSON"),
@@ -114,15 +118,15 @@ def test_blank_separator_is_refused(separator):
         ('given = "x"', "given = 'x'"),
     ],
 )
-def test_mapping_that_cannot_be_used(tmp_path, text, said):
-    """A mapping file with anything else in it is named, with what is wrong."""
+def test_malformed_mapping(tmp_path, text, message):
+    """The error for a malformed mapping file names the file and the cause."""
     path = tmp_path / "shop.toml"
     path.write_text(text)
-    with pytest.raises(DataError, match=rf"shop\.toml.*{re.escape(said)}"):
+    with pytest.raises(DataError, match=rf"shop\.toml.*{re.escape(message)}"):
         columns_from(mapping=path)
 
 
-def test_mapping_that_is_not_there(tmp_path):
+def test_missing_mapping(tmp_path):
     """A missing mapping file is a data error that names it."""
     with pytest.raises(DataError, match=r"absent\.toml cannot be read"):
         columns_from(mapping=tmp_path / "absent.toml")

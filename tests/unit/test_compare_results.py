@@ -1,4 +1,4 @@
-"""Results of the comparison: kept and found again, under names that say what they depend on."""
+"""Results of the comparison: saved and loaded under keys that name their inputs."""
 
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -32,16 +32,16 @@ def result(*probabilities, costs=COSTS, **extras):
 
 
 def test_round_trip(tmp_path):
-    """What is saved is loaded again, numbers, costs and extras."""
+    """A saved result is loaded with its numbers, costs and extras."""
     store = open_store(tmp_path.as_uri())
     saved = result([0.2, 0.8], [0.6, 0.4], level_right=np.array([True, False]))
     key = results.result_key("3f9c", Guess(), TABLE, 2)
     results.save(store, key, saved)
-    found = results.load(store, key)
-    assert found.rows.tolist() == [3, 8]
-    assert found.probabilities.tolist() == saved.probabilities.tolist()
-    assert found.costs == COSTS
-    assert found.extras["level_right"].tolist() == [True, False]
+    loaded = results.load(store, key)
+    assert loaded.rows.tolist() == [3, 8]
+    assert loaded.probabilities.tolist() == saved.probabilities.tolist()
+    assert loaded.costs == COSTS
+    assert loaded.extras["level_right"].tolist() == [True, False]
 
 
 @pytest.mark.parametrize(
@@ -55,31 +55,37 @@ def test_round_trip(tmp_path):
     ],
     ids=["parameter", "threshold", "inputs", "fold", "data"],
 )
-def test_what_a_result_depends_on_names_it(other):
-    """Another parameter, table, fold or file of data never finds this result."""
+def test_key_names_what_a_result_depends_on(other):
+    """Another parameter, table, fold or data file has another key."""
     assert results.result_key("3f9c", Guess(), TABLE, 0) == results.result_key(
         "3f9c", Guess(), TABLE, 0
     )
     assert other != results.result_key("3f9c", Guess(), TABLE, 0)
 
 
-def test_code_of_another_version_has_other_results(monkeypatch):
-    """Raising a candidate's version asks for its results anew."""
+def test_another_version_has_other_results(monkeypatch):
+    """A new version of a candidate has other keys."""
     before = results.result_key("3f9c", Guess(), TABLE, 0)
     monkeypatch.setattr(Guess, "version", 2)
     assert results.result_key("3f9c", Guess(), TABLE, 0) != before
 
 
 def test_vote_is_the_mean_at_the_sum_of_the_costs():
-    """A vote averages probabilities; its times and sizes add up, its memory is the largest."""
-    cheap = replace(COSTS, fit_seconds=1.0, p50_ms=0.5, batch_per_second=500.0, peak_bytes=9)
-    found = results.combine([result([1, 0], [0.5, 0.5]), result([0, 1], [0.5, 0.5], costs=cheap)])
-    assert found.probabilities.tolist() == [[0.5, 0.5], [0.5, 0.5]]
-    assert found.costs == Costs(11.0, 1.5, 4.0, 250.0, 2000, 2000)
+    """A vote averages probabilities, adds up times and sizes, and has the largest peak memory."""
+    cheap, dear = Costs(1.0, 0.5, 3.0, 2000.0, 700, 9000), Costs(20.0, 4.0, 8.0, 100.0, 400, 50)
+    members = [
+        result([0.9, 0.1], [0.5, 0.5]),
+        result([0.8, 0.2], [0.2, 0.8], costs=cheap),
+        result([0.1, 0.9], [0.2, 0.8], costs=dear),
+    ]
+    vote = results.combine(members)
+    assert vote.probabilities == pytest.approx(np.array([[0.6, 0.4], [0.3, 0.7]]))
+    assert vote.costs.batch_per_second == pytest.approx(80)
+    assert replace(vote.costs, batch_per_second=80) == Costs(31.0, 5.5, 13.0, 80, 2100, 9000)
 
 
-def test_power_law_is_found_again():
-    """Errors that follow a power law are extrapolated to where it leads, surely."""
+def test_power_law_is_extrapolated():
+    """Errors that follow a power law are extrapolated along it, with a narrow interval."""
     sizes = np.tile(np.array([500.0, 1000, 2000, 3000, 4000, 6000])[:, None], 3)
     errors = 0.05 + 2 * sizes**-0.4
     middle, low, high = learning.extrapolate(sizes, errors, 50_000)
@@ -87,8 +93,8 @@ def test_power_law_is_found_again():
     assert high - low < 0.005
 
 
-def test_scattered_errors_are_extrapolated_unsurely():
-    """Where folds differ much, the interval says so."""
+def test_scattered_errors_have_a_wide_interval():
+    """Scattered errors give a wide interval."""
     chance = np.random.default_rng(1)
     sizes = np.tile(np.array([500.0, 1000, 2000, 3000, 4000, 6000])[:, None], 3)
     errors = 0.05 + 2 * sizes**-0.4

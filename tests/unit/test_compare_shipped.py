@@ -1,4 +1,4 @@
-"""The digest that results of the shipped model belong to, and the word pieces made anew."""
+"""The code digest of the shipped candidate, and the rebuilt word pieces."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from aisle_benchmark.research import word_pieces
 
 @pytest.fixture
 def rooms(tmp_path):
-    """Write a package with a room."""
+    """Write a package with a nested package."""
     room = tmp_path / "room" / "corner"
     room.mkdir(parents=True)
     (tmp_path / "top.py").write_text("A = 1\n", encoding="utf-8")
@@ -21,23 +21,23 @@ def rooms(tmp_path):
     return tmp_path
 
 
-def test_code_in_a_room_counts(rooms):
-    """A change to a module in a room within a room asks for new results; a comment does not."""
+def test_code_in_a_nested_package_counts(rooms):
+    """A change in a nested package changes the digest; a comment does not."""
     before = digest_of([rooms], "")
     deep = rooms / "room" / "corner" / "deep.py"
-    deep.write_text("B = 1  # said better\n", encoding="utf-8")
+    deep.write_text("B = 1  # with a comment\n", encoding="utf-8")
     assert digest_of([rooms], "") == before
     deep.write_text("B = 2\n", encoding="utf-8")
     assert digest_of([rooms], "") != before
 
 
 def test_settings_count(rooms):
-    """Other parameters ask for new results."""
+    """Other parameters give another digest."""
     assert digest_of([rooms], "a") != digest_of([rooms], "b")
 
 
 def test_digest_reads_both_packages(monkeypatch, rooms):
-    """Code of either package changes the digest."""
+    """Code in either package changes the digest."""
     code_digest.cache_clear()
     before = Shipped().identity()["code"]
     for package in (aisle, aisle_training):
@@ -49,7 +49,7 @@ def test_digest_reads_both_packages(monkeypatch, rooms):
 
 
 def test_word_pieces_are_written_as_training_reads_them(tmp_path):
-    """Placeholders are left out; pieces and 8-bit vectors stand row by row."""
+    """Placeholders are left out; pieces and 8-bit vectors have the same rows."""
     vectors = np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)
     vocabulary = ["[PAD]", "pan", "##s", "[unused1]", "wok", "lid", "mug", "cup", "jar"]
     assert word_pieces.write(tmp_path, vocabulary, vectors, 4) == 7
@@ -60,13 +60,15 @@ def test_word_pieces_are_written_as_training_reads_them(tmp_path):
     assert np.abs(written).max() == 127
 
 
-def test_reduced_vectors_keep_who_is_near_whom():
-    """Vectors that differ in few directions keep their cosines in as many dimensions."""
+def test_reduced_vectors_keep_their_cosines():
+    """Vectors of low rank keep their cosines in as many dimensions, and get one length."""
     chance = np.random.default_rng(1)
     low = chance.normal(size=(40, 3))
     low -= low.mean(axis=0)
     wide = (low @ np.linalg.qr(chance.normal(size=(20, 3)))[0].T).astype(np.float32)
     reduced = word_pieces.reduce(wide, 3).astype(np.float64)
     unit = low / np.linalg.norm(low, axis=1, keepdims=True)
-    reduced /= np.linalg.norm(reduced, axis=1, keepdims=True)
+    lengths = np.linalg.norm(reduced, axis=1, keepdims=True)
+    assert lengths == pytest.approx(lengths.mean(), rel=0.02)
+    reduced /= lengths
     assert reduced @ reduced.T == pytest.approx(unit @ unit.T, abs=0.05)

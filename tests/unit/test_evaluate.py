@@ -1,4 +1,4 @@
-"""The figures: against scikit-learn on the labels as text, and by hand."""
+"""The figures, checked against scikit-learn and by hand."""
 
 from dataclasses import dataclass, field
 
@@ -18,16 +18,16 @@ FIGURES = ("accuracy", "macro_f1", "weighted_f1")
 
 @dataclass
 class TableClassifier:
-    """Answer from a table of probabilities by the product's name; see `Classifier`."""
+    """Look up probabilities by the product's name; see `Classifier`."""
 
     taxonomy: Taxonomy
     table: dict[str | None, list[float]]
     model_version: str = "table-1"
-    asked: list[Product] = field(default_factory=list)
+    seen: list[Product] = field(default_factory=list)
 
     def predict_proba(self, products):
-        """Look the products up, and note them."""
-        self.asked += products
+        """Look up the products, and record them."""
+        self.seen += products
         rows = [self.table[product.name] for product in products]
         return np.array(rows, np.float32).reshape(len(products), len(self.taxonomy.classes))
 
@@ -37,7 +37,7 @@ class TableClassifier:
 
 
 def path(text):
-    """Make a path of a text such as "Sport/Socks", its ids in lower case after a #."""
+    """Make a path from a text such as "Sport/Socks"; its ids are in lower case after a #."""
     names = text.split("/")
     return tuple(
         Category("#" + "/".join(names[: at + 1]).lower(), name) for at, name in enumerate(names)
@@ -45,28 +45,28 @@ def path(text):
 
 
 def row(text, name="sock", *, ids=True):
-    """Label a product, with ids or by names only."""
+    """Label a product, with ids or with names only."""
     full = path(text)
-    mine = full if ids else path_from_names([node.name for node in full])
+    compared = full if ids else path_from_names([node.name for node in full])
     own = tuple(node.id for node in full) if ids else (None,) * len(full)
-    return LabelledProduct(Product(name, "warm", "Tarn", 2.0), mine, own)
+    return LabelledProduct(Product(name, "warm", "Tarn", 2.0), compared, own)
 
 
 def classifier(*classes, products=(), **table):
-    """Make a classifier of classes with their numbers of products, and its table."""
+    """Make a classifier from classes, their numbers of products, and a table."""
     paths = [path(text) for text in classes]
     counts = products or [1] * len(classes)
-    entries = [Entry(each, count, None) for each, count in zip(paths, counts, strict=True)]
+    entries = [Entry(node, count, None) for node, count in zip(paths, counts, strict=True)]
     return TableClassifier(Taxonomy(paths, entries), table)
 
 
 def certain(count, at):
-    """Return probabilities that leave no doubt."""
+    """Return a one-hot row of probabilities."""
     return [float(at == number) for number in range(count)]
 
 
 def figures(true, predicted):
-    """Compute the figures anew, on texts."""
+    """Compute the figures independently, on texts."""
     labels = sorted(set(true))
     averages = {
         f"{average}_f1": f1_score(true, predicted, labels=labels, average=average, zero_division=0)
@@ -87,7 +87,7 @@ LABELS = (*CLASSES, "A/B/X", "E", "E/F/G/H", "Y/Z")
 
 
 def key(text, depth, *, ids):
-    """Write the node of a path at a depth as it compares; "missing" where the path ends before."""
+    """Return how the node at a depth compares: "missing" beyond the end of the path."""
     nodes = (*path(text), *[Category("missing", "missing")] * 9)
     return nodes[depth].id if ids else nodes[depth].name
 
@@ -98,10 +98,10 @@ def key(text, depth, *, ids):
 )
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_figures_are_scikit_learns_on_texts(ids, pairs):
-    """On random paths, every level and the last category score as scikit-learn says of texts."""
+    """On random paths, the figures of every level and of the leaf equal scikit-learn's."""
     table = {str(at): certain(6, CLASSES.index(chosen)) for at, (_, chosen) in enumerate(pairs)}
     rows = [row(label, str(at), ids=ids) for at, (label, _) in enumerate(pairs)]
-    found = evaluate(classifier(*CLASSES, **table), rows)
+    report = evaluate(classifier(*CLASSES, **table), rows)
     depths = range(max(label.count("/") + 1 for label, _ in pairs))
     deep = [[pair for pair in pairs if pair[0].count("/") >= depth] for depth in depths]
     expected = [
@@ -114,13 +114,13 @@ def test_figures_are_scikit_learns_on_texts(ids, pairs):
         }
         for depth in depths
     ]
-    assert found["levels"] == [pytest.approx(level) for level in expected]
+    assert report["levels"] == [pytest.approx(level) for level in expected]
     last = [
         [key(text, text.count("/"), ids=ids) for text in texts]
         for texts in zip(*pairs, strict=True)
     ]
-    assert found["leaf"] == pytest.approx(figures(*last))
-    assert found["rows"] == len(pairs)
+    assert report["leaf"] == pytest.approx(figures(*last))
+    assert report["rows"] == len(pairs)
 
 
 # By hand.
@@ -137,32 +137,32 @@ def test_figures_are_scikit_learns_on_texts(ids, pairs):
     ],
 )
 def test_each_level_is_right_or_wrong(label, levels, leaf):
-    """A prediction is right level by level; one that ends earlier or elsewhere is wrong."""
-    found = evaluate(classifier("A/B/C", "Z/Y", sock=[1, 0]), [row(label)])
-    assert [level["accuracy"] for level in found["levels"]] == levels
-    assert found["leaf"]["accuracy"] == leaf
+    """A prediction is judged level by level; a missing or different category is wrong."""
+    report = evaluate(classifier("A/B/C", "Z/Y", sock=[1, 0]), [row(label)])
+    assert [level["accuracy"] for level in report["levels"]] == levels
+    assert report["leaf"]["accuracy"] == leaf
 
 
 def test_level_counts_only_products_labelled_that_deep():
-    """A level's figures are over the products whose label reaches it, and over their labels."""
-    rows = [row("A"), row("A/B"), row("A/B/C"), row("E/F")]
-    found = evaluate(classifier("A/B", "E/F", sock=[1, 0]), rows)
-    assert [level["rows"] for level in found["levels"]] == [4, 3, 1]
-    assert [level["labels"] for level in found["levels"]] == [2, 2, 1]
-    assert (found["leaf"]["rows"], found["leaf"]["labels"]) == (4, 4)
+    """A level's figures are over the products whose label reaches it."""
+    rows = [row("A"), row("A/B"), row("A/B/C"), row("A/B/C"), row("E/F")]
+    report = evaluate(classifier("A/B", "E/F", sock=[1, 0]), rows)
+    assert [level["rows"] for level in report["levels"]] == [5, 4, 2]
+    assert [level["labels"] for level in report["levels"]] == [2, 2, 1]
+    assert (report["leaf"]["rows"], report["leaf"]["labels"]) == (5, 4)
 
 
 def test_missing_prediction_adds_no_label():
-    """F1 is over the labels of the rows: what is predicted or missing beside them is no label."""
+    """F1 is averaged over the labels of the rows, not over other or missing predictions."""
     table = {"short": certain(3, 0), "other": certain(3, 2), "right": certain(3, 1)}
     rows = [row("A/B", name) for name in ("short", "other", "right")]
-    found = evaluate(classifier("A", "A/B", "Z/Y", **table), rows)["levels"][1]
+    level = evaluate(classifier("A", "A/B", "Z/Y", **table), rows)["levels"][1]
     # Recall 1/3, precision 1: F1 is 1/2, averaged over the one label.
-    assert (found["labels"], found["macro_f1"], found["weighted_f1"]) == (1, 0.5, 0.5)
+    assert (level["labels"], level["macro_f1"], level["weighted_f1"]) == (1, 0.5, 0.5)
 
 
 def test_ids_compare_before_names():
-    """Where the label has an id, another category of the same name is wrong."""
+    """A label with an id does not match another category of the same name."""
     known = classifier("A/Socks", "B/Socks", sock=[1, 0])
     by_id, by_name = row("B/Socks"), row("B/Socks", ids=False)
     assert evaluate(known, [by_id])["leaf"]["accuracy"] == 0
@@ -170,38 +170,38 @@ def test_ids_compare_before_names():
 
 
 def test_renamed_category_is_the_same_by_id():
-    """Where the label has an id, its name does not matter."""
+    """A label with an id matches by its id, whatever its name."""
     renamed = LabelledProduct(Product("sock"), (Category("#a", "New name"),), ("#a",))
-    found = evaluate(classifier("A", "B", sock=[1, 0]), [renamed])
-    assert found["levels"][0]["accuracy"] == 1
+    report = evaluate(classifier("A", "B", sock=[1, 0]), [renamed])
+    assert report["levels"][0]["accuracy"] == 1
 
 
 def test_rare_categories_are_folded_late():
-    """Probabilities of rare categories are summed as other before the best one is taken."""
+    """Probabilities of rare categories are added up as `other` before the best is chosen."""
     known = classifier("A", "B", "C", products=[100, 99, 7], sock=[0.4, 0.35, 0.25])
-    found = evaluate(known, [row("B"), row("C"), row("Unknown")])["folded"]
-    assert (found["rows"], found["labels"], found["accuracy"]) == (3, 1, 1)
-    assert found["calibration_error"] == pytest.approx(0.4)
+    folded = evaluate(known, [row("B"), row("C"), row("Unknown")])["folded"]
+    assert (folded["rows"], folded["labels"], folded["accuracy"]) == (3, 1, 1)
+    assert folded["calibration_error"] == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(
     ("least", "labels", "accuracy"),
     [(1001, 1, 1), (1000, 2, 0.5), (101, 2, 0.5), (100, 3, 0.5), (1, 3, 0.5)],
 )
-def test_counts_of_the_folded_protocol_are_the_snapshots(least, labels, accuracy):
-    """How common a category is, the model's snapshot says and not the rows."""
+def test_folded_protocol_uses_the_counts_of_the_snapshot(least, labels, accuracy):
+    """The model's snapshot, not the rows, decides how common a category is."""
     known = classifier("A", "B", "C", products=[1000, 100, 1], sock=[0.7, 0.2, 0.1])
     rows = [row(text) for text in ("A", "A", "B", "C")]
-    found = evaluate(known, rows, min_count=least)["folded"]
-    assert (found["min_count"], found["labels"], found["accuracy"]) == (least, labels, accuracy)
+    folded = evaluate(known, rows, min_count=least)["folded"]
+    assert (folded["min_count"], folded["labels"], folded["accuracy"]) == (least, labels, accuracy)
 
 
 @pytest.mark.parametrize("ids", [True, False])
 def test_folded_protocol_compares_by_name_without_ids(ids):
     """A label without an id is folded and compared by its name."""
     known = classifier("A/B", "C/D", products=[100, 7], sock=[0.9, 0.1])
-    found = evaluate(known, [row("A/B", ids=ids), row("C/D", ids=ids)])["folded"]
-    assert (found["labels"], found["accuracy"]) == (2, 0.5)
+    folded = evaluate(known, [row("A/B", ids=ids), row("C/D", ids=ids)])["folded"]
+    assert (folded["labels"], folded["accuracy"]) == (2, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -211,28 +211,28 @@ def test_folded_protocol_compares_by_name_without_ids(ids):
         ([0.9], [True], 0.1),
         ([0.9], [False], 0.9),
         ([0.5] * 4, [True, True, False, False], 0.5),
-        # Two products a bin; seven bins are off by 0.75, seven more the other way, one by nothing.
+        # Two products in each bin: seven are off by 0.75, seven by -0.75, and one by nothing.
         ([0.25, 0.75] * 15, [True, False] * 15, 0.7),
         ([0.5] * 30, [True, False] * 15, 0),
     ],
 )
 def test_calibration_error_by_hand(confidences, right, error):
-    """The error is the mean gap of confidence and accuracy over 15 bins of equal mass."""
-    found = calibration_error(np.array(confidences), np.array(right, bool))
-    assert found == pytest.approx(error)
+    """The error is the mean gap between confidence and accuracy over 15 bins of equal mass."""
+    measured = calibration_error(np.array(confidences), np.array(right, bool))
+    assert measured == pytest.approx(error)
 
 
 @pytest.mark.parametrize(
     ("label", "error"), [("A/B", 0.2), ("A/B/C", 0.2), ("A", 0.8), ("A/X", 0.8), ("Z/Y", 0.8)]
 )
 def test_confidence_is_in_the_category_or_below(label, error):
-    """The confidence is the predicted category's, right where the product is in it or below."""
+    """The confidence is the predicted category's; the label may be that category or one below."""
     known = classifier("A/B", "A/B/C", "Z/Y", sock=[0.5, 0.3, 0.2])
     assert evaluate(known, [row(label)])["calibration_error"] == pytest.approx(error)
 
 
 @pytest.mark.parametrize(
-    ("fields", "given"),
+    ("fields", "expected"),
     [
         (("name",), Product("sock")),
         (("name", "description"), Product("sock", "warm")),
@@ -240,21 +240,21 @@ def test_confidence_is_in_the_category_or_below(label, error):
         (("name", "description", "manufacturer", "price"), Product("sock", "warm", "Tarn", 2.0)),
     ],
 )
-def test_fields_are_withheld(fields, given):
-    """The model sees only the fields asked for, and the answer says which."""
+def test_fields_are_withheld(fields, expected):
+    """The model sees only the requested fields, and the figures name them."""
     known = classifier("A", "B", sock=[1, 0])
-    found = evaluate(known, [row("A")], fields=fields)
-    assert known.asked == [given]
-    assert found["fields"] == list(fields)
+    report = evaluate(known, [row("A")], fields=fields)
+    assert known.seen == [expected]
+    assert report["fields"] == list(fields)
 
 
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 600])
 def test_every_product_is_scored_once_and_in_order(count):
-    """However many products there are, each is asked for once and set against its own label."""
+    """Every product is predicted once and compared with its own label, whatever their number."""
     table = {"a": [1, 0], "b": [0, 1]}
     rows = [row("AB"[at % 3 == 0], "ab"[at % 3 == 0]) for at in range(count)]
     known = classifier("A", "B", **table)
-    found = evaluate(known, rows)
-    assert [product.name for product in known.asked] == [one.product.name for one in rows]
-    assert found["leaf"]["accuracy"] == min(1, count)
-    assert found["model_version"] == "table-1"
+    report = evaluate(known, rows)
+    assert [product.name for product in known.seen] == [labelled.product.name for labelled in rows]
+    assert report["leaf"]["accuracy"] == min(1, count)
+    assert report["model_version"] == "table-1"

@@ -1,8 +1,7 @@
-"""Feedback events as the store keeps them: written, read back, and migrated from before."""
+"""Feedback events in the store: written, read back, and read from earlier versions."""
 
 import json
 import logging
-from datetime import UTC, datetime
 
 import pytest
 
@@ -23,7 +22,7 @@ from aisle.store import FolderStore, layout
 from tests.events_of import NOON, VERSION_1, put, say
 
 GOPRO = Product("GoPro - Camera Mount Kit", price=12.0)
-WHOLE = {
+FULL = {
     "product": Product("Röd lampa", "Lång <b>beskrivning</b>", "X", 12.5),
     "category": NamedCategory("x", ("A", "B")),
     "prediction_id": "e24dca6a3c5b9d85e75e772a",
@@ -37,15 +36,15 @@ def store(tmp_path):
     return FolderStore(tmp_path)
 
 
-def event(**said):
-    """Make an event of what the shop says at noon."""
-    product = said.pop("product", GOPRO)
-    return new_event(product, client="shop", now=NOON, **said)
+def event(**facts):
+    """Make an event from the shop, received at noon."""
+    product = facts.pop("product", GOPRO)
+    return new_event(product, client="shop", now=NOON, **facts)
 
 
-def test_what_is_written_is_read(store):
-    """An event comes back from the store as it was recorded, in the version of today."""
-    written = event(**WHOLE, predicted=NamedCategory("y", ("A", "C")))
+def test_round_trip(store):
+    """An event is read as it was recorded, in the current version."""
+    written = event(**FULL, predicted=NamedCategory("y", ("A", "C")))
     assert record_feedback(store, written).new
     assert read_events(store) == ([written], [])
     (name,) = store.list(layout.feedback_prefix())
@@ -53,13 +52,13 @@ def test_what_is_written_is_read(store):
 
 
 @pytest.mark.parametrize(
-    ("said", "own"),
+    ("facts", "own"),
     [
         (
             {"category": NamedCategory("abcat0410022")},
             "96009d24b21be22fdca74e726029ab9aab8fbc3dd3a8aca359ddc63594e5bc09",
         ),
-        (WHOLE, "a40e9392776af73c3c95dee55ac969ee90a694f775722ec81933060819c03781"),
+        (FULL, "a40e9392776af73c3c95dee55ac969ee90a694f775722ec81933060819c03781"),
         (
             {
                 "product": Product("tv"),
@@ -70,25 +69,25 @@ def test_what_is_written_is_read(store):
         ),
     ],
 )
-def test_the_name_of_an_event_has_not_changed(said, own):
-    """The same has the id that version 1 gave it, whatever was predicted: a retry finds it."""
-    assert event(**said).id == own
-    assert event(**said, predicted=NamedCategory("other")).id == own
+def test_the_id_of_an_event_has_not_changed(facts, own):
+    """An event has the id that version 1 gave it, whatever was predicted, so a retry finds it."""
+    assert event(**facts).id == own
+    assert event(**facts, predicted=NamedCategory("other")).id == own
 
 
 def test_a_retry_after_an_update_changes_nothing(store):
-    """What was kept in version 1 is known when it is said again, and stays as it is."""
+    """An event stored in version 1 is recognized when it is sent again, and stays as it is."""
     again = event(category=NamedCategory("abcat0410022"), predicted=NamedCategory("abcat0410022"))
     name = put(store, again.id, VERSION_1)
     assert not record_feedback(store, again).new
     assert json.loads(store.get(name).data) == VERSION_1
 
 
-# Read from before, and from after.
+# Earlier and later versions.
 
 
 def test_version_1_is_read(store):
-    """An event of version 1 is read; what was predicted is unknown, so that it may disagree."""
+    """A version 1 event is read; its prediction is unknown, so it may disagree."""
     put(store, "a" * 64, VERSION_1)
     expected = FeedbackEvent(
         id="a" * 64,
@@ -102,20 +101,20 @@ def test_version_1_is_read(store):
 
 
 @pytest.mark.parametrize("version", [1, None])
-def test_version_1_did_not_know_what_was_predicted(store, version):
-    """Whatever else is called so in an event of version 1, or of none, is not what is meant."""
-    told = VERSION_1 | {"version": version, "predicted": "something"}
-    put(store, "a" * 64, {name: value for name, value in told.items() if value is not None})
-    ((found,), _) = read_events(store)
-    assert found.predicted is None
+def test_version_1_has_no_prediction(store, version):
+    """A field `predicted` in version 1, or without a version, is not the prediction."""
+    stored = VERSION_1 | {"version": version, "predicted": "something"}
+    put(store, "a" * 64, {name: value for name, value in stored.items() if value is not None})
+    ((read,), _) = read_events(store)
+    assert read.predicted is None
 
 
-def test_the_future_is_unusable_and_hurts_no_other(store, caplog):
-    """An event of a version to come is told by name and version; the others are read."""
+def test_future_version_is_unusable_but_hurts_no_other(store, caplog):
+    """A future version is reported with name and version; the other events are read."""
     name = put(store, "b" * 64, VERSION_1 | {"version": EVENT_VERSION + 1})
     good = say(store, "Red Lamp", {"id": "x"})
     events, (unusable,) = read_events(store)
-    assert [each.id for each in events] == [good]
+    assert [read.id for read in events] == [good]
     assert unusable.id == "b" * 64
     assert name in unusable.why
     assert "version 3" in unusable.why
@@ -159,8 +158,8 @@ def test_the_future_is_unusable_and_hurts_no_other(store, caplog):
         ({"received": "9999-12-31T23:59:59-12:00"}, "between the years 1 and 9999"),
     ],
 )
-def test_what_is_no_event_is_told(store, content, why):
-    """Whoever may write there may write anything: it is named with the reason, and no trouble."""
+def test_malformed_event_is_reported(store, content, why):
+    """Anything may be stored among the events; a malformed object is reported with the reason."""
     content = content if isinstance(content, bytes) else VERSION_1 | content
     name = put(store, "c" * 64, content)
     events, (unusable,) = read_events(store)
@@ -172,17 +171,17 @@ def test_what_is_no_event_is_told(store, content, why):
 
 
 @pytest.mark.parametrize("predicted", ["x", {}, [], 5, {"path": 5}, {"path": "abc"}, {"id": 5}])
-def test_nonsense_that_was_predicted_is_unknown(store, predicted):
-    """What a client says is right counts without what was predicted, and is not lost by it."""
+def test_malformed_prediction_is_unknown(store, predicted):
+    """An event with a malformed prediction still counts as a correction."""
     own = "e" * 64
     put(store, own, VERSION_1 | {"version": 2, "predicted": predicted})
     events, unusable = read_events(store)
     assert unusable == []
-    assert [(each.id, each.predicted, each.disagrees) for each in events] == [(own, None, True)]
+    assert [(read.id, read.predicted, read.disagrees) for read in events] == [(own, None, True)]
 
 
-def test_what_went_away_is_told(store, monkeypatch):
-    """An object that is gone between the list and the look is no trouble either."""
+def test_disappeared_object_is_reported(store, monkeypatch):
+    """An object that disappears between listing and reading is reported."""
     name = layout.feedback_event(NOON.date(), "d" * 64)
     monkeypatch.setattr(store, "list", lambda prefix: iter([name] * (prefix == "feedback/")))
     assert read_events(store) == (
@@ -192,15 +191,15 @@ def test_what_went_away_is_told(store, monkeypatch):
 
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b"{}", b'{"event": "e", "decision": "perhaps"}'])
-def test_a_spoilt_decision_is_named(store, data):
-    """What is no decision is an error that names it: nobody knows what was decided."""
+def test_malformed_decision_is_named(store, data):
+    """A malformed review decision is an error that names the object."""
     name = layout.review("e" * 64)
     store.put(name, data)
     with pytest.raises(DataError, match=name):
         read_events(store)
 
 
-# What disagrees.
+# Disagreement.
 
 LAMPS, SOCKS = ("Home", "Lamps"), ("Sport", "Socks")
 
@@ -222,54 +221,54 @@ LAMPS, SOCKS = ("Home", "Lamps"), ("Sport", "Socks")
     ],
 )
 def test_categories_are_compared_by_id_else_by_path(category, predicted, disagrees):
-    """Ids tell it where both have one, else the paths; where nothing does, it may disagree."""
+    """Categories are compared by id if both have one, else by path; otherwise they may disagree."""
     assert event(category=category, predicted=predicted).disagrees is disagrees
 
 
 @pytest.mark.parametrize("category", [None, NamedCategory("l")])
-def test_what_says_that_it_is_right_agrees(category):
-    """A confirmation disagrees with nothing, whatever else it says."""
+def test_confirmation_agrees(category):
+    """A confirmation agrees, whatever else it contains."""
     assert not event(right=True, category=category, predicted=NamedCategory("s")).disagrees
 
 
-def test_a_lie_of_one_client_hides_nobody_elses_word(store):
-    """Who claims that its category was predicted takes its own event out of the count, no other."""
+def test_a_lie_of_one_client_hides_no_other_correction(store):
+    """A false claim about the prediction affects only that client's own event."""
     category = NamedCategory("l")
     lie = new_event(GOPRO, client="liar", now=NOON, category=category, predicted=category)
     honest = new_event(
         GOPRO, client="shop", now=NOON, category=category, predicted=NamedCategory("s")
     )
-    assert all(record_feedback(store, each).new for each in (lie, honest))
+    assert all(record_feedback(store, sent).new for sent in (lie, honest))
     count = Counter(store)()
     assert (count.new, count.agreeing, count.corrections, count.right) == (1, 1, 1, 1)
 
 
-# What the last training has seen.
+# What the last training run has seen.
 
 
-def test_what_was_processed_is_read_back(store):
-    """What a training writes of the feedback is what the next count reads."""
-    at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+def test_processed_round_trip(store):
+    """Processed feedback is read as a training run wrote it."""
     states = {"accepted": 1, "held": 2, "quarantined": 3}
-    written = Processed("r1", at, "a test", "s1", frozenset({"a", "b"}), states)
+    written = Processed("r1", NOON, "a test", "s1", frozenset({"a", "b"}), states)
     write_processed(store, written)
     assert read_processed(store) == written
     assert (written.held, written.quarantined) == (2, 3)
 
 
-def test_what_was_processed_before_is_read(store):
-    """Older ones counted what waits, and nothing else by its state."""
+def test_earlier_format_of_processed_feedback_is_read(store):
+    """The earlier format has only the counts of held and quarantined events."""
     old = {"run": "r0", "at": "2026-11-22T12:00:00", "events": ["a"], "held": 4, "quarantined": 5}
     store.put(layout.processed_feedback(), json.dumps(old).encode())
-    found = read_processed(store)
-    assert (found.at, found.events, found.held, found.quarantined) == (NOON, {"a"}, 4, 5)
+    processed = read_processed(store)
+    assert (processed.at, processed.events) == (NOON, {"a"})
+    assert (processed.held, processed.quarantined) == (4, 5)
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"[]", b"5", b'{"at": 5}', b'{"at": "now"}', b'{"events": 5}', b'{"states": 5}']
 )
-def test_spoilt_processed_feedback_counts_as_none(store, data):
-    """Where it cannot be read, nothing was processed, and no report is there."""
+def test_malformed_processed_feedback_counts_as_none(store, data):
+    """When the object is malformed, nothing counts as processed, and there is no report."""
     store.put(layout.processed_feedback(), data)
     assert read_processed(store) == Processed()
     assert last_report(store) == {}

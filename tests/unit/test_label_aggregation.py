@@ -1,4 +1,4 @@
-"""Whom to believe: each rule alone, on products and categories that are made up."""
+"""Label aggregation: each rule by itself, on made-up products."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,17 +18,20 @@ NOBODY = Reference({}, {}, {})
 
 
 def said(product, path, *, client="shop", at=0, review=None):
-    """Say something of a product."""
+    """Make a statement about a product."""
     own = f"{product}/{client}/{path[-1].name}/{at}"
     received = datetime(2026, 11, 22, 12, at, tzinfo=UTC)
     event = FeedbackEvent(own, client, received, Product(product), review=review)
     return Annotation(event, (product, ""), path)
 
 
-def believe(*what, known=NOBODY, settings=SETTINGS, wrong=()):
-    """Settle what was said; products in `wrong` look wrong."""
+def believe(*statements, known=NOBODY, settings=SETTINGS, wrong=()):
+    """Aggregate statements; the labels of products in `wrong` look wrong."""
     return aggregate(
-        what, known, settings, find_errors=lambda asked: [one.identity[0] in wrong for one in asked]
+        statements,
+        known,
+        settings,
+        find_errors=lambda asked: [statement.identity[0] in wrong for statement in asked],
     )
 
 
@@ -42,23 +45,23 @@ def labels(settled):
     return {identity[0]: label.path for identity, label in settled.labels.items()}
 
 
-def test_one_statement_is_believed():
-    """What one client says of one product is taken."""
+def test_single_statement_is_accepted():
+    """A single statement is accepted."""
     settled = believe(said("a", LAMPS))
     assert labels(settled) == {"a": LAMPS}
     assert states(settled) == {"a/shop/Lamps": "accepted"}
 
 
-def test_last_word_of_a_client_counts():
-    """A client who changes its mind has one vote: the later one."""
+def test_latest_statement_of_a_client_counts():
+    """A client has one vote for a product: its latest statement."""
     settled = believe(said("a", LAMPS), said("a", SOCKS, at=1))
     assert labels(settled) == {"a": SOCKS}
     assert states(settled) == {"a/shop/Lamps": "replaced", "a/shop/Socks": "accepted"}
     assert settled.contradictions == []
 
 
-def test_majority_goes_before_recency():
-    """Two clients outvote a third who spoke last, and the contradiction is reported."""
+def test_majority_beats_recency():
+    """Two clients outvote a third, later one, and the contradiction is reported."""
     settled = believe(
         said("a", LAMPS, client="one"),
         said("a", LAMPS, client="two", at=1),
@@ -66,19 +69,19 @@ def test_majority_goes_before_recency():
     )
     assert labels(settled) == {"a": LAMPS}
     assert states(settled)["a/three/Socks"] == "outvoted"
-    (found,) = settled.contradictions
-    assert found["votes"] == {"Shop > Lamps": 2, "Shop > Socks": 1}
-    assert found["taken"] == "Shop > Lamps"
+    (contradiction,) = settled.contradictions
+    assert contradiction["votes"] == {"Shop > Lamps": 2, "Shop > Socks": 1}
+    assert contradiction["taken"] == "Shop > Lamps"
 
 
-def test_recency_decides_among_equals():
-    """Of two that contradict each other, the later one counts."""
+def test_recency_breaks_ties():
+    """Of two contradicting statements, the later one counts."""
     settled = believe(said("a", LAMPS, client="one"), said("a", SOCKS, client="two", at=1))
     assert labels(settled) == {"a": SOCKS}
 
 
-def test_reviewed_feedback_goes_before_votes():
-    """What a person accepted counts against any number of others."""
+def test_review_beats_votes():
+    """A statement that a person accepted beats any number of others."""
     settled = believe(
         said("a", SOCKS, client="one", review="accepted"),
         said("a", LAMPS, client="two", at=1),
@@ -88,7 +91,7 @@ def test_reviewed_feedback_goes_before_votes():
 
 
 def test_rejected_feedback_is_never_learnt():
-    """What a person rejected has no vote."""
+    """A statement that a person rejected has no vote."""
     settled = believe(said("a", SOCKS, review="rejected"))
     assert labels(settled) == {}
     assert states(settled) == {"a/shop/Socks": "rejected"}
@@ -96,14 +99,14 @@ def test_rejected_feedback_is_never_learnt():
 
 @pytest.mark.parametrize(("review", "state"), [(None, "held"), ("accepted", "accepted")])
 def test_visitors_are_held_until_a_person_decides(review, state):
-    """What the page's visitors say waits for a review."""
+    """A visitor's statement waits for a review."""
     settled = believe(said("a", LAMPS, client=scopes.SITE, review=review))
     assert states(settled) == {"a/site/Lamps": state}
 
 
 @pytest.mark.parametrize(("products", "most"), [(0, 3), (10, 5)])
-def test_one_client_moves_no_more_than_its_share(products, most):
-    """Beyond its share of the class, or the least number, what one client says is held."""
+def test_client_is_limited_to_its_share(products, most):
+    """A client's statements beyond its share of a class, or the minimum, are held."""
     settings = replace(SETTINGS, client_products=3, client_share=0.5)
     known = Reference({}, {LAMPS[-1].id: products}, {})
     settled = believe(
@@ -114,7 +117,7 @@ def test_one_client_moves_no_more_than_its_share(products, most):
 
 
 def test_share_counts_each_class_and_client_alone():
-    """Another client, and another class, have shares of their own."""
+    """Each client has a share of its own in each class."""
     settings = replace(SETTINGS, client_products=1)
     settled = believe(
         said("a", LAMPS),
@@ -125,8 +128,8 @@ def test_share_counts_each_class_and_client_alone():
     assert len(settled.labels) == 3
 
 
-def test_share_does_not_count_what_the_shop_says_too():
-    """Confirming the shop's own labels moves nothing."""
+def test_share_does_not_count_confirmed_labels():
+    """Statements that confirm the shop's own labels do not use up a share."""
     known = Reference({(f"p{at}", ""): LAMPS for at in range(5)}, {}, {})
     settled = believe(
         *(said(f"p{at}", LAMPS, at=at) for at in range(5)),
@@ -136,8 +139,8 @@ def test_share_does_not_count_what_the_shop_says_too():
     assert len(settled.labels) == 5
 
 
-def test_reviewed_feedback_is_beyond_any_share():
-    """What a person accepted is not held for who said how much."""
+def test_accepted_feedback_needs_no_share():
+    """Accepted statements do not count against a share."""
     settled = believe(
         *(said(f"p{at}", LAMPS, at=at, review="accepted") for at in range(5)),
         settings=replace(SETTINGS, client_products=1),
@@ -146,14 +149,14 @@ def test_reviewed_feedback_is_beyond_any_share():
 
 
 def sources(kinds):
-    """Know 40 products of so many categories."""
+    """Make 40 known products in this many categories."""
     paths = [path_from_names([f"kind {at}"]) for at in range(kinds)]
     return Reference({}, {}, {(f"p{at}", ""): paths[at % kinds] for at in range(40)})
 
 
 @pytest.mark.parametrize(("kinds", "believed"), [(3, 40), (20, 0)])
 def test_one_label_for_everything_is_quarantined(kinds, believed):
-    """Products of a few categories may be one family; of twenty, they are not, whoever says so."""
+    """One label for products of a few categories is plausible; for twenty categories it is not."""
     settled = believe(
         *(said(f"p{at}", LAMPS, client=f"client {at % 9}", at=at) for at in range(40)),
         known=sources(kinds),
@@ -162,40 +165,58 @@ def test_one_label_for_everything_is_quarantined(kinds, believed):
     assert set(states(settled).values()) == {"accepted" if believed else "quarantined"}
 
 
-def test_one_label_for_everything_of_which_a_person_knows():
-    """What a person accepted is not quarantined."""
+@pytest.mark.parametrize(("products", "accepted"), [(19, 19), (20, 0)])
+def test_one_label_for_everything_needs_many_products(products, accepted):
+    """A few products of as many categories may really belong together."""
+    settled = believe(
+        *(said(f"p{number}", LAMPS, at=number) for number in range(products)), known=sources(20)
+    )
+    assert len(settled.labels) == accepted
+
+
+def test_rare_source_categories_hardly_count():
+    """Forty products, thirty of them in one of eleven categories, may be one family."""
+    paths = [path_from_names([f"kind {max(0, number - 29)}"]) for number in range(40)]
+    known = Reference({}, {}, {(f"p{number}", ""): path for number, path in enumerate(paths)})
+    settled = believe(*(said(f"p{number}", LAMPS, at=number) for number in range(40)), known=known)
+    assert len({path[-1].id for path in paths}) == 11
+    assert len(settled.labels) == 40
+
+
+def test_accepted_label_for_everything_is_learnt():
+    """Accepted statements are not quarantined."""
     settled = believe(
         *(said(f"p{at}", LAMPS, at=at, review="accepted") for at in range(40)), known=sources(20)
     )
     assert len(settled.labels) == 40
 
 
-def test_what_looks_wrong_is_quarantined():
-    """A label that products like it make improbable waits for a person; others are taken."""
+def test_label_error_is_quarantined():
+    """A label that looks wrong is quarantined; the others are accepted."""
     settled = believe(said("a", LAMPS), said("b", SOCKS, at=1), wrong=["a"])
     assert labels(settled) == {"b": SOCKS}
     assert states(settled) == {"a/shop/Lamps": "quarantined", "b/shop/Socks": "accepted"}
 
 
 @pytest.mark.parametrize("review", ["accepted", None])
-def test_what_looks_wrong_is_not_asked_of_what_is_known(review):
-    """Neither what a person accepted nor what the shop says too is judged by its neighbours."""
+def test_known_labels_are_not_checked(review):
+    """Neither accepted statements nor the shop's own labels are checked for label errors."""
     known = Reference({} if review else {("a", ""): LAMPS}, {}, {})
     settled = believe(said("a", LAMPS, review=review), known=known, wrong=["a"])
     assert labels(settled) == {"a": LAMPS}
 
 
 def test_every_event_has_a_state():
-    """Nothing is dropped: all that was said is somewhere, with why."""
-    what = [
+    """Every statement ends in a state; none is dropped."""
+    statements = [
         said("a", LAMPS, client=scopes.SITE),
         said("a", SOCKS, client="one", at=1),
         said("a", PANS, client="two", at=2),
         said("b", PANS, client="two", at=3, review="rejected"),
         said("c", PANS, client="two", at=4),
     ]
-    settled = believe(*what, wrong=["c"])
-    assert set(settled.states) == {one.event.id for one in what}
+    settled = believe(*statements, wrong=["c"])
+    assert set(settled.states) == {statement.event.id for statement in statements}
     assert sorted(states(settled).values()) == [
         "accepted",
         "held",

@@ -1,4 +1,4 @@
-"""Which labels look wrong beside their neighbours."""
+"""Label errors: labels that look wrong beside their nearest neighbours."""
 
 import random
 
@@ -14,16 +14,18 @@ WORDS = {
 
 
 def shop(count=120):
-    """Make products of three categories, each of four of its category's words."""
+    """Make products of three categories, each with four words of its category."""
     chance = random.Random(0)
     kinds = list(WORDS)
-    labels = [kinds[at % 3] for at in range(count)]
+    labels = [kinds[number % 3] for number in range(count)]
     return [" ".join(chance.sample(WORDS[own].split(), 4)) for own in labels], labels
 
 
-def judge(feedback):
-    """Judge pairs of a text and a label beside the shop."""
+def judge(feedback, *, known=()):
+    """Judge pairs of text and label beside the shop, and beside other known pairs."""
     texts, labels = shop()
+    texts += [text for text, _ in known]
+    labels += [label for _, label in known]
     asked = [False] * len(texts) + [True] * len(feedback)
     return find_label_errors(
         texts + [text for text, _ in feedback],
@@ -34,29 +36,38 @@ def judge(feedback):
 
 
 def test_label_like_its_neighbours_is_believed():
-    """What products like it are, a product may be."""
+    """A label like those of its neighbours is believed."""
     assert judge([("sock wool ankle", "socks"), ("lamp desk led", "lamps")]) == [False, False]
 
 
 def test_label_against_all_neighbours_looks_wrong():
-    """A kettle that is called socks stands out, and the one that is right beside it does not."""
+    """A kettle labelled as socks looks wrong; the correct label beside it does not."""
     assert judge([("kettle steel spout", "socks"), ("kettle water", "kettles")]) == [True, False]
 
 
 def test_family_supports_itself():
-    """Many that say the same of products that are alike are believed, against what was known."""
-    family = [(f"drone quadcopter rotor flight {at} led light", "drones") for at in range(15)]
+    """Many equal labels of similar products are believed, even for a new category."""
+    family = [
+        (f"drone quadcopter rotor flight {number} led light", "drones") for number in range(15)
+    ]
     assert not any(judge(family))
 
 
+def test_near_neighbours_count_more_than_far_ones():
+    """A few near neighbours outweigh many far ones, even those that share a word."""
+    drones = [(f"drone quadcopter rotor flight {number} light", "drones") for number in range(4)]
+    assert judge([("drone quadcopter light", "lamps")], known=drones) == [True]
+    assert judge([("drone quadcopter light", "drones")], known=drones) == [False]
+
+
 @pytest.mark.parametrize("feedback", [[], [("sock", "socks")]])
-def test_little_to_go_by_accuses_nobody(feedback):
-    """With hardly any product there is no telling."""
+def test_few_products_accuse_nobody(feedback):
+    """With too few products, no label looks wrong."""
     texts, labels = zip(*feedback, strict=True) if feedback else ((), ())
-    found = find_label_errors(texts, labels, judged=[True] * len(feedback), neighbours=10)
-    assert found == [False] * len(feedback)
+    flags = find_label_errors(texts, labels, judged=[True] * len(feedback), neighbours=10)
+    assert flags == [False] * len(feedback)
 
 
-def test_product_without_a_known_word_is_judged_all_the_same():
-    """Unknown words have neighbours too, none of them near: no crash, one answer."""
+def test_product_without_a_known_word_is_judged():
+    """A product without a known word is judged, too."""
     assert len(judge([("zvqx", "socks")])) == 1

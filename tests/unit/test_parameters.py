@@ -1,4 +1,4 @@
-"""The file of parameters: what it gives, and what is said where it is not one."""
+"""The parameter file: its values, and the errors for a malformed one."""
 
 import pytest
 
@@ -9,23 +9,23 @@ TEXT = parameters.DEFAULT.read_text(encoding="utf-8")
 
 
 def test_default_parameters_keep_the_promises():
-    """The file that ships leaves something to train on, and folds as few classes as promised."""
-    found = parameters.load()
-    assert 0 < found.prepare.test_share < 0.5
-    assert 0 < found.prepare.validation_share < 0.5
-    assert set(found.fit.min_products) <= {1, 2, 3, 4, 5}
-    assert found.answer.precision >= 0.95
-    assert 0 <= found.gate.accuracy_tolerance <= 0.01
-    assert 0 <= found.gate.macro_f1_tolerance <= 0.01
+    """The default parameters keep the promises of the documentation."""
+    default = parameters.load()
+    assert 0 < default.prepare.test_share < 0.5
+    assert 0 < default.prepare.validation_share < 0.5
+    assert set(default.fit.min_products) <= {1, 2, 3, 4, 5}
+    assert default.answer.precision >= 0.95
+    assert 0 <= default.gate.accuracy_tolerance <= 0.01
+    assert 0 <= default.gate.macro_f1_tolerance <= 0.01
 
 
 def test_another_file_gives_other_parameters(tmp_path):
-    """A copy with another value gives that value and all others as before."""
+    """A changed value changes only its own parameter."""
     path = tmp_path / "mine.toml"
     path.write_text(TEXT.replace("precision = 0.98", "precision = 0.5"), encoding="utf-8")
-    found, default = parameters.load(path), parameters.load()
-    assert found.answer.precision == 0.5
-    assert (found.prepare, found.features, found.fit) == (
+    changed, default = parameters.load(path), parameters.load()
+    assert changed.answer.precision == 0.5
+    assert (changed.prepare, changed.features, changed.fit) == (
         default.prepare,
         default.features,
         default.fit,
@@ -45,7 +45,7 @@ def test_another_file_gives_other_parameters(tmp_path):
     ids=["empty", "other table", "other key", "key missing", "table too many", "not TOML"],
 )
 def test_wrong_file_is_a_data_error(tmp_path, old, new):
-    """A file without exactly the known tables and keys raises DataError, which names it."""
+    """A file without exactly the known tables and keys raises DataError, which names the file."""
     path = tmp_path / "mine.toml"
     path.write_text(TEXT.replace(old, new), encoding="utf-8")
     with pytest.raises(DataError, match=r"mine\.toml"):
@@ -53,6 +53,6 @@ def test_wrong_file_is_a_data_error(tmp_path, old, new):
 
 
 def test_missing_file_is_a_data_error(tmp_path):
-    """A file that is not there raises DataError, which names it."""
+    """A missing file raises DataError, which names the file."""
     with pytest.raises(DataError, match=r"absent\.toml"):
         parameters.load(tmp_path / "absent.toml")

@@ -1,3 +1,5 @@
+"""The settings of the predict function."""
+
 import pytest
 
 from aisle.errors import ConfigurationError
@@ -5,14 +7,14 @@ from predict.settings import PredictSettings
 
 
 def test_empty_environment_gives_the_defaults():
-    """Nothing has to be set."""
+    """Every setting has a default."""
     assert PredictSettings.read({}) == PredictSettings(
         max_body_bytes=6_000_000, cors_origins=(), store=""
     )
 
 
 def test_settings_are_read_by_name():
-    """A setting is the variable of its name; other variables are left alone."""
+    """A setting is read from the variable of its name; other variables are ignored."""
     environment = {
         "AISLE_MAX_BODY_BYTES": "1000",
         "AISLE_CORS_ORIGINS": "https://a.example, https://b.example,",
@@ -39,13 +41,13 @@ def test_settings_are_read_by_name():
     ],
 )
 def test_wrong_setting_is_refused(name, value):
-    """A setting that cannot be meant is an error that names its variable."""
+    """An invalid value is an error that names its variable."""
     with pytest.raises(ConfigurationError, match=name):
         PredictSettings.read({name: value})
 
 
 def test_wrong_setting_is_not_shown():
-    """What a variable has is not repeated: it may have been meant for another one."""
+    """The message does not repeat the value, which may be a misplaced secret."""
     with pytest.raises(ConfigurationError) as refusal:
         PredictSettings.read({"AISLE_MAX_BODY_BYTES": "s3cret"})
     assert "s3cret" not in str(refusal.value)

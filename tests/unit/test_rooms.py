@@ -1,4 +1,4 @@
-"""The tree explains the architecture: small folders, rooms that say what belongs, one name each."""
+"""The tree explains the architecture: small folders, documented rooms, unique class names."""
 
 import ast
 import tomllib
@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import run_alone
-
 ROOT = Path(__file__).parents[2]
 SOURCES = ("functions", "training", "benchmark")
 FOLDERS = sorted({file.parent for source in SOURCES for file in (ROOT / source).rglob("*.py")})
@@ -16,21 +14,21 @@ MODULES = [file for folder in FOLDERS for file in folder.glob("*.py")]
 
 
 def name_of(folder):
-    """Return the name of a package as an import has it."""
-    source = next(ROOT / each for each in SOURCES if folder.is_relative_to(ROOT / each))
+    """Return the import name of a package."""
+    source = next(ROOT / root for root in SOURCES if folder.is_relative_to(ROOT / root))
     return ".".join(folder.relative_to(source).parts)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
 def test_at_most_twelve_modules_in_a_folder(folder):
-    """Whoever opens a folder sees at a glance what is in it."""
+    """A folder is small enough to see its content at a glance."""
     modules = [file.name for file in folder.glob("*.py") if file.name != "__init__.py"]
     assert len(modules) <= 12, modules
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=name_of)
 def test_each_room_says_what_belongs_in_it_and_what_does_not(folder):
-    """A package opens with a line that says what it is, and a paragraph on its borders."""
+    """A package's docstring has a summary line and a paragraph on what belongs there."""
     room = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
     what, _, borders = (room or "").partition("\n\n")
     assert len(what) > 20, room
@@ -38,10 +36,10 @@ def test_each_room_says_what_belongs_in_it_and_what_does_not(folder):
 
 
 def test_import_linter_holds_six_layers_at_most():
-    """The contract of the rooms names every room of the library, once, in six layers at most."""
+    """The layer contract names every room of the library once, in at most six layers."""
     linter = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
-    layered = [each for each in linter["contracts"] if each["type"] == "layers"]
-    assert all(len(each["layers"]) <= 6 for each in layered)
+    layered = [contract for contract in linter["contracts"] if contract["type"] == "layers"]
+    assert all(len(contract["layers"]) <= 6 for contract in layered)
     rooms = [room.strip() for layer in layered[0]["layers"] for room in layer.split("|")]
     library = {path.parent.name for path in (ROOT / "functions/aisle").glob("*/__init__.py")}
     assert sorted(room for room in rooms if room.startswith("aisle.")) == sorted(
@@ -49,7 +47,7 @@ def test_import_linter_holds_six_layers_at_most():
     )
 
 
-def test_a_name_of_a_class_is_one_thing():
+def test_class_names_are_unique():
     """No two public classes of the project have the same name."""
     owners = defaultdict(set)
     for file in MODULES:
@@ -57,11 +55,3 @@ def test_a_name_of_a_class_is_one_thing():
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 owners[node.name].add(str(file.relative_to(ROOT)))
     assert {name: files for name, files in owners.items() if len(files) > 1} == {}
-
-
-def test_import_aisle_loads_no_room():
-    """`import aisle` alone loads no room and no numpy: what is asked for is loaded then."""
-    names = "import aisle, json, sys; print(json.dumps([aisle.__all__, sorted(sys.modules)]))"
-    public, loaded = run_alone(names)
-    assert set(public) >= {"Classifier", "Prediction", "Product", "load"}
-    assert [name for name in loaded if name.startswith("aisle.") or name == "numpy"] == []

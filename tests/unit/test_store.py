@@ -1,8 +1,8 @@
-"""What every object store promises, asked of the folder and of S3.
+"""What every object store promises, checked for the folder and for S3.
 
-The S3 half runs on moto, inside this process. What moto does not prove: that credentials and
-policies are checked, that nobody tampered with a request, and the 409 that real S3 gives when
-conditional writes collide. test_store_s3 plays the 409 and the 403 with botocore's Stubber.
+The S3 half runs on moto, in this process. Moto does not prove that credentials and policies are
+checked or that requests are intact, and it never returns the 409 of colliding conditional writes.
+test_store_s3 plays the 409 and the 403 with botocore's Stubber.
 """
 
 import dataclasses
@@ -30,21 +30,21 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
 
 
 def test_put_then_get(store: Store) -> None:
-    """What was put is what is got, under the etag that put returned."""
+    """An object is read as it was written, with the ETag that put returned."""
     etag = store.put("a/b.json", b"\0one")
-    found = store.get("a/b.json")
-    assert (found.data, found.etag) == (b"\0one", etag)
+    stored = store.get("a/b.json")
+    assert (stored.data, stored.etag) == (b"\0one", etag)
 
 
 def test_stored_object_is_frozen(store: Store) -> None:
-    """A stored object cannot be changed in the reader's hands."""
+    """A stored object is immutable."""
     store.put("a", b"")
     with pytest.raises(dataclasses.FrozenInstanceError):
         store.get("a").data = b"x"  # type: ignore[misc]
 
 
 def test_put_replaces(store: Store) -> None:
-    """An unconditional put replaces the object and its etag."""
+    """An unconditional put replaces the object and its ETag."""
     first = store.put("a", b"one")
     second = store.put("a", b"two")
     assert first != second
@@ -53,7 +53,7 @@ def test_put_replaces(store: Store) -> None:
 
 @pytest.mark.parametrize("key", ["absent", "folder", "folder/file/below"])
 def test_get_without_object(store: Store, key: str) -> None:
-    """A key without an object raises ObjectNotFoundError, be it a folder or below an object."""
+    """A key without an object raises, even if it is a folder or lies below an object."""
     store.put("folder/file", b"")
     with pytest.raises(ObjectNotFoundError, match=key):
         store.get(key)
@@ -65,13 +65,13 @@ def test_get_if_changed(store: Store) -> None:
     etag = store.put("pointer", b"v1")
     assert store.get_if_changed("pointer", etag) is None
     newer = store.put("pointer", b"v2")
-    found = store.get_if_changed("pointer", etag)
-    assert found is not None
-    assert (found.data, found.etag) == (b"v2", newer)
+    changed = store.get_if_changed("pointer", etag)
+    assert changed is not None
+    assert (changed.data, changed.etag) == (b"v2", newer)
 
 
 def test_get_if_changed_without_object(store: Store) -> None:
-    """A poll of an object that went away says so, rather than that nothing changed."""
+    """A poll of a deleted object raises; it does not report "no change"."""
     etag = store.put("pointer", b"v1")
     store.delete("pointer")
     with pytest.raises(ObjectNotFoundError):
@@ -79,7 +79,7 @@ def test_get_if_changed_without_object(store: Store) -> None:
 
 
 def test_if_absent(store: Store) -> None:
-    """The first write wins, and the second leaves it as it is."""
+    """The first write succeeds, and the second changes nothing."""
     store.put("a", b"one", if_absent=True)
     with pytest.raises(PreconditionFailedError, match="Read the object"):
         store.put("a", b"two", if_absent=True)
@@ -87,7 +87,7 @@ def test_if_absent(store: Store) -> None:
 
 
 def test_if_match(store: Store) -> None:
-    """A write over the version read succeeds once, and not with the old etag again."""
+    """A write under the current ETag succeeds; a second one under the old ETag fails."""
     old = store.put("a", b"one")
     new = store.put("a", b"two", if_match=old)
     with pytest.raises(PreconditionFailedError):
@@ -97,7 +97,7 @@ def test_if_match(store: Store) -> None:
 
 
 def test_if_match_without_object(store: Store) -> None:
-    """A write over a version of nothing fails and creates nothing."""
+    """A write under the ETag of a deleted object fails and creates nothing."""
     etag = store.put("a", b"one")
     store.delete("a")
     with pytest.raises(PreconditionFailedError):
@@ -106,14 +106,14 @@ def test_if_match_without_object(store: Store) -> None:
 
 
 def test_two_conditions(store: Store) -> None:
-    """Two conditions at once are refused before anything is written."""
+    """Two conditions at once are refused, and nothing is written."""
     with pytest.raises(StoreError, match="if_absent and if_match"):
         store.put("a", b"", if_absent=True, if_match="x")
     assert list(store.list("")) == []
 
 
 def test_list(store: Store) -> None:
-    """A listing is sorted by whole key and filtered by a prefix that is text, not a folder."""
+    """A listing is sorted by key and filtered by a text prefix, which need not be a folder."""
     keys = ["m/v1/a", "m/v1-b", "m/v10/a", "m/v1/Z", "n", "m/é", "m/v1/c/d"]
     for key in keys:
         store.put(key, b"")
@@ -125,14 +125,14 @@ def test_list(store: Store) -> None:
 
 
 def test_empty_store(store: Store) -> None:
-    """A store that nobody wrote to lists nothing and has nothing."""
+    """An empty store has no objects and lists none."""
     assert list(store.list("")) == []
     assert not store.exists("a")
     store.delete("a")
 
 
 def test_exists_and_delete(store: Store) -> None:
-    """An object is there until it is deleted; deleting it again does nothing."""
+    """An object exists until it is deleted; deleting it again does nothing."""
     store.put("a/b", b"")
     assert store.exists("a/b")
     store.delete("a/b")
@@ -142,7 +142,7 @@ def test_exists_and_delete(store: Store) -> None:
 
 
 def test_upload_and_download(store: Store, tmp_path: Path) -> None:
-    """A file of several chunks comes back byte for byte, into a folder made for it."""
+    """A file of several chunks is downloaded byte for byte, into a new folder."""
     source, target = tmp_path / "in.bin", tmp_path / "new" / "out.bin"
     source.write_bytes(os.urandom(BIG))
     etag = store.upload("a/big", source)
@@ -153,7 +153,7 @@ def test_upload_and_download(store: Store, tmp_path: Path) -> None:
 
 
 def test_upload_if_absent(store: Store, tmp_path: Path) -> None:
-    """An upload over an object fails where it was to be the first."""
+    """An upload under if_absent fails if the object exists."""
     source = tmp_path / "in.bin"
     source.write_bytes(b"two")
     store.put("a", b"one")
@@ -163,7 +163,7 @@ def test_upload_if_absent(store: Store, tmp_path: Path) -> None:
 
 
 def test_upload_without_file(store: Store, tmp_path: Path) -> None:
-    """An upload of no file is a StoreError that names the file, and writes nothing."""
+    """An upload of a missing file is a StoreError that names the file, and writes nothing."""
     with pytest.raises(StoreError, match=r"gone\.bin") as caught:
         store.upload("a", tmp_path / "gone.bin")
     assert isinstance(caught.value.__cause__, FileNotFoundError)
@@ -171,7 +171,7 @@ def test_upload_without_file(store: Store, tmp_path: Path) -> None:
 
 
 def test_download_without_object(store: Store, tmp_path: Path) -> None:
-    """A download of nothing leaves the file that was there, and makes no folder."""
+    """A download of a missing object leaves an existing file alone, and makes no folder."""
     target, unmade = tmp_path / "out.bin", tmp_path / "new" / "out.bin"
     target.write_bytes(b"old")
     for path in (target, unmade):
@@ -182,14 +182,14 @@ def test_download_without_object(store: Store, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
-def test_download_that_breaks(
+def test_failed_download(
     store: Store,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     break_writes: Callable[[str], None],
     call: str,
 ) -> None:
-    """A download that breaks leaves the old file and no half of the new one."""
+    """A failed download leaves the old file, and no part of the new one."""
     store.put("a", b"x" * BIG)
     target = tmp_path / "to" / "out.bin"
     target.parent.mkdir()
@@ -241,7 +241,7 @@ BAD_KEYS = [
 def test_refused_keys(
     store: Store, tmp_path: Path, call: Callable[[Store, str, Path], object]
 ) -> None:
-    """No method takes a key that is malformed or could lead out, and the message names it."""
+    """Every method refuses a malformed key or one that could lead out; the message names it."""
     file = tmp_path / "file"
     file.write_bytes(b"x")
     for key in BAD_KEYS:
@@ -254,14 +254,14 @@ def test_refused_keys(
 
 
 def test_refused_prefixes(store: Store) -> None:
-    """A prefix that could lead out is refused at once, not at the first step of a loop."""
+    """A prefix that could lead out is refused at once, not on the first iteration."""
     for prefix in ("/", "/a", "..", "../", "a/../", "a//", "a\\", "a\0"):
         with pytest.raises(StoreError):
             store.list(prefix)
 
 
 def test_odd_but_good_keys(store: Store) -> None:
-    """Dots, spaces, equals signs and letters of any script are ordinary in a key."""
+    """Keys may contain dots, spaces, equals signs and letters of any script."""
     keys = ["...", ".hidden", "a b", "dt=2026-11-22/x", "a..b", "ключ/鍵", "a%20b", "a?b#c"]
     for key in keys:
         store.put(key, key.encode())
@@ -270,7 +270,7 @@ def test_odd_but_good_keys(store: Store) -> None:
 
 
 def test_url_opens_the_same_store(store: Store) -> None:
-    """A store's own address opens it again."""
+    """A store's URL opens the same store."""
     store.put("a", b"one")
     again = open_store(store.url)
     assert again.url == store.url
@@ -279,7 +279,7 @@ def test_url_opens_the_same_store(store: Store) -> None:
 
 @pytest.mark.parametrize("url", ["", "file://", "s3://", "s3:///key", "http://host/x", "gs://b/x"])
 def test_refused_addresses(url: str) -> None:
-    """An address of no known kind is refused by a message that names it and the kinds."""
+    """An unknown kind of URL is refused; the message names it and the known kinds."""
     with pytest.raises(StoreError) as caught:
         open_store(url)
     assert repr(url) in str(caught.value)
@@ -288,7 +288,7 @@ def test_refused_addresses(url: str) -> None:
 
 @given(st.text(max_size=30))
 def test_keys_never_escape(key: str) -> None:
-    """Whatever text is given, it is refused or names a path below the root, unchanged."""
+    """Any text is either refused or names a path below the root, unchanged."""
     root = Path("/root-of-store")
     try:
         check_key(key)

@@ -1,4 +1,4 @@
-"""What only the S3 store can break: what S3's answers mean, and how often it is asked."""
+"""What only the S3 store can break: the meaning of S3's responses, and retries."""
 
 import io
 import sys
@@ -29,7 +29,7 @@ BUCKET = "shelf"
 
 @pytest.fixture
 def stubbed(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3Store, Stubber]]:
-    """Give an S3 store whose answers the test writes, and which does not really pause."""
+    """Give an S3 store with stubbed responses and no real pauses."""
     client = boto3.client("s3")
     monkeypatch.setattr(time, "sleep", lambda _: None)
     with Stubber(client) as stubber:
@@ -39,13 +39,13 @@ def stubbed(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[S3Stor
 
 @pytest.mark.usefixtures("aws")
 def test_s3_prefix_is_a_key() -> None:
-    """A malformed prefix is refused as a key would be."""
+    """A malformed prefix is refused like a malformed key."""
     with pytest.raises(StoreError, match="a//b"):
         open_store("s3://bucket/a//b")
 
 
-def test_s3_prefix_is_a_wall(s3_url: str) -> None:
-    """A store sees nothing beside its prefix, and a bucket's root sees all."""
+def test_s3_store_sees_only_its_prefix(s3_url: str) -> None:
+    """A store sees only its own prefix; a store at the bucket's root sees everything."""
     open_store(s3_url).put("a", b"")
     open_store(f"{s3_url}-other/").put("b", b"")
     assert list(open_store(s3_url).list("")) == ["a"]
@@ -62,7 +62,7 @@ def test_s3_without_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("aws")
 def test_s3_with_bad_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An endpoint that is no address is a StoreError with its cause."""
+    """A malformed endpoint is a StoreError with its cause."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "nowhere")
     with pytest.raises(StoreError, match="AWS settings") as caught:
         open_store("s3://bucket")
@@ -83,7 +83,7 @@ def test_s3_missing_or_forbidden(
     code: str,
     hint: str,
 ) -> None:
-    """A missing key is not found, also to a role that S3 tells 403; the message says which."""
+    """A missing key, or a 403 that may mean one, is "not found"; the message says which."""
     store, stubber = stubbed
     stubber.add_client_error("get_object", code, http_status_code=status)
     arguments = {"get": (), "get_if_changed": ("x",), "download": (tmp_path / "out",)}[method]
@@ -109,7 +109,7 @@ def test_s3_missing_or_forbidden(
 def test_s3_trouble_is_not_absence(
     stubbed: tuple[S3Store, Stubber], status: int, code: str, kind: type[StoreError]
 ) -> None:
-    """A wrong bucket, secret or clock, or S3's own trouble, never reads as "no such object"."""
+    """A wrong bucket, secret or clock, or a fault of S3, never means "no such object"."""
     store, stubber = stubbed
     stubber.add_client_error("get_object", code, http_status_code=status)
     with pytest.raises(StoreError, match=f"'team/a'.*'{BUCKET}'.*{code}") as caught:
@@ -118,7 +118,7 @@ def test_s3_trouble_is_not_absence(
 
 
 def test_s3_exists_when_forbidden(stubbed: tuple[S3Store, Stubber]) -> None:
-    """A role that may not know whether an object exists is not told that it does not."""
+    """A 403 on exists() raises; it does not mean that there is no object."""
     store, stubber = stubbed
     stubber.add_client_error("head_object", "403", http_status_code=403)
     with pytest.raises(StoreDeniedError, match="403"):
@@ -126,7 +126,7 @@ def test_s3_exists_when_forbidden(stubbed: tuple[S3Store, Stubber]) -> None:
 
 
 def test_s3_write_forbidden(stubbed: tuple[S3Store, Stubber]) -> None:
-    """A refused write is a StoreError, neither an absence nor a lost condition."""
+    """A refused write is a StoreError, neither "not found" nor a failed condition."""
     store, stubber = stubbed
     stubber.add_client_error("put_object", "AccessDenied", http_status_code=403)
     with pytest.raises(StoreError, match="403 AccessDenied") as caught:
@@ -142,7 +142,7 @@ def test_s3_write_forbidden(stubbed: tuple[S3Store, Stubber]) -> None:
         ({"if_match": '"e"'}, {"IfMatch": '"e"'}, 404, "NoSuchKey"),
     ],
 )
-def test_s3_condition_lost(
+def test_s3_condition_failed(
     stubbed: tuple[S3Store, Stubber],
     condition: dict[str, Any],
     sent: dict[str, str],
@@ -150,7 +150,7 @@ def test_s3_condition_lost(
     status: int,
     code: str,
 ) -> None:
-    """S3 gets the condition as a header, and its refusal is a lost condition."""
+    """The condition is sent as a header, and its refusal is a failed precondition."""
     store, stubber = stubbed
     request = {"Bucket": BUCKET, "Key": "team/a", "Body": b"x", **sent}
     stubber.add_client_error("put_object", code, http_status_code=status, expected_params=request)
@@ -159,8 +159,8 @@ def test_s3_condition_lost(
     assert "earlier attempt" not in str(caught.value)
 
 
-def test_s3_condition_lost_to_oneself(stubbed: tuple[S3Store, Stubber]) -> None:
-    """Where the client had to retry, the message says that this very write may have won."""
+def test_s3_condition_failed_after_a_retry(stubbed: tuple[S3Store, Stubber]) -> None:
+    """After a retry, the message says that an earlier attempt may have succeeded."""
     store, stubber = stubbed
     stubber.add_client_error(
         "put_object",
@@ -174,7 +174,7 @@ def test_s3_condition_lost_to_oneself(stubbed: tuple[S3Store, Stubber]) -> None:
 
 @pytest.mark.parametrize("code", ["ConditionalRequestConflict", "OperationAborted"])
 def test_s3_conflict_is_retried(stubbed: tuple[S3Store, Stubber], code: str) -> None:
-    """A write that collided is sent again, with its condition."""
+    """A write that collided is repeated with its condition."""
     store, stubber = stubbed
     request = {"Bucket": BUCKET, "Key": "team/a", "Body": b"x", "IfMatch": "e"}
     for _ in range(2):
@@ -186,7 +186,7 @@ def test_s3_conflict_is_retried(stubbed: tuple[S3Store, Stubber], code: str) -> 
 def test_s3_conflict_is_retried_with_pauses(
     stubbed: tuple[S3Store, Stubber], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A write that always collides is given up after five attempts and under two seconds."""
+    """A write that always collides fails after five attempts and less than two seconds."""
     store, stubber = stubbed
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
@@ -201,7 +201,7 @@ def test_s3_conflict_is_retried_with_pauses(
 
 
 def test_s3_upload_is_rewound(s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upload that collided sends the whole file again, not what was left of it."""
+    """An upload that collided sends the whole file again, not its remainder."""
     client = boto3.client("s3")
     put_object, calls = client.put_object, []
 
@@ -229,7 +229,7 @@ def test_s3_upload_is_rewound(s3_url: str, tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_s3_list_has_pages(stubbed: tuple[S3Store, Stubber]) -> None:
-    """A listing goes through all pages, lazily, and skips folder marks."""
+    """A listing reads all pages lazily, and skips folder markers."""
     store, stubber = stubbed
     first = {"Bucket": BUCKET, "Prefix": "team/m/"}
     stubber.add_response(
@@ -270,8 +270,10 @@ def test_s3_other_refusals(
 
 
 @pytest.mark.parametrize("method", ["get", "download"])
-def test_s3_answer_cut_short(stubbed: tuple[S3Store, Stubber], tmp_path: Path, method: str) -> None:
-    """An answer shorter than announced is a StoreError, and leaves no file."""
+def test_s3_truncated_response(
+    stubbed: tuple[S3Store, Stubber], tmp_path: Path, method: str
+) -> None:
+    """A truncated response is a StoreError, and leaves no file."""
     store, stubber = stubbed
     body = StreamingBody(io.BytesIO(b"half"), content_length=8)
     stubber.add_response("get_object", {"Body": body, "ETag": '"e"'})
@@ -294,10 +296,16 @@ def test_s3_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hush" not in str(caught.value) + str(caught.value.__cause__)
 
 
-@pytest.mark.usefixtures("aws")
-def test_s3_client_is_patient_but_not_forever() -> None:
+@pytest.mark.parametrize(
+    ("patient", "connect", "read", "attempts"), [(True, 3, 10, 4), (False, 1, 2, 2)]
+)
+def test_s3_client_is_patient_but_not_forever(
+    monkeypatch: pytest.MonkeyPatch, *, patient: bool, connect: int, read: int, attempts: int
+) -> None:
     """The client waits seconds, not minutes, and retries in standard mode."""
-    config = S3Store(BUCKET)._client.meta.config
-    assert config.connect_timeout <= 3  # type: ignore[attr-defined]
-    assert config.read_timeout <= 10  # type: ignore[attr-defined]
-    assert config.retries["mode"] == "standard"  # type: ignore[attr-defined]
+    configs = []
+    monkeypatch.setattr(boto3, "client", lambda _, *, config: configs.append(config))
+    S3Store(BUCKET, patient=patient)
+    (config,) = configs
+    assert (config.connect_timeout, config.read_timeout) == (connect, read)
+    assert config.retries == {"mode": "standard", "total_max_attempts": attempts}

@@ -1,4 +1,4 @@
-"""The tree of categories: its nodes, confidence rolled up to them, its file, and the search."""
+"""The taxonomy: its nodes, roll-up, file and search."""
 
 import numpy as np
 import pytest
@@ -13,23 +13,23 @@ unhurried = settings(deadline=None)
 
 
 def at(*names):
-    """Return the path of these names."""
+    """Make a path from names."""
     return path_from_names(names)
 
 
 def tree(*paths):
-    """Return a taxonomy with these classes and nothing to search."""
+    """Make a taxonomy with these classes and no entries to search."""
     return Taxonomy([at(*names) for names in paths], [])
 
 
-# Ids that begin like another, or sort before the separator of paths.
+# Some ids are prefixes of others, or sort before the separator of paths.
 _NAMES = st.sampled_from(["a", "b", "ab", "a b", "a!", "Z", "é"])
 _PATHS = st.lists(_NAMES, min_size=1, max_size=4).map(tuple)
 trees = st.sets(_PATHS, min_size=1, max_size=12).map(lambda paths: tree(*paths))
 
 
 def some_probabilities(taxonomy, seed):
-    """Return five rows of class probabilities, each adding up to 1."""
+    """Return class probabilities (5, classes); each row adds up to 1."""
     random = np.random.default_rng(seed)
     return random.dirichlet(np.full(len(taxonomy.classes), 0.3), 5).astype(np.float32)
 
@@ -44,7 +44,7 @@ SHOP = tree(
 
 
 def test_nodes():
-    """The nodes are all classes and what is above them, a parent before its children."""
+    """The nodes are all classes and their ancestors, each parent before its children."""
     assert SHOP.nodes == (
         at("Garden"),
         at("Garden", "Lights"),
@@ -63,7 +63,7 @@ def test_ancestors():
 
 
 def test_ends():
-    """Every class has a node that its path ends in."""
+    """Every class has the node at which its path ends."""
     assert [SHOP.nodes[node] for node in SHOP.ends] == list(SHOP.classes)
 
 
@@ -73,21 +73,21 @@ def test_depth():
 
 
 def test_classes_are_in_label_order():
-    """Labels number the classes by their path of ids, however they were given."""
+    """Labels number the classes in the order of their ids."""
     classes = [(Category("2", "Alpha"),), (Category("1", "Omega"),)]
     assert [path[0].name for path in Taxonomy(classes, []).classes] == ["Omega", "Alpha"]
 
 
 def test_roll_up_by_hand():
-    """A node has the sum of the classes at it and below it; names alone do not join nodes."""
-    rolled = SHOP.roll_up(np.array([[0.1, 0.2, 0.3, 0.15, 0.25]], np.float32))
-    assert rolled[0] == pytest.approx([0.3, 0.2, 0.45, 0.45, 0.3, 0.15, 0.25, 0.25])
+    """A node has the sum of its class and those below; equal names do not join nodes."""
+    rolled = SHOP.roll_up(np.array([[0.1, 0.2, 0.34, 0.12, 0.24]], np.float32))
+    assert rolled[0] == pytest.approx([0.3, 0.2, 0.46, 0.46, 0.34, 0.12, 0.24, 0.24])
 
 
 @unhurried
 @given(trees, st.integers(0, 1000))
 def test_roll_up_is_the_sum_of_the_classes_below(taxonomy, seed):
-    """For any tree, with classes at inner nodes too, rolling up is adding up."""
+    """In any tree, roll-up is the sum over the classes at a node and below."""
     probabilities = some_probabilities(taxonomy, seed)
     below = np.array(
         [[path[: len(node)] == node for node in taxonomy.nodes] for path in taxonomy.classes]
@@ -99,7 +99,7 @@ def test_roll_up_is_the_sum_of_the_classes_below(taxonomy, seed):
 @unhurried
 @given(trees, st.integers(0, 1000))
 def test_parents_are_at_least_as_sure_as_their_children(taxonomy, seed):
-    """Confidence never grows on the way down, not by a rounding error either."""
+    """Confidence never grows on the way down, not even by a rounding error."""
     rolled = taxonomy.roll_up(some_probabilities(taxonomy, seed))
     number = {node: column for column, node in enumerate(taxonomy.nodes)}
     children = [node for node in taxonomy.nodes if len(node) > 1]
@@ -110,7 +110,7 @@ def test_parents_are_at_least_as_sure_as_their_children(taxonomy, seed):
 @unhurried
 @given(trees, st.integers(0, 1000))
 def test_confidence_is_a_probability(taxonomy, seed):
-    """Rolled up, nothing is below 0 or above 1; the values are float32."""
+    """Rolled-up values are float32 in [0, 1]."""
     rolled = taxonomy.roll_up(some_probabilities(taxonomy, seed))
     assert (rolled.dtype, rolled.min() >= 0, rolled.max() <= 1) == (np.float32, True, True)
 
@@ -118,15 +118,17 @@ def test_confidence_is_a_probability(taxonomy, seed):
 @unhurried
 @given(trees)
 def test_ancestors_are_prefixes(taxonomy):
-    """For any tree, a class's ancestors are the prefixes of its path, in order."""
-    found = [
+    """In any tree, a class's ancestors are the prefixes of its path, in order."""
+    ancestors = [
         [taxonomy.nodes[node] for node in row[: len(path)]]
         for row, path in zip(taxonomy.ancestors, taxonomy.classes, strict=True)
     ]
-    assert found == [[path[: depth + 1] for depth in range(len(path))] for path in taxonomy.classes]
+    assert ancestors == [
+        [path[: depth + 1] for depth in range(len(path))] for path in taxonomy.classes
+    ]
 
 
-# What a catalogue has: paths, how many products, and the class that they are trained as.
+# A catalogue's paths, their numbers of products, and the classes they are trained as.
 ENTRIES = [
     Entry(at("Garden", "Lights"), 5, 0),
     Entry(at("Garden", "Lights", "Solar Lights"), 2, 0),
@@ -149,7 +151,7 @@ SEARCHED = Taxonomy(
 
 
 def test_round_trip():
-    """What was written as JSON and read again is the same taxonomy."""
+    """A taxonomy is read from JSON as it was written."""
     data = SEARCHED.to_json()
     read = Taxonomy.from_json(data)
     assert (read.classes, read.entries, read.to_json()) == (
@@ -160,7 +162,7 @@ def test_round_trip():
 
 
 def test_json_does_not_depend_on_the_order_given():
-    """The same taxonomy gives the same data."""
+    """The JSON does not depend on the given order."""
     shuffled = Taxonomy(SEARCHED.classes[::-1], ENTRIES[::-1])
     assert shuffled.to_json() == SEARCHED.to_json()
 
@@ -186,7 +188,7 @@ def test_json_does_not_depend_on_the_order_given():
     ],
 )
 def test_malformed_data(data):
-    """Data that is no taxonomy is refused as a bundle's fault."""
+    """Malformed data raises BundleError."""
     with pytest.raises(BundleError, match="categories cannot be read"):
         Taxonomy.from_json(data)
 
@@ -201,7 +203,7 @@ def test_malformed_data(data):
         ("kitchen woks", ["Big Woks", "Rare Woks"]),
         ("garden lights", ["Lights", "Solar Lights"]),
         ("garden pans", []),
-        # the last word may be begun, the others not
+        # the last word may be a prefix, the others not
         ("garden sol", ["Solar Lights"]),
         ("gard solar", []),
         ("cre", ["Crepe Pans"]),
@@ -213,37 +215,39 @@ def test_malformed_data(data):
     ],
 )
 def test_search(query, expected):
-    """Every word is needed, the last may be begun, the best match comes first."""
+    """Every word must match, the last one as a prefix; the best match comes first."""
     assert [entry.path[-1].name for entry in SEARCHED.search(query)] == expected
 
 
 def test_search_prefers_more_products():
-    """Of two categories with the same name the bigger one comes first."""
+    """Of two categories with the same name, the one with more products comes first."""
     first, second = SEARCHED.search("lights")[:2]
     assert (first.path, second.path) == (at("Sport", "Lights"), at("Garden", "Lights"))
 
 
 @pytest.mark.parametrize("query", ["", "  ", "!?", "<br>"])
 def test_search_for_nothing_finds_everything(query):
-    """Without a word all categories are found, those with more products first."""
+    """Without a word, all categories are found, those with more products first."""
     assert [entry.products for entry in SEARCHED.search(query)] == [90, 40, 9, 7, 5, 3, 2, 1]
 
 
 def test_search_ties_are_in_the_order_of_paths():
-    """Where nothing else decides, the categories come by their path of ids."""
+    """Ties are ordered by the path of ids."""
     entries = [Entry(at("B", "Pans"), 1, 0), Entry(at("A", "Pans"), 1, 0)]
-    found = Taxonomy([at("A")], entries).search("pans")
-    assert [one.path[0].name for one in found] == ["A", "B"]
+    matches = Taxonomy([at("A")], entries).search("pans")
+    assert [entry.path[0].name for entry in matches] == ["A", "B"]
 
 
 def test_search_finds_categories_that_are_no_class():
-    """A category that the model never saw is found, and says so."""
+    """A category that is no class is found, with the label None."""
     assert [entry.label for entry in SEARCHED.search("rare woks")] == [None]
 
 
 def test_classes_above():
-    """A class's path has itself and every class that it lies below, and no other."""
+    """The classes above a class are itself and the classes on its path."""
     for label, path in enumerate(SHOP.classes):
-        expected = [other for other, one in enumerate(SHOP.classes) if path[: len(one)] == one]
+        expected = [
+            number for number, above in enumerate(SHOP.classes) if path[: len(above)] == above
+        ]
         assert sorted(SHOP.above[label]) == expected
         assert label in SHOP.above[label]

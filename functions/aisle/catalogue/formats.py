@@ -13,8 +13,9 @@ from aisle.errors import DataError
 
 LONGEST: Final = 16 << 20
 """The most bytes of a line, or characters of an item of an array or a cell of a table."""
+CHUNK_BYTES: Final = 1 << 20
+"""How much of a file is read at once."""
 _DEEPEST: Final = 100
-_CHUNK: Final = 1 << 20
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _AFTER_ITEM: Final = ",] \t\r\n"
 _DELIMITERS: Final = ",;\t"
@@ -64,7 +65,7 @@ class _Lines:
         return self
 
     def __next__(self) -> bytes:
-        line = self._stream.readline(_CHUNK)
+        line = self._stream.readline(CHUNK_BYTES)
         if not line:
             raise StopIteration
         self.number += 1
@@ -233,7 +234,7 @@ class _Window:
     def _more(self) -> bool:
         if self._ended:
             return False
-        chunk = self._stream.read(_CHUNK)
+        chunk = self._stream.read(CHUNK_BYTES)
         self._ended = not chunk
         self._append(chunk)
         return not self._ended

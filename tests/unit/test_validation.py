@@ -1,3 +1,5 @@
+"""Sentences made from validation errors."""
+
 from typing import Annotated, Literal
 
 import pytest
@@ -7,20 +9,25 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from aisle.serving.http.validation import field_errors, summary
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part with two fields."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
     size: Annotated[int, Gt(2)] = 3
     colour: Literal["red"] = "red"
 
 
-class _Whole(BaseModel):
-    parts: list[_Part] = []
+class Document(BaseModel):
+    """A document with parts."""
+
+    parts: list[Part] = []
 
 
-def _errors_of(data, **options):
+def errors_of(data, **options):
+    """Return the errors of data that is no document."""
     with pytest.raises(ValidationError) as caught:
-        _Whole.model_validate(data)
+        Document.model_validate(data)
     return field_errors(caught.value.errors(), **options)
 
 
@@ -36,8 +43,8 @@ def _errors_of(data, **options):
     ],
 )
 def test_finding_becomes_a_sentence(data, field, sentence):
-    """A finding names the way to its field, known kind or not."""
-    (error,) = _errors_of(data, whole="whole")
+    """An error names the path to its field, for every kind of finding."""
+    (error,) = errors_of(data, whole="whole")
     assert error.field == field
     assert error.detail.startswith(sentence)
 
@@ -46,22 +53,22 @@ def test_finding_becomes_a_sentence(data, field, sentence):
     ("name", "shown"),
     [("é", "é"), ("x" * 61, "x" * 60 + "…"), ("a\udcffb", "a\\udcffb")],
 )
-def test_name_from_outside_can_be_answered(name, shown):
-    """A field name that a client chose is cut, and always encodable."""
+def test_field_name_of_a_client_is_encodable(name, shown):
+    """A client's field name is truncated, and can always be encoded."""
     (error,) = field_errors([{"type": "extra_forbidden", "loc": (name,), "input": 1, "msg": ""}])
     assert error.field == shown
     error.detail.encode()
 
 
 @pytest.mark.parametrize("source", ["body", "query"])
-def test_source_is_no_part_of_the_way(source):
-    """Where a value came from is not part of its field's name, unless it is the name."""
+def test_source_is_no_part_of_the_path(source):
+    """The source of a value is not part of its field's name, unless it is the name."""
     finding = {"type": "missing", "loc": (source, source), "input": {}, "msg": ""}
     assert field_errors([finding])[0].field == source
 
 
 def test_summary_counts_the_others():
-    """The summary is the first sentence, and the number of further ones."""
-    errors = _errors_of({"parts": [{"size": "x"}, {"size": "x"}, {"size": "x"}]})
+    """The summary is the first sentence and the number of further errors."""
+    errors = errors_of({"parts": [{"size": "x"}, {"size": "x"}, {"size": "x"}]})
     assert summary(errors).endswith("(2 more under 'errors'.)")
     assert summary(errors[:1]) == errors[0].detail

@@ -1,4 +1,4 @@
-"""The catalogue reader: every shape that a shop's file may have, and what is said of the others."""
+"""The catalogue reader: every format that a shop's file may have, and the errors for others."""
 
 import codecs
 import gzip
@@ -28,7 +28,7 @@ WHOLE = b"".join(LINES)
 ARRAY = json.dumps(ROWS, ensure_ascii=False).encode()
 TALL_ARRAY = json.dumps(ROWS, ensure_ascii=False, indent=2).encode()
 
-SHAPES = {
+FORMATS = {
     "array": ARRAY,
     "array over many lines": TALL_ARRAY,
     "array after a space": b" " + ARRAY,
@@ -76,16 +76,16 @@ def read_row(folder, **changes):
     return labelled
 
 
-@pytest.mark.parametrize("data", SHAPES.values(), ids=SHAPES)
-def test_every_shape_gives_the_same_products(tmp_path, data):
+@pytest.mark.parametrize("data", FORMATS.values(), ids=FORMATS)
+def test_every_format_gives_the_same_products(tmp_path, data):
     """An array and lines, gzipped or not, give the same products in the same order."""
-    found = read(tmp_path, data)
-    assert [one.product.name for one in found] == NAMES
-    assert {one.path[-1].id for one in found} == {"k1"}
+    labelled = read(tmp_path, data)
+    assert [row.product.name for row in labelled] == NAMES
+    assert {row.path[-1].id for row in labelled} == {"k1"}
 
 
 def test_all_fields_are_read(tmp_path):
-    """A row's fields arrive as the product's, unchanged."""
+    """A row's fields become the product's, unchanged."""
     assert read_row(tmp_path).product == Product(
         "Copper kettle", "Sings when the water boils", "Tarn", 30.0
     )
@@ -113,11 +113,11 @@ def test_all_fields_are_read(tmp_path):
     ],
 )
 def test_categories_with_and_without_ids(tmp_path, nodes, ids, path_ids, names):
-    """A category keeps the shop's id as text; without one, its path of names stands for it."""
-    found = read_row(tmp_path, category=nodes)
-    assert found.ids == ids
-    assert tuple(node.id for node in found.path) == path_ids
-    assert tuple(node.name for node in found.path) == names
+    """A category keeps the shop's id as text; without one, its path of names is the id."""
+    labelled = read_row(tmp_path, category=nodes)
+    assert labelled.ids == ids
+    assert tuple(node.id for node in labelled.path) == path_ids
+    assert tuple(node.name for node in labelled.path) == names
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_categories_with_and_without_ids(tmp_path, nodes, ids, path_ids, names):
     ],
 )
 def test_prices(tmp_path, typed, price):
-    """A price is a finite number from 0 up, perhaps in quotes; anything else is no price."""
+    """A price is a finite number of at least 0, perhaps in quotes; anything else is no price."""
     assert read_row(tmp_path, price=typed).product.price == price
 
 
@@ -147,7 +147,7 @@ def test_prices(tmp_path, typed, price):
     [(501, "501"), (3.5, "3.5"), ("  ", None), (None, None)],
 )
 def test_names_that_are_not_text(tmp_path, typed, name):
-    """A number is a name, blanks are none."""
+    """A number is a valid name; white space is none."""
     assert read_row(tmp_path, name=typed).product.name == name
 
 
@@ -179,25 +179,25 @@ def test_names_that_are_not_text(tmp_path, typed, name):
     ],
 )
 def test_unusable_rows_are_counted_by_reason(tmp_path, row, reason):
-    """A row that cannot be used is left out and counted, the rows around it are read."""
+    """An unusable row is skipped and counted; the rows around it are read."""
     skipped = Skipped()
-    rows = [ROW, row, row, ROW]
-    found = read(tmp_path, b"".join(json.dumps(one).encode() + b"\n" for one in rows), skipped)
-    assert len(found) == 2
+    lines = [json.dumps(value).encode() for value in (ROW, row, row, ROW, ROW)]
+    labelled = read(tmp_path, b"\n".join(lines), skipped)
+    assert len(labelled) == 3
     assert dict(skipped.reasons) == {reason: 2}
     assert str(skipped) == f"2 {reason}"
 
 
-@pytest.mark.parametrize(("data", "said"), BROKEN.values(), ids=BROKEN)
-def test_what_cannot_be_read_is_a_data_error(tmp_path, data, said):
-    """A file that cannot be used raises DataError, which names it and says what is wrong."""
-    with pytest.raises(DataError, match=rf"shop\.data.*{re.escape(said)}"):
+@pytest.mark.parametrize(("data", "message"), BROKEN.values(), ids=BROKEN)
+def test_unusable_file_is_a_data_error(tmp_path, data, message):
+    """An unusable file raises DataError, which names the file and the cause."""
+    with pytest.raises(DataError, match=rf"shop\.data.*{re.escape(message)}"):
         read(tmp_path, data)
 
 
 @pytest.mark.parametrize("name", ["absent.json", "folder", "folder/absent.json.gz"])
 def test_no_file_is_a_data_error(tmp_path, name):
-    """A missing file and a folder raise DataError, which names them."""
+    """A missing file or a folder raises DataError, which names it."""
     (tmp_path / "folder").mkdir()
     with pytest.raises(DataError, match=re.escape(name)):
         list(read_labelled(tmp_path / name))
@@ -210,10 +210,10 @@ def test_no_file_is_a_data_error(tmp_path, name):
 )
 @settings(deadline=None)
 def test_any_text_survives(tmp_path_factory, name, names, escaped):
-    """Whatever text a shop has in its names comes back unchanged."""
-    row = ROW | {"name": name, "category": [{"name": each} for each in names]}
+    """Any text in the names is read unchanged."""
+    row = ROW | {"name": name, "category": [{"name": text} for text in names]}
     data = json.dumps(row, ensure_ascii=escaped).encode("utf-8")
-    (found,) = read(tmp_path_factory.getbasetemp(), data)
-    assert found.product.name == name
-    assert [node.name for node in found.path] == names
-    assert found.path[-1].id == PATH_SEPARATOR.join(names)
+    (labelled,) = read(tmp_path_factory.getbasetemp(), data)
+    assert labelled.product.name == name
+    assert [node.name for node in labelled.path] == names
+    assert labelled.path[-1].id == PATH_SEPARATOR.join(names)

@@ -1,4 +1,4 @@
-"""What the notebooks share: tables, and the comparison they read."""
+"""What the notebooks share: tables, and the comparison that they read."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ from aisle_benchmark.notebook.tables import (
 
 
 def test_table_is_shown_as_text_and_html():
-    """Numbers are written as people read them, and a product's text is no markup."""
+    """Numbers are formatted, and a product's text is escaped."""
     table = ShownTable.of(("what", "n", "x"), [("<b>", 1234, 0.5), ("none", None, 2.0)])
     assert repr(table).splitlines() == [
         "what  n      x",
@@ -31,7 +31,7 @@ def test_table_is_shown_as_text_and_html():
 
 
 def test_places_come_from_the_environment(monkeypatch, tmp_path):
-    """The variables of the notebooks come first, then the store of the command line."""
+    """The notebooks' own variables come first, then those of the command line."""
     for name in (DATA, STORE, "AISLE_STORE"):
         monkeypatch.delenv(name, raising=False)
     assert notebook_store().url.endswith("/.aisle")
@@ -44,7 +44,7 @@ def test_places_come_from_the_environment(monkeypatch, tmp_path):
 
 
 def test_data_beside_the_project(monkeypatch, tmp_path):
-    """Without the variable, the shared data is looked at; without that, it says what to set."""
+    """Without the variable the shared data is used; without both, the error says what to set."""
     monkeypatch.delenv(DATA, raising=False)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=f"{DATA} is not set"):
@@ -60,14 +60,14 @@ def test_data_beside_the_project(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("order", [("small", "large"), ("large", "small")])
 def test_largest_comparison_is_read(tmp_path, order):
-    """Of several comparisons, the one with the most scored products; None of none."""
+    """The comparison with the most scored products is read; without any, None."""
     store = open_store((tmp_path / "store").as_uri())
     assert last_comparison(store) is None
     scored = {"small": 80, "large": 9000}
-    for place, name in enumerate(order):
+    for number, name in enumerate(order):
         figures = {"data": {"scored": scored[name]}, "tables": [], "about": {"date": "2026-01-01"}}
-        key = f"comparisons/{place:012}/report/compare.json"
+        key = f"comparisons/{number:012}/report/compare.json"
         store.put(key, json.dumps(figures).encode())
-    found = last_comparison(store)
-    assert found is not None
-    assert found["data"]["scored"] == 9000
+    comparison = last_comparison(store)
+    assert comparison is not None
+    assert comparison["data"]["scored"] == 9000

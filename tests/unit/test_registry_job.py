@@ -1,4 +1,4 @@
-"""How the latest training job gets on: its own words, and the lease that says whether it lives."""
+"""The status of the latest training job, by its own report and by its lease."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -6,11 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from aisle.errors import MalformedObjectError
-from aisle.feedback.count import Counter
-from aisle.feedback.due import Policy, decide
 from aisle.registry.job import JobStage, JobStatus, current_status, read_status, write_status
 from aisle.store import FolderStore, layout, lease
-from tests.commands import run_alone
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 AFTER = NOON + lease.RUNNING
@@ -23,7 +20,7 @@ def store(tmp_path):
 
 
 def test_status_round_trip(store):
-    """What was told is what is read, and plain JSON in the store."""
+    """A status is read as it was written, and is plain JSON in the store."""
     assert read_status(store) == JobStatus()
     status = JobStatus("r1", "running", "fit", (JobStage("fit", "running", 1.5),), 0.5)
     write_status(store, status)
@@ -32,8 +29,8 @@ def test_status_round_trip(store):
 
 
 def test_status_of_an_earlier_version_is_read(store):
-    """What a job has told before there was this module reads the same; what is new to us is not."""
-    told = {
+    """A status of an earlier version is read; unknown fields are ignored."""
+    stored = {
         "finished_at": "2026-11-22T12:00:00+00:00",
         "message": "The model serves.",
         "progress": 1.0,
@@ -46,7 +43,7 @@ def test_status_of_an_earlier_version_is_read(store):
         "version": "9df382fecf80",
         "added_later": 1,
     }
-    store.put(layout.training_status(), json.dumps(told).encode())
+    store.put(layout.training_status(), json.dumps(stored).encode())
     status = read_status(store)
     assert (status.state, status.version) == ("published", "9df382fecf80")
     assert status.stages == (JobStage("ingest", "done", 0.41),)
@@ -61,10 +58,10 @@ def test_status_of_an_earlier_version_is_read(store):
         ("r2", NOON, None, ("r2", "running", False)),
         ("r2", NOON, "r2", ("r1", "failed", True)),
     ],
-    ids=["it lives", "lease expired", "no lease", "another was started", "the other asks"],
+    ids=["holds the lease", "lease expired", "no lease", "another started", "the other asks"],
 )
 def test_a_job_lives_as_long_as_its_lease(store, *, holder, now, besides, expected):
-    """Who says that it goes on, and holds no lease, was interrupted; the lease names the next."""
+    """A "running" job without a lease was interrupted; a lease names the next job."""
     write_status(store, JobStatus("r1", "running"))
     if holder:
         lease.take(store, holder, "me", now=NOON, lasting=lease.RUNNING)
@@ -73,7 +70,7 @@ def test_a_job_lives_as_long_as_its_lease(store, *, holder, now, besides, expect
 
 
 def test_a_job_that_failed_was_not_interrupted(store):
-    """A job that has told its failure, and when, is no killed one."""
+    """A job that reported its failure was not interrupted."""
     write_status(store, JobStatus("r1", "failed", finished_at=NOON.isoformat()))
     status = current_status(store, now=NOON + timedelta(days=1))
     assert (status.state, status.interrupted) == ("failed", False)
@@ -92,16 +89,8 @@ def test_a_job_that_failed_was_not_interrupted(store):
         b'{"run": 5}',
     ],
 )
-def test_a_spoilt_status_is_named(store, data):
-    """What is no status is an error that names the object, and stops no training."""
+def test_malformed_status_is_named(store, data):
+    """A malformed status is an error that names the object."""
     store.put(layout.training_status(), data)
     with pytest.raises(MalformedObjectError, match=r"models/training\.json cannot be used"):
         read_status(store)
-    assert not decide(Counter(store), Policy(), now=NOON).due
-
-
-def test_light_modules_load_without_numpy():
-    """What the small functions need of the registry comes without numpy and onnxruntime."""
-    names = "aisle.registry.audit, aisle.registry.job, aisle.registry.pointer, aisle.store.typed"
-    loaded = run_alone(f"import json, sys, {names}\nprint(json.dumps(sorted(sys.modules)))")
-    assert not {"numpy", "onnxruntime", "boto3"} & {*loaded}

@@ -1,6 +1,6 @@
-"""The gate: what gets past it, what it is measured against, and what a refusal leaves behind.
+"""Gate and publication: what passes, what it is compared with, and what a refusal leaves.
 
-The bundles are real ones, of four categories and four words, made without training.
+The bundles are real, with four categories and four words, made without training.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ OCCASION = Occasion("somebody", "a test")
 
 
 def labelled(word, at):
-    """Label a product of a word as what it is."""
+    """Label a product that consists of a word."""
     return LabelledProduct(Product(f"{word} {at}"), PATHS[at], (PATHS[at][-1].id,))
 
 
@@ -49,7 +49,7 @@ EVIDENCE = GateInput([Example(row.product, row.path, row.product.name) for row i
 
 
 def make(answers, test="one test"):
-    """Make a bundle that answers each of the words with a category, and its figures."""
+    """Make a bundle that predicts a given category for each word."""
     weights = np.zeros((len(WORDS), len(PATHS)), np.int8)
     weights[np.arange(len(WORDS)), answers] = 100
     trained = TrainedModel(
@@ -75,10 +75,10 @@ def make(answers, test="one test"):
     return export(trained, prepared, parameters.load().export).bundle
 
 
-def put_through(store, made, evidence=EVIDENCE, gate=GATE):
-    """Put a bundle through the gate, and publish it if it passes."""
-    judgement = judge(store, Contender(made), evidence, gate)
-    return publish(store, made, judgement, {"report.json": b"{}"}, OCCASION)
+def put_through(store, whole, evidence=EVIDENCE, gate=GATE):
+    """Judge a bundle, and publish it if it passes."""
+    judgement = judge(store, Contender(whole), evidence, gate)
+    return publish(store, whole, judgement, {"report.json": b"{}"}, OCCASION)
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def publish_answers(store):
-    """Give the function that puts a bundle of some answers through the gate."""
+    """Give the function that judges and publishes a bundle with the given answers."""
 
     def run(answers, test="one test", gate=GATE, into=store):
         return put_through(into, make(answers, test), gate=gate)
@@ -98,7 +98,7 @@ def publish_answers(store):
 
 
 def content(store):
-    """Read everything that a store holds."""
+    """Read all objects of a store."""
     return {key: store.get(key).data for key in store.list("")}
 
 
@@ -111,12 +111,12 @@ def serving(store):
     ("answers", "accuracy"), [(PERFECT, 1), (GOOD, 0.75), (POOR, 0.5), (USELESS, 0.25)]
 )
 def test_bundles_of_this_file_are_as_good_as_they_say(answers, accuracy):
-    """The bundles that the other tests publish have the accuracies that they rely on."""
+    """The bundles of this file have the accuracies that its tests rely on."""
     assert evaluate(Classifier(make(answers)), TEST)["leaf"]["accuracy"] == accuracy
 
 
 def test_first_publication(publish_answers, store):
-    """In an empty store, a good enough model is published and serves, with no champion."""
+    """In an empty store, a good enough model is published and serves; there is no champion."""
     verdict = publish_answers(POOR)
     assert verdict.champion is None
     assert serving(store) == 0.5
@@ -125,33 +125,33 @@ def test_first_publication(publish_answers, store):
 
 
 def test_no_better_than_the_commonest_category(publish_answers, store):
-    """A model that is no better than one constant answer is refused: no pointer is written."""
+    """A model that is no better than a constant answer is refused; no pointer is written."""
     with pytest.raises(PublicationRefusedError, match=r"0\.2500 on the frozen test is no better"):
         publish_answers(USELESS)
     assert read_pointer(store) is None
 
 
 def test_refused_model_is_kept_with_its_report(publish_answers, store):
-    """What was refused can be looked at: the bundle, its report, and the record of the refusal."""
+    """A refused model stays in the store, with its report and the record of the refusal."""
     champion = publish_answers(PERFECT).version
     with pytest.raises(PublicationRefusedError):
         publish_answers(GOOD)
     version = make(GOOD).manifest.model_version
     assert bundles.fetch_bundle(store, version).manifest.model_version == version
     assert store.exists(layout.report_file(version, "report.json"))
-    found = [(one.event, one.version, one.previous) for one in audit.history(store)]
-    assert found == [("promoted", champion, None), ("refused", version, champion)]
+    events = [(entry.event, entry.version, entry.previous) for entry in audit.history(store)]
+    assert events == [("promoted", champion, None), ("refused", version, champion)]
 
 
 def test_no_test_product(store):
-    """A model that was tested on nothing is refused."""
+    """A model without test products is refused."""
     with pytest.raises(PublicationRefusedError, match="frozen test has no products"):
         put_through(store, make(PERFECT), GateInput([]))
     assert read_pointer(store) is None
 
 
 def test_judgement_of_another_model(store):
-    """What the gate said of one model lets no other through."""
+    """A judgement of one model does not publish another."""
     judgement = judge(store, Contender(make(PERFECT)), EVIDENCE, GATE)
     with pytest.raises(PublicationRefusedError, match="the gate judged"):
         publish(store, make(POOR), judgement, {}, OCCASION)
@@ -169,7 +169,7 @@ def test_worse_than_the_champion(publish_answers, store):
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "log_loss"])
 def test_each_figure_is_compared(publish_answers, store, metric):
-    """One figure that is worse than the champion's is enough for a refusal."""
+    """A single figure worse than the champion's is enough for a refusal."""
     publish_answers(PERFECT)
     lenient = dataclasses.asdict(LENIENT) | {
         f"{metric}_limit": dataclasses.asdict(GATE)[f"{metric}_limit"]
@@ -180,7 +180,7 @@ def test_each_figure_is_compared(publish_answers, store, metric):
 
 
 def test_better_than_the_champion(publish_answers, store):
-    """A better model replaces the champion, which stays in the store to go back to."""
+    """A better model replaces the champion, which stays in the store for a rollback."""
     first = publish_answers(GOOD).version
     verdict = publish_answers(PERFECT)
     assert verdict.champion == first
@@ -189,14 +189,14 @@ def test_better_than_the_champion(publish_answers, store):
 
 
 def test_worse_within_the_tolerance(publish_answers, store):
-    """A model that is worse by no more than the tolerance may replace the champion."""
+    """A model that is worse within the tolerance may replace the champion."""
     publish_answers(PERFECT)
     publish_answers(GOOD, gate=LENIENT)
     assert serving(store) == 0.75
 
 
-def test_champion_of_another_test_is_no_measure(publish_answers, store):
-    """A champion that was measured on another test does not stand in the way."""
+def test_champion_of_another_test_is_not_compared(publish_answers, store):
+    """A champion measured on another test is not compared."""
     publish_answers(PERFECT)
     verdict = publish_answers(POOR, test="another test")
     assert verdict.champion is None
@@ -204,7 +204,7 @@ def test_champion_of_another_test_is_no_measure(publish_answers, store):
 
 
 def test_packaged_model_is_no_champion(publish_answers, store, tmp_path, monkeypatch):
-    """The packaged model is no measure, even if it were perfect on the very same test."""
+    """The packaged model is never the champion, even if it is perfect on the same test."""
     bundle.write(tmp_path / "packaged", make(PERFECT))
     monkeypatch.setattr(bundle, "PACKAGED", tmp_path / "packaged")
     assert serving(store) == 1
@@ -213,7 +213,7 @@ def test_packaged_model_is_no_champion(publish_answers, store, tmp_path, monkeyp
 
 
 def test_same_model_again_changes_nothing(publish_answers, store):
-    """Publishing the model that serves already is no error and writes nothing."""
+    """Publishing the current model again succeeds and writes nothing."""
     first = publish_answers(GOOD)
     pointer, etag = read_pointer(store)
     long_ago = dataclasses.replace(pointer, published_at="2026-01-01T00:00:00+00:00")
@@ -227,25 +227,25 @@ OTHER = Pointer("other", "another test", "2026-01-01T00:00:00+00:00")
 
 
 class RacedStore(FolderStore):
-    """A store in which somebody else publishes just after the pointer is first read."""
+    """A store in which another model is published just after the pointer is first read."""
 
     raced = False
 
     def get(self, key):
-        """Read an object; another model is published behind the first reader's back."""
+        """Read an object; after the pointer, publish another model."""
         if self.raced or key != layout.current_model():
             return super().get(key)
         self.raced = True
         try:
             return super().get(key)
         finally:
-            found = read_pointer(self)
-            write_pointer(self, OTHER, replacing=found and found[1])
+            pointed = read_pointer(self)
+            write_pointer(self, OTHER, replacing=pointed and pointed[1])
 
 
 @pytest.mark.parametrize("published", [[], [GOOD]], ids=["empty store", "with a champion"])
 def test_racing_publications(publish_answers, store, tmp_path, published):
-    """Where somebody else published since the gate looked, theirs stands and ours is an error."""
+    """If another model is published after the judgement, it stays, and ours fails."""
     for answers in published:
         publish_answers(answers)
     with pytest.raises(PreconditionFailedError):
@@ -254,16 +254,16 @@ def test_racing_publications(publish_answers, store, tmp_path, published):
     assert pointer == OTHER
 
 
-def test_lost_files_of_the_model_that_serves_come_back(publish_answers, store):
-    """Publishing again mends a model of which a file was lost."""
+def test_missing_file_is_restored(publish_answers, store):
+    """Publishing again restores a missing file."""
     version = publish_answers(GOOD).version
     store.delete(layout.bundle_file(version, "linear.safetensors"))
     publish_answers(GOOD)
     assert serving(store) == 0.75
 
 
-def test_unreadable_champion_is_no_measure(publish_answers, store, capsys):
-    """A champion that can no longer be read does not keep a new model out, and that is said."""
+def test_unreadable_champion_is_not_compared(publish_answers, store, capsys):
+    """An unreadable champion is not compared, and a message says so."""
     champion = publish_answers(PERFECT).version
     store.put(layout.bundle_file(champion, "linear.safetensors"), b"damaged")
     assert publish_answers(GOOD).champion is None
@@ -272,7 +272,7 @@ def test_unreadable_champion_is_no_measure(publish_answers, store, capsys):
 
 
 def test_malformed_pointer_is_replaced(publish_answers, store, capsys):
-    """A pointer that cannot be read does not keep a new model out, and that is said."""
+    """A malformed pointer is replaced, and a message says so."""
     store.put(layout.current_model(), b"{")
     publish_answers(GOOD)
     assert "There is no champion" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The normalisation: what it does to text, and that every word is found again where it stood."""
+"""Normalization: what it does to text, and the position of every word in it."""
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from aisle.normalize import Token, normalize, tokenize, words
 
 unhurried = settings(deadline=None)
 
-# What catalogues and the corners of Unicode are made of; any of it next to any other.
+# Pieces of catalogue text and of odd Unicode, in any combination.
 PIECES = [
     "pan",
     "R",
@@ -110,7 +110,7 @@ any_text = st.text() | st.lists(st.sampled_from(PIECES), max_size=12).map("".joi
     ],
 )
 def test_normalize(typed, expected):
-    """Markup and punctuation separate words, references are resolved, forms and case unified."""
+    """Markup and punctuation separate words; references are resolved, case and forms folded."""
     assert normalize(typed) == expected
 
 
@@ -118,20 +118,20 @@ def test_normalize(typed, expected):
     "separator", ["\x00", "\x1f", "\x7f", "\x85", "\u00ad", "\u200b", "\ufeff"]
 )
 def test_control_characters_separate_words(separator):
-    """A character that shows nothing still parts two words, and is in neither."""
+    """An invisible character separates two words and belongs to neither."""
     assert words(f"pan{separator}lid") == ["pan", "lid"]
 
 
 @pytest.mark.parametrize("nothing", [None, "", " ", "<br>"])
 def test_no_text_has_no_tokens(nothing):
-    """A text without words gives no tokens."""
+    """A text without words has no tokens."""
     assert tokenize(nothing) == []
 
 
 @unhurried
 @given(any_text)
 def test_normalize_is_idempotent(text):
-    """What was normalised once does not change when it is normalised again."""
+    """Normalizing twice gives the same as normalizing once."""
     once = normalize(text)
     assert normalize(once) == once
 
@@ -139,13 +139,13 @@ def test_normalize_is_idempotent(text):
 @unhurried
 @given(any_text)
 def test_tokens_are_the_words(text):
-    """Evidence and features see the same words, whatever the text."""
+    """Tokens and words agree, so that evidence and features see the same words."""
     assert [token.text for token in tokenize(text)] == words(text)
 
 
 @pytest.mark.parametrize("mark", ["\uff9e", "\uff9f", "\u0f73", "\u0f75", "\u0f81"])
 def test_tokens_are_the_words_across_marks_in_disguise(mark):
-    """A character that becomes a combining mark does not cut an accent off its letter."""
+    """A character that becomes a combining mark does not separate an accent from its letter."""
     text = f"e{mark}\u0301"
     assert [token.text for token in tokenize(text)] == words(text)
 
@@ -153,14 +153,14 @@ def test_tokens_are_the_words_across_marks_in_disguise(mark):
 @unhurried
 @given(any_text)
 def test_offsets_are_spans_of_the_text(text):
-    """Every token covers at least one character of the text as typed."""
+    """Every token spans at least one character of the original text."""
     assert all(0 <= token.start < token.end <= len(text) for token in tokenize(text))
 
 
 @unhurried
 @given(any_text)
 def test_offsets_ascend(text):
-    """Tokens come in the order in which they stand in the text."""
+    """Tokens are in the order of the text."""
     starts = [token.start for token in tokenize(text)]
     assert starts == sorted(starts)
 
@@ -168,7 +168,7 @@ def test_offsets_ascend(text):
 @unhurried
 @given(st.text(st.characters(max_codepoint=127, exclude_characters="<&")))
 def test_offsets_of_plain_text_are_exact(text):
-    """In plain ASCII a token is the very characters that it covers, but for case."""
+    """In plain ASCII, a token equals the characters that it spans, except for case."""
     tokens = tokenize(text)
     assert [text[token.start : token.end].casefold() for token in tokens] == words(text)
 
@@ -176,7 +176,7 @@ def test_offsets_of_plain_text_are_exact(text):
 @unhurried
 @given(st.text(st.characters(max_codepoint=127, exclude_characters="<&")))
 def test_offsets_do_not_depend_on_the_shortcut_for_plain_text(text):
-    """A character beyond ASCII at the end does not move the tokens before it."""
+    """A non-ASCII character at the end does not move the tokens before it."""
     assert tokenize(text + " ®") == tokenize(text)
 
 
@@ -200,5 +200,5 @@ def test_offsets_do_not_depend_on_the_shortcut_for_plain_text(text):
     ],
 )
 def test_offsets_cover_what_a_word_was_made_of(typed, expected):
-    """References, accents, ligatures and jamo are covered whole; markup outside a word is not."""
+    """A span covers whole references, accents, ligatures and jamo, but no markup around a word."""
     assert tokenize(typed) == expected

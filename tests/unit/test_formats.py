@@ -1,4 +1,4 @@
-"""Rows out of every format, their line numbers, and files that are made to do harm."""
+"""Rows in every format, their line numbers, and malicious files."""
 
 import csv
 import gzip
@@ -55,18 +55,18 @@ def read(folder, data, columns=None):
     ids=["comma", "semicolon", "tab", "line feeds", "mark", "blank lines", "gzip", "two members"],
 )
 def test_tables(tmp_path, data):
-    """A table gives the rows that were written, whatever stands between its cells."""
-    found = read(tmp_path, data)
-    assert [one.raw for one in found] == ROWS
-    assert [one.fields["category"] for one in found] == NODES
-    assert [one.number for one in found] == [1, 2, 3]
+    """A table gives the rows that were written, whatever separates its cells."""
+    records = read(tmp_path, data)
+    assert [record.raw for record in records] == ROWS
+    assert [record.fields["category"] for record in records] == NODES
+    assert [record.number for record in records] == [1, 2, 3]
 
 
 def test_the_name_of_a_file_does_not_matter(tmp_path):
-    """Content tells the format, not the suffix."""
+    """The content decides the format, not the suffix."""
     path = tmp_path / "shop.json.gz"
     path.write_bytes(table(","))
-    assert [one.raw for one in read_records(str(path))] == ROWS
+    assert [record.raw for record in read_records(str(path))] == ROWS
 
 
 @pytest.mark.parametrize(
@@ -81,47 +81,47 @@ def test_the_name_of_a_file_does_not_matter(tmp_path):
     ids=["table", "table after a blank line", "lines", "array", "tall array"],
 )
 def test_a_row_knows_its_line(tmp_path, data, lines):
-    """The line of a row is the one it begins at, in every format."""
-    assert [one.line for one in read(tmp_path, data)] == lines
+    """In every format, the line of a row is the line on which it begins."""
+    assert [record.line for record in read(tmp_path, data)] == lines
 
 
 @pytest.mark.parametrize("size", range(1, 40))
-def test_array_is_the_same_however_it_is_cut(tmp_path, monkeypatch, size):
-    """Whatever parts an array arrives in, it gives the rows that json gives."""
+def test_array_is_the_same_however_it_is_chunked(tmp_path, monkeypatch, size):
+    """However an array is cut into chunks, its rows are those of the json module."""
     rows = [{"name": "Café 😀 \\u00e9"}, 1234567, -0.5e-7, "x", None, [[]], {}, True, {"a": [{}]}]
     data = json.dumps(rows, ensure_ascii=False).replace(", ", " ,\n ").encode()
-    monkeypatch.setattr(formats, "_CHUNK", size)
-    assert [one.raw for one in read(tmp_path, data)] == json.loads(data)
+    monkeypatch.setattr(formats, "CHUNK_BYTES", size)
+    assert [record.raw for record in read(tmp_path, data)] == json.loads(data)
 
 
-def test_other_shop_s_columns(tmp_path):
-    """Named columns arrive under Aisle's names, and the whole row stays as it was."""
+def test_mapped_columns(tmp_path):
+    """Mapped columns get Aisle's names, and the raw row stays as it was."""
     rows = [{"title": "Pan", "cost": "$5.00", "dept": "Kitchen", "shelf": "Pans", "colour": "red"}]
     columns = columns_from("name=title,price=cost,category=dept+shelf")
-    (found,) = read(tmp_path, table(",", rows), columns)
-    assert found == Record(
+    (record,) = read(tmp_path, table(",", rows), columns)
+    assert record == Record(
         2, {"name": "Pan", "price": "$5.00", "category": ["Kitchen", "Pans"]}, 1, rows[0]
     )
-    assert to_labelled(found).product.price == 5.0
+    assert to_labelled(record).product.price == 5.0
 
 
 def test_list_of_nodes_in_a_cell(tmp_path):
-    """A table may hold a category as the JSON that the open data set has."""
+    """A cell may hold a category as JSON, as in the open data set."""
     rows = [{"name": "Pan", "category": json.dumps([{"id": "k", "name": "Kitchen"}])}]
-    (found,) = read(tmp_path, table(",", rows))
-    assert to_labelled(found).ids == ("k",)
+    (record,) = read(tmp_path, table(",", rows))
+    assert to_labelled(record).ids == ("k",)
 
 
 def test_row_with_too_many_cells_is_no_product(tmp_path):
-    """A row with more cells than the header has is refused by its line, its neighbours are read."""
-    one, two = read(tmp_path, b"name,category\na,b,c\nd,e\n")
+    """A row with more cells than the header is refused by its line; its neighbours are read."""
+    long, good = read(tmp_path, b"name,category\na,b,c\nd,e\n")
     with pytest.raises(InvalidProductError, match=r"line 2.*more cells"):
-        to_product(one)
-    assert to_product(two).name == "d"
+        to_product(long)
+    assert to_product(good).name == "d"
 
 
 @pytest.mark.parametrize(
-    ("data", "columns", "said"),
+    ("data", "columns", "message"),
     [
         (
             b"title,cat\nPan,Pans\n",
@@ -136,17 +136,17 @@ def test_row_with_too_many_cells_is_no_product(tmp_path):
         (b'{"name": "Pan", "category": "A"}\n', "name=name,price=cost", "no row has cost"),
     ],
 )
-def test_columns_that_are_not_there(tmp_path, data, columns, said):
-    """Without the columns it needs, a file is refused with those found and how to map them."""
+def test_missing_columns_are_listed(tmp_path, data, columns, message):
+    """Without the needed columns, the error lists the columns and says how to map them."""
     path = tmp_path / "shop.csv"
     path.write_bytes(data)
-    with pytest.raises(DataError, match=rf"(?s){re.escape(said)}.*--columns"):
+    with pytest.raises(DataError, match=rf"(?s){re.escape(message)}.*--columns"):
         list(read_labelled(path, columns=columns_from(columns or None)))
 
 
 def test_table_without_categories_can_be_classified(tmp_path):
-    """Only what is learnt from needs a category."""
-    assert [one.fields for one in read(tmp_path, b"name\nPan\n")] == [{"name": "Pan"}]
+    """Products to classify need no category."""
+    assert [record.fields for record in read(tmp_path, b"name\nPan\n")] == [{"name": "Pan"}]
 
 
 BROKEN = {
@@ -182,14 +182,14 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("data", "said"), BROKEN.values(), ids=BROKEN)
-def test_harm_is_refused(tmp_path, data, said):
-    """A file that is broken or made to do harm ends in a sentence, and in little memory."""
+@pytest.mark.parametrize(("data", "message"), BROKEN.values(), ids=BROKEN)
+def test_broken_file_is_refused(tmp_path, data, message):
+    """A broken or malicious file ends in an error message, with little memory used."""
     path = tmp_path / "shop.data"
     path.write_bytes(data)
     tracemalloc.start()
     try:
-        with pytest.raises(DataError, match=rf"shop\.data.*{re.escape(said)}"):
+        with pytest.raises(DataError, match=rf"shop\.data.*{re.escape(message)}"):
             list(read_records(path))
         assert tracemalloc.get_traced_memory()[1] < 150 << 20
     finally:
@@ -198,9 +198,10 @@ def test_harm_is_refused(tmp_path, data, said):
 
 @pytest.mark.parametrize("kind", ["array", "lines", "table"])
 def test_memory_stays_flat(tmp_path, kind):
-    """Twenty megabytes are read in the memory of a few, an array in one line too."""
+    """Twenty megabytes are read in a fraction of that memory, even an array on one line."""
     rows = [
-        {"name": f"Pan {at}", "description": "x" * 1000, "category": "A"} for at in range(20_000)
+        {"name": f"Pan {number}", "description": "x" * 1000, "category": "A"}
+        for number in range(20_000)
     ]
     text = {
         "array": lambda: json.dumps(rows).encode(),
@@ -220,7 +221,7 @@ def test_memory_stays_flat(tmp_path, kind):
 
 
 def test_exact_duplicates_are_left_out_where_they_have_a_sku(tmp_path):
-    """A row that equals one before goes, unless it has no sku or differs in any column."""
+    """A row that repeats an earlier one is skipped, unless it has no sku or differs in a column."""
     row = {"sku": 1, "name": "Pan", "category": "A", "url": "x"}
     bare = row | {"sku": None}
     rows = [row, row, bare, bare, row | {"url": "y"}, dict(reversed(row.items()))]
@@ -234,7 +235,7 @@ def test_exact_duplicates_are_left_out_where_they_have_a_sku(tmp_path):
 
 @pytest.mark.parametrize("sku", [[1], {"a": 1}, True, ""])
 def test_odd_skus_do_no_harm(tmp_path, sku):
-    """Whatever a shop has for a sku, its products are read."""
+    """Products are read whatever their sku is."""
     path = tmp_path / "shop.json"
     path.write_text(json.dumps([{"sku": sku, "name": "Pan", "category": "A"}]))
     assert len(list(read_labelled(path, duplicates=False))) == 1
@@ -268,7 +269,7 @@ def test_odd_skus_do_no_harm(tmp_path, sku):
     ],
 )
 def test_prices_as_people_type_them(typed, price):
-    """A price text is read where it can mean one thing only."""
+    """A price as text is read if it has only one meaning."""
     assert to_product(Record(1, {"name": "Pan", "price": typed})).price == price
 
 
@@ -277,7 +278,7 @@ def test_prices_as_people_type_them(typed, price):
     [({}, "name"), ({"name": [1]}, "name"), ({"name": "x", "description": {}}, "description")],
 )
 def test_refusal_names_line_and_field(fields, field):
-    """What is wrong with a row is said with its line, and with the field for a program."""
+    """The error for a row names its line, and has the field as an attribute."""
     with pytest.raises(InvalidProductError, match="The row at line 7 cannot be used") as refused:
         to_product(Record(7, fields))
     assert refused.value.field == field

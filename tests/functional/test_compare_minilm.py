@@ -1,4 +1,4 @@
-"""The sentence encoder in numpy, against what sentence-transformers answered once."""
+"""The sentence encoder in numpy, against recorded answers of sentence-transformers."""
 
 import numpy as np
 import pytest
@@ -28,14 +28,14 @@ def encoder(research):
 
 
 def test_recorded_embeddings(encoder):
-    """The embeddings are those of the reference implementation."""
-    found = encoder.encode(list(RECORDED))
-    assert found[:, :6] == pytest.approx(np.array(list(RECORDED.values())), abs=1e-4)
-    assert np.linalg.norm(found, axis=1) == pytest.approx(1)
+    """The embeddings equal those of the reference implementation."""
+    embeddings = encoder.encode(list(RECORDED))
+    assert embeddings[:, :6] == pytest.approx(np.array(list(RECORDED.values())), abs=1e-4)
+    assert np.linalg.norm(embeddings, axis=1) == pytest.approx(1)
 
 
-def test_neighbours_change_nothing(encoder):
-    """A text's embedding is the same alone and beside a longer one that it is padded to."""
+def test_padding_changes_nothing(encoder):
+    """A text's embedding is the same alone and padded beside a longer text."""
     short, long = "Skillet", "A cast iron skillet of 28 cm for all hobs, with a wooden handle " * 5
     alone = encoder.encode([short])[0]
     assert encoder.encode([long, short])[1] == pytest.approx(alone, abs=1e-6)

@@ -1,4 +1,4 @@
-"""Which model serves, while the store changes under it."""
+"""Which model serves while the store changes."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ QUARTER = 15 * MINUTE
 
 
 class CountingStore(FolderStore):
-    """A folder that counts what is read, and fails when told to."""
+    """A folder store that records reads, and can fail."""
 
     def __init__(self, root):
         super().__init__(root)
@@ -31,7 +31,7 @@ class CountingStore(FolderStore):
         self.error = None
 
     def get(self, key):
-        """Read, and note the key."""
+        """Read, and record the key."""
         self.reads.append(key)
         if self.error:
             raise self.error
@@ -39,7 +39,7 @@ class CountingStore(FolderStore):
 
 
 class Counted:
-    """Telemetry that remembers."""
+    """Telemetry that adds up its counts."""
 
     def __init__(self):
         self.counts = {}
@@ -57,7 +57,7 @@ class Counted:
 
 @pytest.fixture(scope="module")
 def packaged():
-    """Give the version of the model that ships."""
+    """Give the version of the packaged model."""
     return bundle.read(bundle.PACKAGED).manifest.model_version
 
 
@@ -81,27 +81,27 @@ def model(store, clock, telemetry):
 
 @pytest.fixture
 def trained(store, made_up_bundle):
-    """Upload the made-up model without publishing it, and give its version."""
+    """Upload the made-up model without publishing it; give its version."""
     bundles.upload_bundle(store, made_up_bundle)
     return made_up_bundle.manifest.model_version
 
 
 def point(store, version, *, at="now"):
-    """Move the pointer, whatever it said before."""
-    found = read_pointer(store)
+    """Move the pointer to a version."""
+    pointed = read_pointer(store)
     pointer = Pointer(version, "0" * 64, at)
-    write_pointer(store, pointer, replacing=found[1] if found else None)
+    write_pointer(store, pointer, replacing=pointed[1] if pointed else None)
 
 
 def fetched(store):
-    """Tell how often a model was read to its end, and forget it."""
+    """Return how many models were fetched since the last call."""
     count = sum(key.endswith(LINEAR) for key in store.reads)
     store.reads.clear()
     return count
 
 
 def errors(caplog):
-    """Give what was logged as an error, with its cause."""
+    """Return the logged errors with their causes."""
     return [
         f"{record.getMessage()} {record.exc_info and record.exc_info[1]}"
         for record in caplog.records
@@ -110,12 +110,12 @@ def errors(caplog):
 
 
 def test_without_a_store(packaged):
-    """Without a store the packaged model serves."""
+    """Without a store, the packaged model serves."""
     assert LiveModel(None)().model_version == packaged
 
 
 def test_empty_store(model, packaged, caplog, telemetry):
-    """With an empty store the packaged model serves, and the log says that nothing was found."""
+    """With an empty store, the packaged model serves, and the log says so."""
     with caplog.at_level(logging.INFO):
         assert model().model_version == packaged
     assert "models/current.json" in caplog.text
@@ -124,14 +124,14 @@ def test_empty_store(model, packaged, caplog, telemetry):
 
 
 def test_published_model_at_the_start(model, store, trained):
-    """What was published before the start serves from the start."""
+    """A model published before the start serves from the start."""
     point(store, trained)
     assert model().model_version == trained
 
 
 @pytest.mark.parametrize(("passed", "new"), [(0, False), (59, False), (60, True), (9999, True)])
 def test_published_model_takes_over(model, store, clock, trained, packaged, passed, new):
-    """What is published while it serves takes over within a minute."""
+    """A newly published model takes over within a minute."""
     model()
     point(store, trained)
     clock.seconds += passed
@@ -139,7 +139,7 @@ def test_published_model_takes_over(model, store, clock, trained, packaged, pass
 
 
 def test_rollback_takes_over(model, store, clock, trained, made_up_bundle, telemetry):
-    """Moving the pointer to a version that was there before works as any other move."""
+    """A rollback takes over like any other publication."""
     other = bundle.read(bundle.PACKAGED)
     bundles.upload_bundle(store, other)
     served = []
@@ -152,18 +152,18 @@ def test_rollback_takes_over(model, store, clock, trained, made_up_bundle, telem
 
 
 def test_pointer_is_read_once_a_minute(model, store, clock, trained):
-    """However many ask, the store is asked once a minute, and a model is fetched once."""
+    """The pointer is read once a minute whatever the load, and a model is fetched once."""
     point(store, trained)
     for _ in range(3):
         for _ in range(10):
             model()
         clock.seconds += MINUTE
-    assert store.reads.count(layout.current_model()) == 1 + 3  # one was this test's own
+    assert store.reads.count(layout.current_model()) == 1 + 3  # one read is this test's own
     assert fetched(store) == 1
 
 
-def test_how_often_to_look_can_be_set(store, clock, trained):
-    """With another interval, the pointer is read when that has passed."""
+def test_poll_interval_can_be_set(store, clock, trained):
+    """The interval between reads of the pointer is a parameter."""
     impatient = LiveModel(lambda: store, clock=clock, poll_seconds=5)
     impatient()
     point(store, trained)
@@ -171,8 +171,8 @@ def test_how_often_to_look_can_be_set(store, clock, trained):
     assert impatient().model_version == trained
 
 
-def test_pointer_that_was_written_anew(model, store, clock, trained):
-    """Another pointer to the version that serves fetches nothing."""
+def test_rewritten_pointer_fetches_nothing(model, store, clock, trained):
+    """A rewritten pointer to the current version fetches nothing."""
     point(store, trained)
     first = model()
     point(store, trained, at="later")
@@ -182,10 +182,10 @@ def test_pointer_that_was_written_anew(model, store, clock, trained):
 
 
 @pytest.fixture
-def spoil(store, trained):
-    """Give a function that spoils what was uploaded, or the pointer, and publishes it."""
+def damage(store, trained):
+    """Give a function that damages the model or the pointer, publishes it, and names the file."""
 
-    def do(how):
+    def run(how):
         if how == "pointer":
             store.put(layout.current_model(), b"{oops")
             return "models/current.json"
@@ -199,41 +199,43 @@ def spoil(store, trained):
         point(store, trained)
         return GOLDEN if how == "missing" else how
 
-    return do
+    return run
 
 
-SPOILT = ["pointer", "absent", "missing", MANIFEST, LINEAR]
+DAMAGED = ["pointer", "absent", "missing", MANIFEST, LINEAR]
 
 
-@pytest.mark.parametrize("how", SPOILT)
-def test_bad_model_is_refused(model, clock, spoil, packaged, telemetry, caplog, how):
-    """What does not verify is refused: the old model serves on, and log and metric say so once."""
+@pytest.mark.parametrize("how", DAMAGED)
+def test_bad_model_is_refused(model, clock, damage, packaged, telemetry, caplog, how):
+    """A damaged model is refused: the old one keeps serving; log and metric say so once."""
     old = model()
-    named = spoil(how)
+    named = damage(how)
     for _ in range(5):
         clock.seconds += MINUTE
         assert model() is old
     assert old.model_version == packaged
-    (said,) = errors(caplog)
-    assert named in said
+    (message,) = errors(caplog)
+    assert named in message
     assert telemetry.counts == {"ModelRefused": 1}
 
 
-@pytest.mark.parametrize("how", SPOILT)
-def test_bad_model_at_the_start(model, spoil, packaged, telemetry, caplog, how):
-    """Where there is no old model, the packaged one serves in the bad one's place."""
-    named = spoil(how)
+@pytest.mark.parametrize("how", DAMAGED)
+def test_bad_model_at_the_start(model, damage, packaged, telemetry, caplog, how):
+    """Without an old model, the packaged one serves instead of a damaged one."""
+    named = damage(how)
     assert model().model_version == packaged
-    (said,) = errors(caplog)
-    assert named in said
+    (message,) = errors(caplog)
+    assert named in message
     assert telemetry.counts == {"ModelRefused": 1}
 
 
-def test_model_that_decides_otherwise_is_refused(model, store, clock, trained, monkeypatch, caplog):
-    """A model that is whole, but decides otherwise than where it was exported, is refused."""
+def test_model_that_predicts_differently_is_refused(
+    model, store, clock, trained, monkeypatch, caplog
+):
+    """An intact model that fails its golden examples is refused."""
 
-    def replay(whole, _classifier):
-        raise BundleError(f"{whole.manifest.model_version} decides otherwise")
+    def replay(fetched_bundle, _classifier):
+        raise BundleError(f"{fetched_bundle.manifest.model_version} decides otherwise")
 
     monkeypatch.setattr(live.golden, "replay", replay)
     old = model()
@@ -244,10 +246,10 @@ def test_model_that_decides_otherwise_is_refused(model, store, clock, trained, m
 
 
 @pytest.mark.parametrize("error", [RuntimeError("odd"), KeyError("odd"), MemoryError("odd")])
-def test_model_that_fails_oddly_is_refused(
+def test_model_that_fails_unexpectedly_is_refused(
     model, store, clock, trained, monkeypatch, caplog, error
 ):
-    """Whatever loading a model raises, the old one serves on."""
+    """Whatever loading a model raises, the old one keeps serving."""
     old = model()
 
     def fail(_bundle):
@@ -260,10 +262,10 @@ def test_model_that_fails_oddly_is_refused(
     assert "odd" in errors(caplog)[0]
 
 
-def test_bad_model_is_not_fetched_every_minute(model, store, clock, spoil):
-    """A bad model is fetched once, and again after a quarter of an hour."""
+def test_bad_model_is_not_fetched_every_minute(model, store, clock, damage):
+    """A damaged model is fetched again only after a quarter of an hour."""
     model()
-    spoil(LINEAR)
+    damage(LINEAR)
     counts = []
     for _ in range(20):
         clock.seconds += MINUTE
@@ -272,12 +274,12 @@ def test_bad_model_is_not_fetched_every_minute(model, store, clock, spoil):
     assert counts == [1, *[0] * 14, 1, *[0] * 4]
 
 
-def test_mended_model_takes_over_when_the_pointer_changes(
-    model, store, clock, spoil, trained, made_up_bundle
+def test_repaired_model_takes_over_when_the_pointer_changes(
+    model, store, clock, damage, trained, made_up_bundle
 ):
-    """A version that was refused is looked at again when it is published again."""
+    """A refused version is loaded again when it is published again."""
     model()
-    spoil(LINEAR)
+    damage(LINEAR)
     clock.seconds += MINUTE
     model()
     bundles.upload_bundle(store, made_up_bundle)
@@ -286,10 +288,10 @@ def test_mended_model_takes_over_when_the_pointer_changes(
     assert model().model_version == trained
 
 
-def test_mended_model_takes_over_in_time(model, store, clock, spoil, trained, made_up_bundle):
-    """A version whose files were mended is looked at again, even where the pointer stays."""
+def test_repaired_model_takes_over_in_time(model, store, clock, damage, trained, made_up_bundle):
+    """A refused version is loaded again after a while, even if the pointer stays the same."""
     model()
-    spoil(LINEAR)
+    damage(LINEAR)
     clock.seconds += MINUTE
     model()
     bundles.upload_bundle(store, made_up_bundle)
@@ -298,7 +300,7 @@ def test_mended_model_takes_over_in_time(model, store, clock, spoil, trained, ma
 
 
 def test_store_that_cannot_be_reached(model, store, clock, trained, packaged, telemetry, caplog):
-    """Without the store the packaged model serves; the log says why, once; then it catches up."""
+    """While the store is unreachable, the packaged model serves; the log says why once."""
     point(store, trained)
     store.error = StoreError("no route to the bucket")
     for _ in range(3):
@@ -312,7 +314,7 @@ def test_store_that_cannot_be_reached(model, store, clock, trained, packaged, te
 
 
 def test_store_that_is_lost(model, store, clock, trained):
-    """A model that was loaded serves on when the store is gone, or empty."""
+    """A loaded model keeps serving when the store is unreachable or empty."""
     point(store, trained)
     old = model()
     store.error = StoreError("gone")
@@ -324,8 +326,8 @@ def test_store_that_is_lost(model, store, clock, trained):
     assert model() is old
 
 
-def test_address_that_is_none(packaged, caplog):
-    """A store that cannot even be opened is like one that cannot be reached."""
+def test_store_that_cannot_be_opened(packaged, caplog):
+    """A store that cannot be opened counts as unreachable."""
 
     def open_store():
         raise StoreError("Could not open an object store. The address given was 'ftp://x'.")
@@ -335,19 +337,19 @@ def test_address_that_is_none(packaged, caplog):
 
 
 def test_store_that_fails_while_fetching(model, store, clock, trained, telemetry, monkeypatch):
-    """A model that could only be read in part is no bad model: the next look tries again."""
+    """A store that fails during a fetch does not make the model bad: the next look tries again."""
     other = bundle.read(bundle.PACKAGED)
     bundles.upload_bundle(store, other)
     point(store, other.manifest.model_version)
     old = model()
     point(store, trained)
     clock.seconds += MINUTE
-    whole = FolderStore.get
+    original = FolderStore.get
 
     def get(self, key):
         if key.endswith(LINEAR):
             raise StoreError("the connection broke off")
-        return whole(self, key)
+        return original(self, key)
 
     with monkeypatch.context() as broken:
         broken.setattr(FolderStore, "get", get)
@@ -358,38 +360,38 @@ def test_store_that_fails_while_fetching(model, store, clock, trained, telemetry
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "told"),
+    ("code", "status", "logged"),
     [("NoSuchKey", 404, "404 NoSuchKey"), ("AccessDenied", 403, "s3:ListBucket")],
 )
 @pytest.mark.usefixtures("aws")
-def test_missing_and_denied_are_alike(packaged, caplog, telemetry, code, status, told):
-    """S3's 403 may mean that there is nothing: the packaged model serves, the log has the cause."""
+def test_missing_and_denied_are_alike(packaged, caplog, telemetry, code, status, logged):
+    """S3's 403 may mean a missing object: the packaged model serves, and the log has the cause."""
     client = boto3.client("s3")
     with Stubber(client) as stubber:
         stubber.add_client_error("get_object", code, http_status_code=status)
         model = LiveModel(lambda: S3Store("shelf", client=client), telemetry=telemetry)
         assert model().model_version == packaged
-    assert told in caplog.text
+    assert logged in caplog.text
     assert telemetry.counts == {}
 
 
-def test_others_go_on_while_one_loads(model, store, clock, trained, packaged, monkeypatch):
-    """While one request loads a new model, the others are answered by the old one."""
+def test_others_are_answered_while_one_loads(model, store, clock, trained, packaged, monkeypatch):
+    """While one request loads a new model, the old model answers the others."""
     model()
     point(store, trained)
     clock.seconds += MINUTE
     loading, may_end = Event(), Event()
-    load = live._load
+    replay = live.golden.replay
 
-    def slow(*arguments):
+    def slow_replay(*arguments):
         loading.set()
-        assert may_end.wait(10)
-        return load(*arguments)
+        assert may_end.wait(300)
+        return replay(*arguments)
 
-    monkeypatch.setattr(live, "_load", slow)
+    monkeypatch.setattr(live.golden, "replay", slow_replay)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(model)
-        assert loading.wait(10)
+        assert loading.wait(300)
         assert [model().model_version for _ in range(3)] == [packaged] * 3
         may_end.set()
         assert first.result().model_version == trained
@@ -397,18 +399,18 @@ def test_others_go_on_while_one_loads(model, store, clock, trained, packaged, mo
 
 
 def test_first_requests_share_one_model(model, store, trained):
-    """Requests that come before there is any model wait for the one that loads it."""
+    """Requests before the first model wait for the one that loads it."""
     point(store, trained)
     with ThreadPoolExecutor(4) as pool:
-        found = {*pool.map(lambda _: model(), range(4))}
-    assert len(found) == 1
+        models = {*pool.map(lambda _: model(), range(4))}
+    assert len(models) == 1
     assert fetched(store) == 1
 
 
 def test_nothing_to_serve(model, store, clock, trained, monkeypatch, tmp_path):
-    """Without even a packaged model there is an error, until there is a published one."""
+    """Without a packaged model, requests raise until a model is published."""
     monkeypatch.setattr(bundle, "PACKAGED", tmp_path)
-    with pytest.raises(BundleError, match="No model can be served"):
+    with pytest.raises(BundleError, match="no model to serve"):
         model()
     point(store, trained)
     clock.seconds += MINUTE

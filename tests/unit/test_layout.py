@@ -1,4 +1,4 @@
-"""The object keys: one layout, and no way out of it."""
+"""The object layout: the key of each object, and the keys that are refused."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -69,7 +69,7 @@ NAMES: list[Callable[[str], str]] = [
     ],
 )
 def test_layout(key: str, expected: str) -> None:
-    """Each kind of object has exactly the key that the design gives it."""
+    """Each kind of object has its documented key."""
     assert key == expected
 
 
@@ -79,7 +79,7 @@ def test_layout(key: str, expected: str) -> None:
     ["", ".", "..", "-v", "_v", "V1", "v/1", "v\\1", "v 1", "v1\n", "v\0", "vé", "v" * 65],
 )
 def test_refused_ids(build: Callable[[str], str], part: str) -> None:
-    """A version or snapshot outside the pattern is refused, and the message names it."""
+    """A malformed version or snapshot is refused, and the message names it."""
     with pytest.raises(StoreError) as caught:
         build(part)
     assert repr(part) in str(caught.value)
@@ -88,21 +88,21 @@ def test_refused_ids(build: Callable[[str], str], part: str) -> None:
 @pytest.mark.parametrize("build", NAMES)
 @pytest.mark.parametrize("part", ["", ".", "..", "../x", "a/b", "/a", ".hidden", "a\n", "a" * 129])
 def test_refused_names(build: Callable[[str], str], part: str) -> None:
-    """A file name or digest that could lead elsewhere is refused, and the message names it."""
+    """A file name that could lead elsewhere is refused, and the message names it."""
     with pytest.raises(StoreError) as caught:
         build(part)
     assert repr(part) in str(caught.value)
 
 
 @pytest.mark.parametrize("build", IDS[:3])
-def test_pointer_is_no_version(build: Callable[[str], str]) -> None:
-    """No model version may take the pointer's place."""
+def test_pointer_name_is_no_version(build: Callable[[str], str]) -> None:
+    """No model version may have the pointer's name."""
     with pytest.raises(StoreError, match=r"current\.json"):
         build("current.json")
 
 
 def test_report_folder_is_no_file() -> None:
-    """No bundle file may stand where the folder of reports goes."""
+    """No bundle file may have the name of the report folder."""
     with pytest.raises(StoreError, match="report"):
         layout.bundle_file("v1", "report")
 
@@ -112,13 +112,13 @@ def test_report_folder_is_no_file() -> None:
     [(layout.base_snapshot, "train.jsonl.gz"), (layout.prepared, "products.jsonl.gz")],
 )
 def test_datasets_have_fixed_files(build: Callable[[str, str], str], name: str) -> None:
-    """A dataset has the files of its layout only, and the message lists them."""
+    """A dataset has a fixed set of files, which the message lists."""
     with pytest.raises(StoreError, match=r"manifest\.json"):
         build("s1", name)
 
 
 def test_one_bundle_is_not_the_prefix_of_another() -> None:
-    """Listing one version never shows the files of a version with a longer name."""
+    """The prefix of one version does not match a version with a longer name."""
     assert not layout.bundle_file("v10", "linear.safetensors").startswith(
         layout.bundle_prefix("v1")
     )
@@ -132,7 +132,7 @@ def test_day_of_a_datetime() -> None:
 
 @given(st.text(max_size=70))
 def test_ids_never_add_a_level(part: str) -> None:
-    """Whatever text is given as a version, the key has three levels or there is none."""
+    """For any text as a version, the key has three levels or is refused."""
     try:
         key = layout.bundle_file(part, "linear.safetensors")
     except StoreError:

@@ -1,4 +1,4 @@
-"""API keys: what is kept of them, and the one check."""
+"""API keys: how they are made, checked, revoked, stored and read."""
 
 import json
 from dataclasses import asdict, replace
@@ -25,7 +25,7 @@ def pair():
 
 
 def test_key_is_256_bits_and_recognisable(pair):
-    """A key is a prefix that can be searched for, and 64 hexadecimal digits."""
+    """A key is a searchable prefix and 64 hexadecimal digits."""
     key, _ = pair
     prefix, _, digits = key.partition("_")
     assert prefix == "aisle"
@@ -33,34 +33,34 @@ def test_key_is_256_bits_and_recognisable(pair):
 
 
 def test_keys_are_distinct():
-    """No two keys share anything that should be random."""
-    made = [make() for _ in range(50)]
+    """No two keys share a random part."""
+    pairs = [make() for _ in range(50)]
     for part in (
-        {key for key, _ in made},
-        {record.id for _, record in made},
-        {record.usage_id for _, record in made},
+        {key for key, _ in pairs},
+        {record.id for _, record in pairs},
+        {record.usage_id for _, record in pairs},
     ):
         assert len(part) == 50
 
 
 def test_record_does_not_have_the_key(pair):
-    """Neither a record nor its usage id tells anything of the key but its hash."""
+    """A record and its usage id reveal nothing of the key but its hash."""
     key, record = pair
-    kept = json.dumps(asdict(record), default=str) + api_keys.dump((record,)).decode()
-    assert key.removeprefix("aisle_") not in kept
+    stored = json.dumps(asdict(record), default=str) + api_keys.dump((record,)).decode()
+    assert key.removeprefix("aisle_") not in stored
     assert record.usage_id not in key
     assert record.usage_id not in record.sha256
 
 
 def test_good_key_passes(pair):
-    """A key that is known and not expired gives its record."""
+    """A known key that has not expired returns its record."""
     key, record = pair
     assert api_keys.check((make()[1], record, make()[1]), key, now=NOW, scope="feedback") == record
 
 
 @pytest.mark.parametrize("presented", [None, ""])
 def test_missing_key(pair, presented):
-    """Without a key, the message names the header to send it in."""
+    """Without a key, the message names the header that carries it."""
     with pytest.raises(NotAuthenticatedError, match="X-Api-Key"):
         api_keys.check((pair[1],), presented, now=NOW)
 
@@ -80,15 +80,15 @@ def test_missing_key(pair, presented):
     ],
 )
 def test_unknown_key(pair, change):
-    """Whatever is not exactly the key is refused, however odd it is, and not repeated."""
+    """Anything but the exact key is refused, and the message does not repeat it."""
     key, record = pair
     with pytest.raises(NotAuthenticatedError, match="not known") as refusal:
         api_keys.check((record,), change(key), now=NOW)
     assert key[6:20] not in str(refusal.value)
 
 
-def test_the_hash_is_no_key(pair):
-    """What is stored does not open what the key opens."""
+def test_stored_values_are_no_keys(pair):
+    """Nothing stored works as a key."""
     _, record = pair
     for stolen in (record.sha256, f"aisle_{record.sha256}", record.usage_id, record.id):
         with pytest.raises(NotAuthenticatedError):
@@ -96,14 +96,14 @@ def test_the_hash_is_no_key(pair):
 
 
 def test_no_keys_at_all(pair):
-    """Where no key is known, none passes."""
+    """Without any known key, no key passes."""
     with pytest.raises(NotAuthenticatedError):
         api_keys.check((), pair[0], now=NOW)
 
 
 @pytest.mark.parametrize("late", [0, 1, 10**8])
 def test_expired_key(late):
-    """From the second it expires in, a key opens nothing."""
+    """A key stops working at the second of its expiry."""
     key, record = make(lifetime=timedelta(days=1))
     now = record.expires + timedelta(seconds=late)
     assert not record.usable(now)
@@ -112,13 +112,13 @@ def test_expired_key(late):
 
 
 def test_key_in_its_last_second():
-    """Until it expires, a key is good."""
+    """A key works until its expiry."""
     key, record = make(lifetime=timedelta(days=1))
     assert api_keys.check((record,), key, now=record.expires - timedelta(seconds=1)) == record
 
 
 def test_revoked_key(pair):
-    """A revoked key opens nothing, whatever its expiry says."""
+    """A revoked key does not work, even before its expiry."""
     key, record = pair
     keys = api_keys.revoke((record,), record.id, now=NOW)
     with pytest.raises(NotAuthenticatedError, match="revoked"):
@@ -126,7 +126,7 @@ def test_revoked_key(pair):
 
 
 def test_revoking_touches_one_key():
-    """Revoking keeps every other record, and the time of an earlier revocation."""
+    """Revoking changes no other record, and keeps the time of an earlier revocation."""
     records = (make()[1], make()[1])
     once = api_keys.revoke(records, records[0].id, now=NOW)
     again = api_keys.revoke(once, records[0].id, now=NOW + YEAR)
@@ -135,14 +135,14 @@ def test_revoking_touches_one_key():
 
 
 def test_revoking_an_unknown_id(pair):
-    """An id that no key has is an error that names it."""
+    """An unknown id is an error that names it."""
     with pytest.raises(ConfigurationError, match="'nobody'"):
         api_keys.revoke((pair[1],), "nobody", now=NOW)
 
 
 @pytest.mark.parametrize(("held", "asked"), [("predict", "feedback"), ("feedback", "predict")])
 def test_missing_scope(held, asked):
-    """A key opens the scopes that it has; the message names the one it lacks."""
+    """A key works for its scopes only; the message names the missing one."""
     key, record = make([held])
     assert api_keys.check((record,), key, now=NOW, scope=held) == record
     with pytest.raises(NotPermittedError, match=f"'{asked}'"):
@@ -154,19 +154,19 @@ def test_missing_scope(held, asked):
     [("", ["predict"]), ("A", ["predict"]), ("a/b", ["predict"]), ("a", ["everything"])],
 )
 def test_key_for_nobody_or_nothing(client, scopes):
-    """A client needs a plain name, and a scope is one that there is."""
+    """A client needs a plain name and known scopes."""
     with pytest.raises(ConfigurationError):
         make(scopes, client=client)
 
 
 def test_records_round_trip(pair):
-    """What was written is what is read."""
+    """Records are read as they were written."""
     keys = api_keys.revoke((pair[1], make(["predict"])[1]), pair[1].id, now=NOW)
     assert api_keys.parse(api_keys.dump(keys)) == keys
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"sha256": "aisle_secret"}, "sha256"),
         ({"sha256": None}, "sha256"),
@@ -182,24 +182,24 @@ def test_records_round_trip(pair):
         ({"key": "aisle_secret"}, "ValueError"),
     ],
 )
-def test_malformed_record(pair, change, told):
-    """A record that is not whole spoils all: the message names the field and no value."""
+def test_malformed_record(pair, change, message):
+    """One malformed record makes the file unusable; the message names the field and no value."""
     data = json.dumps([pair[1].to_json(), pair[1].to_json() | change])
-    with pytest.raises(ConfigurationError, match=told) as refusal:
+    with pytest.raises(ConfigurationError, match=message) as refusal:
         api_keys.parse(data)
     assert "secret" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"\xff", b"5", b"[5]", b"null", b'{"a": 1}', "[[]]"])
 def test_malformed_file(data):
-    """What is no array of records is an error that says what was expected."""
+    """Anything but an array of records is an error that says what was expected."""
     with pytest.raises(ConfigurationError, match="aisle keys list --json"):
         api_keys.parse(data)
 
 
 @pytest.mark.parametrize("name", ["id", "client", "scopes", "sha256", "usage_id", "expires"])
 def test_record_without_a_field(pair, name):
-    """A record that lacks a field is an error that names it; no default opens a door."""
+    """A missing field is an error that names it; no default takes its place."""
     data = pair[1].to_json()
     del data[name]
     with pytest.raises(ConfigurationError, match=f"{name} is missing"):
