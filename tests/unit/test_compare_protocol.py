@@ -16,9 +16,9 @@ from aisle_benchmark.protocol import (
     fold_of,
     group_of,
     label_of,
-    retained_by,
     make_catalogue,
     make_table,
+    retained_by,
     sample,
     too_little_retained,
 )
