@@ -242,8 +242,8 @@ def test_all_of_an_api_goes_and_nothing_else(gateway):
     assert gateway.asked("DeleteUsagePlan") == [{"usagePlanId": "plan"}]
 
 
-def test_an_api_out_of_reach_is_an_error_of_ours(gateway, record):
-    """Where API Gateway cannot be asked at all, the error says what was to be done with which."""
+def test_unreachable_api_gateway_is_a_cloud_error(gateway, record):
+    """Where API Gateway cannot be reached, the error says what failed, and for which key."""
 
     def unreachable(_arguments):
         raise EndpointConnectionError(endpoint_url="https://apigateway.example")

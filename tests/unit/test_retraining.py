@@ -349,8 +349,10 @@ def test_the_last_training_counts_not_the_oldest_correction(store):
     """A correction that is older than the last training waits for days after the training."""
     say(store, "tv", at=NOON - 30 * DAY)
     processed(store)
-    assert not due(store, now=NOON + 6 * DAY).due
-    assert due(store, now=NOON + 7 * DAY).due
+    early, late = due(store, now=NOON + 6 * DAY), due(store, now=NOON + 7 * DAY)
+    assert (early.due, late.due) == (False, True)
+    assert early.why.startswith("Not due: 1 product newly corrected of 3 needed")
+    assert late.why.startswith("Due: 1 product newly corrected of 3 needed")
 
 
 def test_a_model_published_after_the_last_count_puts_training_off(store):
