@@ -22,7 +22,7 @@ from aisle_training.release.export import PARITY_TOLERANCE
 from aisle_training.release.gate import Check, GateInput, Judgement, judge
 from aisle_training.release.measure import Answers
 
-GATE = replace(parameters.load().gate, bootstrap=200)
+GATE = replace(parameters.load().gate, bootstrap=50)
 PATH = path_from_names(["Audio"])
 LEARNT = "better than always the commonest category"
 FEEDBACK = "better on new feedback"
