@@ -401,8 +401,9 @@ def test_the_state_has_what_waits_for_a_person(store):
     assert (state(store)["held"], state(store)["quarantined"]) == (5, 5)
 
 
-def test_an_interrupted_run_is_started_again(store):
+def test_an_interrupted_run_is_started_again(store, caplog):
     """A run is launched for an interrupted one, though its own lease is held by then."""
+    caplog.set_level(logging.INFO)
     processed(store, say(store, "tv"))
     status(store, state="running", updated_at=NOON.isoformat())
     lease.take(store, "r0", "somebody", now=NOON, lasting=lease.RUNNING)
@@ -410,6 +411,7 @@ def test_an_interrupted_run_is_started_again(store):
     assert launched == [(outcome.run, outcome.why)]
     assert outcome.why.startswith("Due: run r0 was interrupted. (0 products newly corrected.)")
     assert (state(store)["due"], state(store)["new"], state(store)["events"]) == (True, 0, 1)
+    assert f"A training run was started. {outcome.why}" in caplog.text
 
 
 def test_a_failed_run_is_started_again(store):
