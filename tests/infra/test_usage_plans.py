@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 from typer.testing import CliRunner
@@ -251,3 +252,11 @@ def test_unreachable_api_gateway_is_a_cloud_error(gateway, record):
     gateway.answers["GetUsagePlans"] = unreachable
     with pytest.raises(CloudError, match=f"register key {record.id}"):
         UsagePlans(API).register(record)
+
+
+def test_the_given_client_is_asked(gateway, record, monkeypatch):
+    """A client of another account or region is the one that is asked; none is made."""
+    client = boto3.client("apigateway", region_name="eu-west-1")
+    monkeypatch.delattr(boto3, "client")
+    UsagePlans(API, client).register(record)
+    assert len(gateway.asked("CreateApiKey")) == 1
