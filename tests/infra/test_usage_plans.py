@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from typer.testing import CliRunner
 
 from aisle.access import api_keys, keyring, scopes
@@ -175,3 +177,84 @@ def test_a_key_that_is_not_stored_is_not_registered(aisle, gateway, monkeypatch)
     with pytest.raises(StoreError, match="full"):
         aisle("keys", "create", "--client", "shop", "--api", API)
     assert gateway.asked("DeleteApiKey") == [{"apiKey": "key"}]
+
+
+def test_the_pages_plan_is_smaller(gateway):
+    """The key of the demo page, which everybody shares, gets the page's limits."""
+    page = api_keys.new_key(scopes.SITE, scopes.SCOPES, now=NOW, lifetime=timedelta(days=1))[1]
+    UsagePlans(API).register(page)
+    (plan,) = gateway.asked("CreateUsagePlan")
+    assert plan["throttle"] == {"rateLimit": 5, "burstLimit": 20}
+    assert plan["quota"] == {"limit": 100_000, "period": "MONTH"}
+
+
+def test_the_pages_limits_are_its_usual_ones():
+    """What is not given of the page's limits is the page's, not another client's."""
+    assert Limits.of(scopes.SITE, rate=1, burst=None, quota=None) == Limits(1, 20, 100_000)
+
+
+def test_a_new_key_has_its_name(gateway, record):
+    """The name of API Gateway's key is the one by which it is found to be removed."""
+    UsagePlans(API).register(record)
+    assert gateway.asked("CreateApiKey")[0]["name"] == f"aisle-a1b2c3d4e5-live-{record.id}"
+
+
+def test_a_plan_that_is_there_is_changed_in_place(gateway, record):
+    """Limits replace the plan's own; they neither add to them nor make another plan."""
+    gateway.answers["GetUsagePlans"] = {"items": [SHOP]}
+    UsagePlans(API).register(record, Limits(rate=1.5, burst=3, quota=100))
+    (change,) = gateway.asked("UpdateUsagePlan")
+    assert change["usagePlanId"] == "plan"
+    assert {patch["op"] for patch in change["patchOperations"]} == {"replace"}
+
+
+def test_a_plan_is_taken_from_its_stage_before_it_goes(gateway, record):
+    """API Gateway deletes no plan that a stage has: it is taken from the stage first."""
+    gateway.answers["GetUsagePlans"] = {"items": [SHOP]}
+    UsagePlans(API).remove(record)
+    assert gateway.operations[-2:] == ["UpdateUsagePlan", "DeleteUsagePlan"]
+    assert gateway.asked("UpdateUsagePlan") == [
+        {
+            "usagePlanId": "plan",
+            "patchOperations": [{"op": "remove", "path": "/apiStages", "value": "a1b2c3d4e5:live"}],
+        }
+    ]
+    assert gateway.asked("DeleteUsagePlan") == [{"usagePlanId": "plan"}]
+
+
+def test_all_of_an_api_goes_and_nothing_else(gateway):
+    """Every plan and key of the stage is removed; what another stage or API has stays."""
+    gateway.answers |= {
+        "GetUsagePlans": {
+            "items": [
+                SHOP,
+                {"name": "another's", "id": "other"},
+                {"name": "aisle-a1b2c3d4e5-test-shop", "id": "of another stage"},
+                {"id": "nameless"},
+            ]
+        },
+        "GetApiKeys": {"items": [{"id": "one"}, {"id": "two"}]},
+    }
+    UsagePlans(API).remove_all()
+    assert gateway.asked("GetApiKeys")[0]["nameQuery"] == "aisle-a1b2c3d4e5-live-"
+    assert gateway.asked("DeleteApiKey") == [{"apiKey": "one"}, {"apiKey": "two"}]
+    assert gateway.asked("DeleteUsagePlan") == [{"usagePlanId": "plan"}]
+
+
+def test_unreachable_api_gateway_is_a_cloud_error(gateway, record):
+    """Where API Gateway cannot be reached, the error says what failed, and for which key."""
+
+    def unreachable(_arguments):
+        raise EndpointConnectionError(endpoint_url="https://apigateway.example")
+
+    gateway.answers["GetUsagePlans"] = unreachable
+    with pytest.raises(CloudError, match=f"register key {record.id}"):
+        UsagePlans(API).register(record)
+
+
+def test_the_given_client_is_asked(gateway, record, monkeypatch):
+    """A client of another account or region is the one that is asked; none is made."""
+    client = boto3.client("apigateway", region_name="eu-west-1")
+    monkeypatch.delattr(boto3, "client")
+    UsagePlans(API, client).register(record)
+    assert len(gateway.asked("CreateApiKey")) == 1

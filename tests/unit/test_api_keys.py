@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -204,3 +204,56 @@ def test_record_without_a_field(pair, name):
     del data[name]
     with pytest.raises(ConfigurationError, match=f"{name} is missing"):
         api_keys.parse(json.dumps([data]))
+
+
+def test_revoked_key_is_not_usable(pair):
+    """A revoked key is not usable at any time, though it has not expired."""
+    (revoked,) = api_keys.revoke((pair[1],), pair[1].id, now=NOW)
+    assert pair[1].usable(NOW)
+    assert not revoked.usable(NOW)
+
+
+def test_times_are_kept_to_the_second():
+    """A key made, and revoked, within a second is read back as it was made."""
+    within = NOW + timedelta(microseconds=123456)
+    _, record = api_keys.new_key("shop", ["predict"], now=within, lifetime=YEAR)
+    assert (record.created, record.expires) == (NOW, NOW + YEAR)
+    assert api_keys.parse(api_keys.dump((record,))) == (record,)
+    revoked = api_keys.revoke((record,), record.id, now=within)
+    assert json.loads(api_keys.dump(revoked))[0]["revoked"] == "2026-11-22T12:00:00+00:00"
+
+
+def test_times_of_another_zone_become_utc(pair):
+    """A record with times of another zone is read, and written, as the same moments in UTC."""
+    local = pair[1].to_json() | {"created": "2026-11-22T14:00:00+02:00"}
+    (record,) = api_keys.parse(json.dumps([local]))
+    assert record.created.isoformat() == "2026-11-22T12:00:00+00:00"
+    elsewhere = replace(record, expires=record.expires.astimezone(timezone(timedelta(hours=2))))
+    assert elsewhere.to_json() == pair[1].to_json()
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_time_outside_the_calendar(pair, time):
+    """A time that UTC has no year for is an error that names its field."""
+    with pytest.raises(ConfigurationError, match=r"\bexpires\b"):
+        api_keys.parse(json.dumps([pair[1].to_json() | {"expires": time}]))
+
+
+def test_scopes_are_a_sorted_set():
+    """A scope given twice counts once, and the order in which scopes are given is not kept."""
+    assert make(["predict", "feedback", "predict"])[1].scopes == ("feedback", "predict")
+
+
+@pytest.mark.parametrize(
+    "field", ["id", "client", "sha256", "usage_id", "created", "expires", "revoked"]
+)
+def test_malformed_field_is_named(pair, field):
+    """The message about a malformed field has its name as a word of its own."""
+    with pytest.raises(ConfigurationError, match=rf"\b{field}\b"):
+        api_keys.parse(json.dumps([pair[1].to_json() | {field: ""}]))
+
+
+def test_client_of_a_refused_key_is_named():
+    """The message about a client's name that cannot be used says that it is the client's."""
+    with pytest.raises(ConfigurationError, match=r"\bclient\b"):
+        make(client="A b")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aisle.errors import CloudError
+from aisle.errors import CloudError, PreconditionFailedError
 from aisle.feedback.count import Counter
 from aisle.feedback.due import Policy, decide, start_if_due
 from aisle.feedback.event import NamedCategory, new_event, record_feedback
@@ -378,3 +378,191 @@ def test_agreement_does_not_hide_disagreement(store):
     count = due(store).count
     assert (count.new, count.agreeing) == (1, 1)
     assert "1 new event agrees" in due(store).why
+
+
+def test_nothing_new_is_not_due_however_old_the_last_training_is(store):
+    """Without new corrections no training is due, even years after the last one."""
+    processed(store, say(store, "tv"))
+    say(store, "radio", right=True, at=NOON + DAY)
+    decision = due(store, now=NOON + 1000 * DAY)
+    assert (decision.due, decision.count.new) == (False, 0)
+    assert "0 products newly corrected; 3 are needed" in decision.why
+
+
+@pytest.mark.parametrize("order", [(0, 3), (3, 0)])
+def test_the_oldest_correction_counts_where_nothing_was_trained(store, order):
+    """The days without any training count from the first correction, not from the latest."""
+    for days in order:
+        say(store, f"tv {days}", at=NOON + days * DAY)
+    assert due(store).count.oldest == NOON
+    decision = due(store, now=NOON + 7 * DAY)
+    assert decision.due
+    assert "7.0 days since the first of it" in decision.why
+
+
+def test_the_last_training_counts_not_the_oldest_correction(store):
+    """A correction that is older than the last training waits for days after the training."""
+    say(store, "tv", at=NOON - 30 * DAY)
+    processed(store)
+    early, late = due(store, now=NOON + 6 * DAY), due(store, now=NOON + 7 * DAY)
+    assert (early.due, late.due) == (False, True)
+    assert early.why.startswith("Not due: 1 product newly corrected of 3 needed")
+    assert late.why.startswith("Due: 1 product newly corrected of 3 needed")
+
+
+def test_a_model_published_after_the_last_count_puts_training_off(store):
+    """The later of the last training's time and the model's publication counts."""
+    say(store, "tv")
+    processed(store, at=NOON - 30 * DAY)
+    at = (NOON - DAY).isoformat()
+    write_pointer(store, Pointer("v1", "", at), replacing=None)
+    assert not due(store).due
+
+
+@pytest.mark.parametrize("data", [b"{", b'{"version": "v1", "test_sha256": "", "published_at": 1}'])
+def test_a_malformed_pointer_does_not_stop_the_decision(store, data):
+    """With a malformed pointer, the last training that is known counts."""
+    say(store, "tv")
+    store.put(layout.current_model(), data)
+    processed(store, at=NOON - 7 * DAY)
+    assert due(store).due
+
+
+def test_a_time_that_is_no_time_is_no_training(store):
+    """A pointer whose time cannot be read says nothing of the last training."""
+    say(store, "tv")
+    write_pointer(store, Pointer("v1", "", "recently"), replacing=None)
+    assert "since the first of it" in due(store).why
+
+
+def test_unusable_objects_are_counted_and_logged(store, caplog):
+    """An object that is no event is counted as unusable, stored so, and logged once with why."""
+    say(store, "tv")
+    store.put(layout.feedback_event(NOON.date(), "0" * 64), b"{")
+    counter = Counter(store)
+    with caplog.at_level(logging.WARNING):
+        start(store, [], counter=counter)
+        assert counter().unusable == 1
+    assert state(store)["unusable"] == 1
+    (record,) = caplog.records
+    assert f"{'0' * 64}.json cannot be used" in record.getMessage()
+
+
+def test_the_state_has_what_waits_for_a_person(store):
+    """The stored state has the events held by the last training and since, and the quarantined."""
+    processed(store, held=4, quarantined=5, at=NOON - DAY)
+    say(store, "tv", held=True)
+    start(store, [])
+    assert (state(store)["held"], state(store)["quarantined"]) == (5, 5)
+
+
+def test_an_interrupted_run_is_started_again(store, caplog):
+    """A run is launched for an interrupted one, though its own lease is held by then."""
+    caplog.set_level(logging.INFO)
+    processed(store, say(store, "tv"))
+    status(store, state="running", updated_at=NOON.isoformat())
+    lease.take(store, "r0", "somebody", now=NOON, lasting=lease.RUNNING)
+    outcome = start(store, launched := [], now=NOON + lease.RUNNING)
+    assert launched == [(outcome.run, outcome.why)]
+    assert outcome.why.startswith("Due: run r0 was interrupted. (0 products newly corrected.)")
+    assert (state(store)["due"], state(store)["new"], state(store)["events"]) == (True, 0, 1)
+    assert f"A training run was started. {outcome.why}" in caplog.text
+
+
+def test_a_failed_run_is_started_again(store):
+    """A run is launched for a failed one after 15 minutes, and the reason names the time."""
+    processed(store, say(store, "tv"))
+    ended = NOON + timedelta(microseconds=5)
+    status(store, state="failed", finished_at=ended.isoformat())
+    early = start(store, launched := [])
+    assert (early.started, launched) == (False, [])
+    again = "it may be repeated from 2026-11-22T12:15:00+00:00 on."
+    assert early.why.startswith(f"Not due yet: run r0 failed; {again}")
+    assert start(store, launched, now=ended + timedelta(minutes=15)).started
+    assert len(launched) == 1
+
+
+@pytest.mark.parametrize("finished", ["soon", "9999-12-31T23:59:59+00:00"])
+def test_a_failure_at_no_usable_time_is_ignored(store, finished):
+    """A failed run whose end cannot be read, or lies at the end of time, decides nothing."""
+    status(store, state="failed", finished_at=finished)
+    assert not due(store).due
+    for at in range(3):
+        say(store, f"tv {at}")
+    assert due(store).due
+
+
+@pytest.mark.parametrize("data", [b"{", b"[]", b'{"state": "exploded"}'])
+def test_a_malformed_status_is_ignored(store, data):
+    """A status that cannot be read neither stops the decision nor makes a training due."""
+    store.put(layout.training_status(), data)
+    assert not due(store).due
+    for at in range(3):
+        say(store, f"tv {at}")
+    assert due(store).due
+
+
+def test_the_reason_names_who_trains_and_until_when(store):
+    """Where a run is under way, the reason has its name, its holder and the end of its lease."""
+    for at in range(3):
+        say(store, f"tv {at}")
+    lease.take(store, "r7", "a laptop", now=NOON + timedelta(microseconds=5))
+    outcome = start(store, launched := [], now=NOON + timedelta(minutes=1))
+    assert (outcome.started, outcome.run, launched) == (False, None, [])
+    assert "run r7 is under way (a laptop)" in outcome.why
+    assert "2026-11-22T13:00:00+00:00" in outcome.why
+
+
+def test_a_lost_race_for_the_lease_is_told(store):
+    """Where another took the lease at the same moment and has given it back, the reason says so."""
+    for at in range(3):
+        say(store, f"tv {at}")
+    put = store.put
+
+    def refuse(key, data, **conditions):
+        if key == layout.training_lock():
+            raise PreconditionFailedError("Somebody was faster.")
+        return put(key, data, **conditions)
+
+    store.put = refuse
+    outcome = start(store, launched := [])
+    assert (outcome.started, launched) == (False, [])
+    assert "Another was faster" in outcome.why
+
+
+def test_the_state_is_told_to_the_second(store):
+    """Stored times have no fractions of a second."""
+    say(store, "tv")
+    start(store, [], now=NOON + timedelta(microseconds=5))
+    assert state(store)["counted_at"] == state(store)["last"]["at"] == NOON.isoformat()
+
+
+def test_a_run_that_ended_in_between_frees_its_lease_and_tells(store):
+    """After the second count, the state says that nothing is due, and no run is named."""
+    hashes = [say(store, f"tv {at}") for at in range(3)]
+
+    class Late(Counter):
+        def __call__(self):
+            count = super().__call__()
+            processed(store, *hashes)
+            return count
+
+    outcome = start(store, [], counter=Late(store))
+    assert outcome.run is None
+    assert outcome.why.startswith("Not due: 0 products newly corrected")
+    assert (state(store)["due"], state(store)["last"]["run"]) == (False, None)
+
+
+def test_the_usual_policy():
+    """Without settings, 50 products, or any after seven days, make a training due."""
+    assert Policy() == Policy(needed=50, days=7)
+
+
+def test_the_usual_clock_tells_utc(store):
+    """Without a clock of its own, a decision is stored with the present time in UTC."""
+    say(store, "tv")
+    before = datetime.now(UTC).replace(microsecond=0)
+    start_if_due(Counter(store), POLICY, lambda _run, _why: None, holder="a test")
+    counted = datetime.fromisoformat(state(store)["counted_at"])
+    assert counted.utcoffset() == timedelta(0)
+    assert before <= counted <= datetime.now(UTC)

@@ -217,3 +217,65 @@ def test_edit_that_always_loses_gives_up(store):
     with pytest.raises(StoreError, match="Try again"):
         keyring.edit(store, add)
     assert {each.client for each in keyring.read(store)[0]} == {"shop"}
+
+
+def test_keys_are_read_anew_every_minute(clock):
+    """Each minute has a reading of its own, not only the first one after the start."""
+    source = Source(record())
+    ring = KeyRing(source, clock=clock)
+    for _ in range(4):
+        ring()
+        clock.seconds += 60
+    assert source.reads == 4
+
+
+def test_no_keys_are_remembered_for_a_second(clock):
+    """Where there are no keys, a store is not read for every request of the same second."""
+    source = Source()
+    ring = KeyRing(source, clock=clock)
+    ring()
+    clock.seconds += 0.5
+    assert ring() == ()
+    assert source.reads == 1
+
+
+def test_a_failed_reading_is_repeated_after_a_minute(clock):
+    """Keys that could not be read anew are asked for again a minute later."""
+    source = Source(record("old"))
+    ring = KeyRing(source, clock=clock)
+    ring()
+    source.error = StoreError("the bucket is gone")
+    clock.seconds += 60
+    ring()
+    source.error, source.known = None, (record("new"),)
+    clock.seconds += 60
+    assert ring() == source.known
+
+
+def test_the_stores_ring_goes_by_its_clock(clock, store):
+    """A ring of the store's keys reads them anew when its clock says that a minute has passed."""
+    mine, theirs = record("mine"), record("theirs")
+    keyring.edit(store, lambda _: (mine,))
+    ring = keyring.keyring("", lambda: store, clock=clock)
+    assert ring() == (mine,)
+    keyring.edit(store, lambda known: (*known, theirs))
+    assert ring() == (mine,)
+    clock.seconds += 60
+    assert ring() == (mine, theirs)
+
+
+def test_a_folder_without_keys_is_nothing_to_warn_of(caplog, store):
+    """A folder simply has no keys yet: the log tells it, and does not warn."""
+    with caplog.at_level(logging.INFO):
+        keyring.keyring("", lambda: store)()
+    assert [line.levelno for line in caplog.records] == [logging.INFO]
+
+
+@pytest.mark.usefixtures("aws")
+def test_s3_without_keys_is_warned_of(caplog):
+    """S3 may hide keys from a role without rights: the log warns."""
+    client = boto3.client("s3")
+    with Stubber(client) as stubber, caplog.at_level(logging.INFO, "aisle"):
+        stubber.add_client_error("get_object", "NoSuchKey", http_status_code=404)
+        keyring.keyring("", lambda: S3Store("shelf", client=client))()
+    assert [line.levelno for line in caplog.records] == [logging.WARNING]
