@@ -51,7 +51,7 @@ def test_nothing_waits(aisle, store):
 
 
 def test_waiting_feedback_is_listed(aisle, store):
-    """What a visitor said is listed with what it is about, before any training run."""
+    """What a visitor said is listed with what it is about, before any training job."""
     own = visitor(store, "Red Lamp [bold]\x1b[31m", LAMPS, note="I have one")
     (found,) = json.loads(aisle("feedback", "review", "list", "--json"))
     assert (found["id"], found["state"], found["note"]) == (own, "held", "I have one")

@@ -78,7 +78,7 @@ def test_stats_are_what_was_counted(learning, store):
 
 
 def test_training_is_followed(learning, store):
-    """What the training run has written of itself is answered."""
+    """What the training job has written of itself is answered."""
     status = {
         "run": "r1",
         "state": "running",

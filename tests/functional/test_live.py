@@ -410,7 +410,7 @@ def test_first_requests_share_one_model(model, store, trained):
 def test_nothing_to_serve(model, store, clock, trained, monkeypatch, tmp_path):
     """Without a packaged model, requests raise until a model is published."""
     monkeypatch.setattr(bundle, "PACKAGED", tmp_path)
-    with pytest.raises(BundleError, match="no model to serve"):
+    with pytest.raises(BundleError, match="No model can be served"):
         model()
     point(store, trained)
     clock.seconds += MINUTE

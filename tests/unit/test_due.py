@@ -1,4 +1,4 @@
-"""Whether a training run is due, why, and what follows from it."""
+"""Whether a training job is due, why, and what follows from it."""
 
 import hashlib
 import json
@@ -44,13 +44,13 @@ def say(store, name, *, right=False, client="shop", held=False, at=NOON, **more)
 
 
 def processed(store, *hashes, at=NOON, **more):
-    """Record that a training run has processed these events."""
+    """Record that a training job has processed these events."""
     facts = {"run": "r0", "at": at.isoformat(), "events": hashes}
     store.put(layout.processed_feedback(), json.dumps(facts | more).encode())
 
 
 def due(store, *, now=NOON, policy=POLICY):
-    """Decide whether a training run is due."""
+    """Decide whether a training job is due."""
     return decide(Counter(store), policy, now=now)
 
 
@@ -361,7 +361,7 @@ def test_fifty_that_agree_start_nothing(store):
 
 
 def test_fifty_that_disagree_start_a_training(store):
-    """Fifty events that name another category than the predicted one start a training run."""
+    """Fifty events that name another category than the predicted one start a training job."""
     for number in range(50):
         told(store, f"tv {number}", "tvs", "radios")
     outcome = start_if_due(
@@ -397,7 +397,7 @@ def test_the_oldest_correction_counts_where_nothing_was_trained(store, order):
     assert due(store).count.oldest == NOON
     decision = due(store, now=NOON + 7 * DAY)
     assert decision.due
-    assert "7.0 days since the first of it" in decision.why
+    assert "7.0 days since the first correction" in decision.why
 
 
 def test_the_last_training_counts_not_the_oldest_correction(store):
@@ -432,7 +432,7 @@ def test_a_time_that_is_no_time_is_no_training(store):
     """A pointer whose time cannot be read says nothing of the last training."""
     say(store, "tv")
     write_pointer(store, Pointer("v1", "", "recently"), replacing=None)
-    assert "since the first of it" in due(store).why
+    assert "since the first correction" in due(store).why
 
 
 def test_unusable_objects_are_counted_and_logged(store, caplog):
@@ -464,9 +464,9 @@ def test_an_interrupted_run_is_started_again(store, caplog):
     lease.take(store, "r0", "somebody", now=NOON, lasting=lease.RUNNING)
     outcome = start(store, launched := [], now=NOON + lease.RUNNING)
     assert launched == [(outcome.run, outcome.why)]
-    assert outcome.why.startswith("Due: run r0 was interrupted. (0 products newly corrected.)")
+    assert outcome.why.startswith("Due: job r0 was interrupted. (0 products newly corrected.)")
     assert (state(store)["due"], state(store)["new"], state(store)["events"]) == (True, 0, 1)
-    assert f"A training run was started. {outcome.why}" in caplog.text
+    assert f"A training job was started. {outcome.why}" in caplog.text
 
 
 def test_a_failed_run_is_started_again(store):
@@ -476,8 +476,8 @@ def test_a_failed_run_is_started_again(store):
     status(store, state="failed", finished_at=ended.isoformat())
     early = start(store, launched := [])
     assert (early.started, launched) == (False, [])
-    again = "it may be repeated from 2026-11-22T12:15:00+00:00 on."
-    assert early.why.startswith(f"Not due yet: run r0 failed; {again}")
+    again = "the next attempt may start at 2026-11-22T12:15:00+00:00."
+    assert early.why.startswith(f"Not due yet: job r0 failed; {again}")
     assert start(store, launched, now=ended + timedelta(minutes=15)).started
     assert len(launched) == 1
 
@@ -509,7 +509,7 @@ def test_the_reason_names_who_trains_and_until_when(store):
     lease.take(store, "r7", "a laptop", now=NOON + timedelta(microseconds=5))
     outcome = start(store, launched := [], now=NOON + timedelta(minutes=1))
     assert (outcome.started, outcome.run, launched) == (False, None, [])
-    assert "run r7 is under way (a laptop)" in outcome.why
+    assert "job r7 holds the lease" in outcome.why
     assert "2026-11-22T13:00:00+00:00" in outcome.why
 
 
@@ -527,7 +527,7 @@ def test_a_lost_race_for_the_lease_is_told(store):
     store.put = refuse
     outcome = start(store, launched := [])
     assert (outcome.started, launched) == (False, [])
-    assert "Another was faster" in outcome.why
+    assert "Another process took the lease first" in outcome.why
 
 
 def test_the_state_is_told_to_the_second(store):

@@ -243,11 +243,11 @@ def test_a_lie_of_one_client_hides_no_other_correction(store):
     assert (count.new, count.agreeing, count.corrections, count.right) == (1, 1, 1, 1)
 
 
-# What the last training run has seen.
+# What the last training job has seen.
 
 
 def test_processed_round_trip(store):
-    """Processed feedback is read as a training run wrote it."""
+    """Processed feedback is read as a training job wrote it."""
     states = {"accepted": 1, "held": 2, "quarantined": 3}
     written = Processed("r1", NOON, "a test", "s1", frozenset({"a", "b"}), states)
     write_processed(store, written)
