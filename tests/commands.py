@@ -49,8 +49,8 @@ class Server:
         )
 
     def __enter__(self):
-        """Wait until it answers, 30 seconds at most."""
-        until = time.monotonic() + 30
+        """Wait until it answers, or has ended; the limit only guards against a server that hangs."""
+        until = time.monotonic() + 300
         while self.process.poll() is None and time.monotonic() < until:
             try:
                 self.ask("/healthz")
@@ -63,7 +63,7 @@ class Server:
     def __exit__(self, *_):
         """End it the hard way if it still runs."""
         self.process.kill()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=120)
 
     def ask(self, path, key=None, **product):
         """Ask; return the status and the answer."""
@@ -73,7 +73,7 @@ class Server:
             headers={"content-type": "application/json"} | ({"x-api-key": key} if key else {}),
         )
         try:
-            answer = urllib.request.urlopen(request, timeout=10)  # noqa: S310
+            answer = urllib.request.urlopen(request, timeout=120)  # noqa: S310
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -82,5 +82,5 @@ class Server:
     def stop(self, how):
         """Send a signal; return the exit code and what was said."""
         self.process.send_signal(how)
-        out, err = self.process.communicate(timeout=15)
+        out, err = self.process.communicate(timeout=120)
         return self.process.returncode, out, err
