@@ -9,6 +9,8 @@ import time
 import urllib.error
 import urllib.request
 
+from tests.waiting import LIMIT_SECONDS
+
 AISLE = [sys.executable, "-c", "from aisle.cli.main import main; main()"]
 TERMINAL = {"TERM": "dumb", "COLUMNS": "200", "NO_COLOR": "1", "LOKY_MAX_CPU_COUNT": "1"}
 
@@ -50,7 +52,7 @@ class Server:
 
     def __enter__(self):
         """Wait until it answers, or has ended; the limit only guards against a server that hangs."""
-        until = time.monotonic() + 300
+        until = time.monotonic() + LIMIT_SECONDS
         while self.process.poll() is None and time.monotonic() < until:
             try:
                 self.ask("/healthz")
@@ -63,7 +65,7 @@ class Server:
     def __exit__(self, *_):
         """End it the hard way if it still runs."""
         self.process.kill()
-        self.process.communicate(timeout=120)
+        self.process.communicate(timeout=LIMIT_SECONDS)
 
     def ask(self, path, key=None, **product):
         """Ask; return the status and the answer."""
@@ -73,7 +75,7 @@ class Server:
             headers={"content-type": "application/json"} | ({"x-api-key": key} if key else {}),
         )
         try:
-            answer = urllib.request.urlopen(request, timeout=120)  # noqa: S310
+            answer = urllib.request.urlopen(request, timeout=LIMIT_SECONDS)  # noqa: S310
         except urllib.error.HTTPError as error:
             answer = error
         with answer:
@@ -82,5 +84,5 @@ class Server:
     def stop(self, how):
         """Send a signal; return the exit code and what was said."""
         self.process.send_signal(how)
-        out, err = self.process.communicate(timeout=120)
+        out, err = self.process.communicate(timeout=LIMIT_SECONDS)
         return self.process.returncode, out, err

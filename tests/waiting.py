@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-LIMIT_SECONDS = 300
+LIMIT_SECONDS = 1800
 """Guards against a test that hangs. No test claims that something happens within this time."""
 
 

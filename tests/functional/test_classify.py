@@ -4,11 +4,9 @@ import csv
 import gzip
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 import typer
@@ -20,10 +18,11 @@ from aisle.cli.use import classify as use_classify
 from aisle.errors import DataError
 from aisle.store import open_store
 from tests.made_up import products, write_catalogue
+from tests.waiting import LIMIT_SECONDS, wait_until
 
-# The command, remembering after every chunk, so that there is something to go on from soon.
-_COMMAND = (
-    "from aisle.catalogue import bulk; bulk._REMEMBER_SECONDS = 0; "
+# The command with a checkpoint after every chunk, so that there is soon something to resume from.
+COMMAND = (
+    "from aisle.catalogue import bulk; bulk.CHECKPOINT_SECONDS = 0; "
     "from aisle.cli.main import main; main()"
 )
 
@@ -33,14 +32,14 @@ def aisle(tmp_path):
     """Give the function that runs the command in a folder of its own."""
 
     def run(*arguments, **options):
-        command = [sys.executable, "-c", _COMMAND, *map(str, arguments)]
+        command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
         return subprocess.run(
             command,
             check=False,
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=LIMIT_SECONDS,
             **options,
         )
 
@@ -86,11 +85,10 @@ def test_workers_change_nothing(aisle, catalogue, tmp_path):
 
 @pytest.mark.slow
 def test_killed_at_ten_moments(aisle, tmp_path):
-    """Killed at ten random moments and resumed, the output is that of an undisturbed run."""
-    catalogue = write_catalogue(tmp_path / "shop.jsonl", products(30_000))
+    """Killed after each of ten checkpoints and resumed, it writes what an undisturbed run writes."""
+    catalogue = write_catalogue(tmp_path / "shop.jsonl", products(6_000))
     aisle("classify", catalogue, "whole.csv", "--workers", 1)
-    chance = random.Random(7)
-    command = [sys.executable, "-c", _COMMAND, "classify", str(catalogue), "killed.csv"]
+    command = [sys.executable, "-c", COMMAND, "classify", str(catalogue), "killed.csv"]
     said = tmp_path / "said.txt"
     progress = tmp_path / "killed.csv.progress"
     for _ in range(10):
@@ -99,10 +97,11 @@ def test_killed_at_ten_moments(aisle, tmp_path):
             process = subprocess.Popen(
                 [*command, "--workers", "1"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=log
             )
-            # The kill comes some moments after this run has remembered its first rows.
-            while _last_change(progress) == before and process.poll() is None:
-                time.sleep(0.01)
-            time.sleep(chance.uniform(0, 0.3))
+            # The kill comes soon after this run's first checkpoint, at whatever row that is.
+            wait_until(
+                lambda before=before: _last_change(progress) != before or process.poll() is not None,
+                "a checkpoint",
+            )
             process.kill()
             process.wait()
     aisle("classify", catalogue, "killed.csv", "--workers", 1)
@@ -115,14 +114,14 @@ def test_stopped_by_hand(aisle, tmp_path):
     """Ctrl-C ends the run with a sentence and exit code 130; what was written stays."""
     catalogue = write_catalogue(tmp_path / "shop.jsonl", products(40_000))
     # Where the tests run in the background, the shell may have them ignore Ctrl-C.
-    heeded = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {_COMMAND}"
+    heeded = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND}"
     command = [sys.executable, "-c", heeded, "classify", str(catalogue), "out.csv"]
     with subprocess.Popen(
         [*command, "--workers", "2"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:
-        _wait_for(tmp_path / "out.csv.progress")
+        wait_until((tmp_path / "out.csv.progress").exists, "a checkpoint")
         os.kill(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 130
     assert "goes on from here" in said
     assert "Traceback" not in said
@@ -201,10 +200,14 @@ def test_an_address_that_is_none_is_refused_first(target):
     assert "pw" not in str(failed.value)
 
 
-def test_a_tilde_in_the_target(monkeypatch, tmp_path):
-    """The target's tilde is the home folder, too."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert use_classify._work_file("in.csv", "~/c.csv") == tmp_path / "c.csv"
+def test_a_tilde_in_the_target(aisle, tmp_path):
+    """A tilde in the target means the home folder, as it does in the source."""
+    (tmp_path / "home").mkdir()
+    write_catalogue(tmp_path / "home" / "shop.jsonl", products(3))
+    home = {"HOME": str(tmp_path / "home")}
+    done = aisle("classify", "~/shop.jsonl", "~/out.csv", "--workers", 1, env=os.environ | home)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "home" / "out.csv").exists()
 
 
 def test_input_that_breaks_off_writes_nothing(aisle, catalogue, tmp_path):
@@ -263,10 +266,3 @@ def _last_change(path):
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return None
-
-
-def _wait_for(path, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert path.exists()

@@ -6,7 +6,7 @@ import pytest
 
 from demo import loop, shop
 from demo.loop import Loop, Story, made_up_shop
-from demo.service import DemoError, product
+from demo.service import DemoError, product, until
 
 FIRST, SECOND = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 RIGHT = made_up_shop().newcomers[0]["category"][-1]["id"]
@@ -63,9 +63,8 @@ class Service:
 
 @pytest.fixture
 def go(monkeypatch):
-    """Give a function that tells the story of such a service; nothing is waited for long."""
-    for name in ("_START_SECONDS", "_SWAP_SECONDS"):
-        monkeypatch.setattr(loop, name, 0.0)
+    """Give a function that tells the story of such a service, which never needs time."""
+    monkeypatch.setattr(loop, "until", lambda true, what, _seconds: until(true, what, 0.0))
 
     def tell(wrong=""):
         service, told = Service(wrong), []

@@ -82,8 +82,8 @@ def shop():
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(download, "_PAUSE", 0)
-    monkeypatch.setattr(download, "_ATTEMPTS", 2)
+    monkeypatch.setattr(download, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(download, "ATTEMPTS", 2)
 
 
 def test_fetched_whole_with_its_hash_beside(shop, tmp_path):
@@ -231,7 +231,7 @@ def test_ingest_by_address(shop, tmp_path):
         env=environment | {"TERM": "dumb"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
         check=True,
     )
     folder = tmp_path / ".aisle" / "datasets" / "base" / result.stdout.strip()

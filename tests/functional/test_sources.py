@@ -34,7 +34,7 @@ ADDRESS = "s3://shelf/some shop/products.jsonl.gz"
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(download, "_PAUSE", 0)
+    monkeypatch.setattr(download, "PAUSE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -121,9 +121,9 @@ def test_what_is_there_unchanged_is_not_sent_again(bucket, monkeypatch):
     path, name = local_file(ADDRESS)
     assert (path.name, name) == ("products.jsonl.gz", ADDRESS)
     written = []
-    keep = objects._ObjectDownload.keep
+    keep = download.Download.keep
     monkeypatch.setattr(
-        objects._ObjectDownload, "keep", lambda *given: written.append(given) or keep(*given)
+        download.Download, "keep", lambda *arguments: written.append(arguments) or keep(*arguments)
     )
     assert local_file(ADDRESS)[0] == path
     assert written == []
@@ -137,17 +137,17 @@ def broken_off(bucket, monkeypatch):
     """Give the starts of requests for the rest; the first answer breaks off after its half."""
     starts, cut = [], iter([True])
     rest = S3Store.stream_rest
+    keep = download.Download.keep
 
-    class Broken(objects._ObjectDownload):
-        def keep(self, blocks, start, version):
-            data = b"".join(blocks)
-            super().keep([data[: len(data) // 2] if next(cut, None) else data], start, version)
+    def keep_half(self, blocks, start, version):
+        data = b"".join(blocks)
+        keep(self, [data[: len(data) // 2] if next(cut, None) else data], start, version)
 
-    monkeypatch.setattr(objects, "_ObjectDownload", Broken)
+    monkeypatch.setattr(download.Download, "keep", keep_half)
     monkeypatch.setattr(
         S3Store,
         "stream_rest",
-        lambda *given, start: starts.append(start) or rest(*given, start=start),
+        lambda *arguments, start: starts.append(start) or rest(*arguments, start=start),
     )
     return starts
 
@@ -161,11 +161,11 @@ def test_download_goes_on_where_it_broke_off(bucket, broken_off):
 
 def test_half_of_another_object_is_forgotten(bucket, broken_off, monkeypatch):
     """Where the object has changed meanwhile, no half of the old one is kept."""
-    monkeypatch.setattr(download, "_ATTEMPTS", 0)
+    monkeypatch.setattr(download, "ATTEMPTS", 0)
     with pytest.raises(DataError, match="connection ended after"):
         local_file(ADDRESS)
     put(bucket, DATA)
-    monkeypatch.setattr(download, "_ATTEMPTS", 2)
+    monkeypatch.setattr(download, "ATTEMPTS", 2)
     assert local_file(ADDRESS)[0].read_bytes() == DATA
     assert broken_off == [len(gzip.compress(DATA)) // 2]
 

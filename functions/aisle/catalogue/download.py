@@ -36,9 +36,10 @@ CACHE: Final = Path(".aisle") / "cache"
 _URL_MARKS: Final = "%/:=&?~#+!$,;'@()*[]"
 _TIMEOUT: Final = 30
 _CHUNK: Final = 1 << 18
-_ATTEMPTS: Final = 4
+ATTEMPTS: Final = 4
 """How often a download may break off without a byte more than the time before."""
-_PAUSE: Final = 0.5
+PAUSE_SECONDS: Final = 0.5
+"""How long a download waits before it asks again."""
 _NOT_MODIFIED: Final = 304
 _PARTIAL: Final = 206
 _RANGE_WRONG: Final = 416
@@ -199,9 +200,9 @@ class Download(ABC):
             except (OSError, http.client.HTTPException, StoreError):
                 # A server that cannot be reached at all is not asked again and again.
                 attempts = 0 if self._arrived() > before else attempts + 1
-                if self._arrived() == 0 or attempts == _ATTEMPTS:
+                if self._arrived() == 0 or attempts == ATTEMPTS:
                     raise
-                time.sleep(_PAUSE)
+                time.sleep(PAUSE_SECONDS)
         return self._target
 
     def _receive(self, *, known: bool) -> bool:
