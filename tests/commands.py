@@ -51,7 +51,7 @@ class Server:
         )
 
     def __enter__(self):
-        """Wait until it answers, or has ended; the limit only guards against a server that hangs."""
+        """Wait until it answers or has ended; the limit guards against a server that hangs."""
         until = time.monotonic() + LIMIT_SECONDS
         while self.process.poll() is None and time.monotonic() < until:
             try:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import typer
@@ -85,7 +86,7 @@ def test_workers_change_nothing(aisle, catalogue, tmp_path):
 
 @pytest.mark.slow
 def test_killed_at_ten_moments(aisle, tmp_path):
-    """Killed after each of ten checkpoints and resumed, it writes what an undisturbed run writes."""
+    """Killed after each of ten checkpoints, it writes what an undisturbed run writes."""
     catalogue = write_catalogue(tmp_path / "shop.jsonl", products(6_000))
     aisle("classify", catalogue, "whole.csv", "--workers", 1)
     command = [sys.executable, "-c", COMMAND, "classify", str(catalogue), "killed.csv"]
@@ -98,10 +99,7 @@ def test_killed_at_ten_moments(aisle, tmp_path):
                 [*command, "--workers", "1"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=log
             )
             # The kill comes soon after this run's first checkpoint, at whatever row that is.
-            wait_until(
-                lambda before=before: _last_change(progress) != before or process.poll() is not None,
-                "a checkpoint",
-            )
+            wait_until(partial(_has_moved_on, progress, before, process), "a checkpoint")
             process.kill()
             process.wait()
     aisle("classify", catalogue, "killed.csv", "--workers", 1)
@@ -258,6 +256,11 @@ def test_to_and_from_the_store(catalogue, monkeypatch, tmp_path):
         assert result.exit_code == 0, result.output
         written = open_store("s3://shop/out").get("all.csv").data
     assert len(written.decode().splitlines()) == 701
+
+
+def _has_moved_on(progress, before, process):
+    """Tell whether a run has written a checkpoint, or has ended."""
+    return _last_change(progress) != before or process.poll() is not None
 
 
 def _last_change(path):

@@ -18,6 +18,7 @@ from aisle.catalogue.records import read_records
 from aisle.errors import DataError
 from aisle_training.data.fetch import open_data_set
 from tests.made_up import products
+from tests.waiting import LIMIT_SECONDS
 
 DATA = json.dumps(list(products(2000))).encode()
 CUT = len(DATA) // 3
