@@ -54,7 +54,7 @@ def call(module, *events, setup="", **environment):
         # Nothing of this process's but where Lambda says that its code is.
         env={"LAMBDA_TASK_ROOT": "/var/task", "AWS_EC2_METADATA_DISABLED": "true"} | environment,
         text=True,
-        timeout=60,
+        timeout=1800,  # guards against a function that hangs
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()

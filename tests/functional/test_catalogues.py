@@ -11,6 +11,7 @@ import pytest
 
 from aisle.catalogue.records import read_records
 from aisle.store import layout, open_store
+from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +27,7 @@ def run(store, *arguments):
         env=environment | {"TERM": "dumb"},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,7 @@ from aisle.cli.main import app, main
 from aisle.model import bundle
 from tests.commands import AISLE, TERMINAL, Server, environment
 from tests.made_up import products, write_catalogue
+from tests.waiting import LIMIT_SECONDS
 
 GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
 GOPRO_SAYS = "Compatible with most GoPro cameras; includes a variety of camera mounting accessories"
@@ -77,7 +78,7 @@ def shell(folder):
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LIMIT_SECONDS,
             check=False,
         )
 

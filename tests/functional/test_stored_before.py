@@ -16,6 +16,7 @@ import pytest
 
 from aisle.model import bundle
 from tests.commands import AISLE, Server, environment
+from tests.waiting import LIMIT_SECONDS
 
 STORES = Path(__file__).parents[1] / "stores"
 FIRST, SECOND = "77891d0011a2", "eeb753f20144"
@@ -52,7 +53,7 @@ def aisle(store, tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=LIMIT_SECONDS,
             env=environment() | {"COLUMNS": "160"},
         )
 

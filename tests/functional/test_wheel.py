@@ -15,6 +15,7 @@ import pytest
 
 from aisle.cli.main import EXTRAS
 from tests.commands import Server, environment
+from tests.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
@@ -38,7 +39,7 @@ def run(*command, cwd=ROOT):
         cwd=cwd,
         env=environment(),
         text=True,
-        timeout=600,
+        timeout=LIMIT_SECONDS,
     )
 
 
@@ -149,10 +150,10 @@ def test_a_plain_installation_serves(plain, tmp_path):
         assert server.ask("/healthz")[0] == 200
         assert server.ask("/v1/predict", name=GOPRO)[0] == 200
         for path in ("/", "/comparison.json", "/v1/docs", "/v1/docs/swagger-ui.css"):
-            with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=10) as answer:
+            with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=LIMIT_SECONDS) as answer:
                 assert answer.read(), path
         server.process.terminate()
-        said = server.process.communicate(timeout=15)[1]
+        said = server.process.communicate(timeout=LIMIT_SECONDS)[1]
     assert 'pip install "aisle[training]"' in said
 
 
