@@ -21,7 +21,9 @@ COLUMNS = "sku=id,name=title,description=body,manufacturer=brand,price=cost,cate
 
 def run(store, *arguments):
     """Run a command on a store; return its standard output."""
-    environment = {name: one for name, one in os.environ.items() if not name.startswith("AISLE_")}
+    environment = {
+        name: record for name, record in os.environ.items() if not name.startswith("AISLE_")
+    }
     done = subprocess.run(
         [*AISLE, "--store", str(store), *arguments],
         env=environment | {"TERM": "dumb"},
@@ -46,12 +48,14 @@ def write_table(path, rows):
     return path
 
 
-@pytest.fixture(params=[("bestbuy", 6), ("phones", 3), ("pricerunner", 30)], ids=lambda one: one[0])
+@pytest.fixture(
+    params=[("bestbuy", 6), ("phones", 3), ("pricerunner", 30)], ids=lambda param: param[0]
+)
 def sample(request, shared_data, tmp_path):
     """Give every nth row of a shared catalogue, and the file of them."""
     folder, step = request.param
-    whole = shared_data / folder / "products.jsonl.gz"
-    rows = [one.raw for one in islice(read_records(whole), 0, None, step)]
+    catalogue = shared_data / folder / "products.jsonl.gz"
+    rows = [record.raw for record in islice(read_records(catalogue), 0, None, step)]
     path = tmp_path / "shop.json"
     path.write_text(json.dumps(rows))
     return rows, path
@@ -76,6 +80,6 @@ def test_as_it_is_and_as_a_table(sample, tmp_path):
     named = tmp_path / "named"
     assert splits(named, *options) == splits(tmp_path / "plain", "--data", str(path))
     assert run(named, "train", *options)
-    found = json.loads(run(named, "evaluate", *options, "--json"))
-    assert found["rows"] == len(rows)
-    assert found["levels"][0]["accuracy"] > 0.8
+    figures = json.loads(run(named, "evaluate", *options, "--json"))
+    assert figures["rows"] == len(rows)
+    assert figures["levels"][0]["accuracy"] > 0.8

@@ -227,9 +227,9 @@ def test_data_error_is_one_line(shell):
 def test_evaluate_prints_one_json_object(trained, aisle):
     """Standard output is one JSON object with exactly what is documented."""
     result = aisle("evaluate", "--data", "test.jsonl", "--min-count", "10", "--json")
-    found = json.loads(result.stdout)
+    figures = json.loads(result.stdout)
     assert result.returncode == 0
-    assert found.keys() == {
+    assert figures.keys() == {
         "rows",
         "model_version",
         "fields",
@@ -238,21 +238,21 @@ def test_evaluate_prints_one_json_object(trained, aisle):
         "folded",
         "calibration_error",
     }
-    assert (found["rows"], found["model_version"]) == (100, trained.stdout.strip())
-    assert [level["level"] for level in found["levels"]] == [1, 2, 3]
-    assert all(level.keys() == FIGURES | {"level"} for level in found["levels"])
-    assert found["leaf"].keys() == FIGURES
-    assert found["folded"].keys() == FIGURES | {"min_count", "calibration_error"}
-    assert found["folded"]["min_count"] == 10
-    assert found["leaf"]["accuracy"] > 0.95
+    assert (figures["rows"], figures["model_version"]) == (100, trained.stdout.strip())
+    assert [level["level"] for level in figures["levels"]] == [1, 2, 3]
+    assert all(level.keys() == FIGURES | {"level"} for level in figures["levels"])
+    assert figures["leaf"].keys() == FIGURES
+    assert figures["folded"].keys() == FIGURES | {"min_count", "calibration_error"}
+    assert figures["folded"]["min_count"] == 10
+    assert figures["leaf"]["accuracy"] > 0.95
 
 
 def test_evaluate_withholds_fields(trained, aisle):
     """With the price alone, hardly anything is known."""
     result = aisle("evaluate", "--data", "test.jsonl", "--fields", "price", "--json")
-    found = json.loads(result.stdout)
-    assert found["fields"] == ["price"]
-    assert found["leaf"]["accuracy"] < 0.3
+    figures = json.loads(result.stdout)
+    assert figures["fields"] == ["price"]
+    assert figures["leaf"]["accuracy"] < 0.3
 
 
 def test_evaluate_prints_a_table(trained, aisle):
@@ -270,9 +270,9 @@ def test_evaluate_prints_a_table(trained, aisle):
 def test_model_of_the_store(trained, aisle):
     """What was trained is what the store shows."""
     result = aisle("model", "show", "--json")
-    found = json.loads(result.stdout)
-    assert found["manifest"]["model_version"] == trained.stdout.strip()
-    assert found["metrics"]["test"]["rows"] == 100
+    description = json.loads(result.stdout)
+    assert description["manifest"]["model_version"] == trained.stdout.strip()
+    assert description["metrics"]["test"]["rows"] == 100
 
 
 @pytest.mark.parametrize("store", ["store", "empty"])
@@ -312,11 +312,11 @@ def test_packaged_model_verifies(aisle):
 def test_predict_with_the_packaged_model(shell):
     """An empty store answers with the packaged model: the GoPro kit is under cameras."""
     result = shell("predict", GOPRO, "--description", GOPRO_SAYS, "--json", store="empty")
-    found = json.loads(result.stdout)
+    prediction = json.loads(result.stdout)
     assert (result.returncode, result.stderr) == (0, "")
-    assert found["category"]["path"][0]["name"] == "Cameras & Camcorders"
-    assert found["model_version"] == bundle.read(bundle.PACKAGED).manifest.model_version
-    assert {"GoPro", "Camera"} & {each["text"] for each in found["evidence"]}
+    assert prediction["category"]["path"][0]["name"] == "Cameras & Camcorders"
+    assert prediction["model_version"] == bundle.read(bundle.PACKAGED).manifest.model_version
+    assert {"GoPro", "Camera"} & {evidence["text"] for evidence in prediction["evidence"]}
 
 
 def test_predict_as_text(aisle):
@@ -332,13 +332,13 @@ def test_predict_as_text(aisle):
 def test_predict_with_the_store_s_model(trained, aisle):
     """A store with a model answers with that one."""
     result = aisle("predict", "stainless milk pan", "--json")
-    found = json.loads(result.stdout)
-    assert [node["name"] for node in found["category"]["path"]] == [
+    prediction = json.loads(result.stdout)
+    assert [node["name"] for node in prediction["category"]["path"]] == [
         "Kitchen",
         "Cookware",
         "Saucepans",
     ]
-    assert found["model_version"] == trained.stdout.strip()
+    assert prediction["model_version"] == trained.stdout.strip()
 
 
 def test_brackets_are_text(aisle, folder):
@@ -361,9 +361,9 @@ def test_serve_answers(folder):
     """The server is healthy and classifies a product with the packaged model."""
     with Server(folder) as server:
         assert server.ask("/healthz")[0] == 200
-        status, found = server.ask("/v1/predict", name=GOPRO, description=GOPRO_SAYS)
+        status, prediction = server.ask("/v1/predict", name=GOPRO, description=GOPRO_SAYS)
     assert status == 200
-    assert found["category"]["path"][0]["name"] == "Cameras & Camcorders"
+    assert prediction["category"]["path"][0]["name"] == "Cameras & Camcorders"
 
 
 @pytest.mark.parametrize(
@@ -372,8 +372,8 @@ def test_serve_answers(folder):
 def test_serve_stops_when_told(folder, how, code):
     """Ctrl-C and a container's stop end the server soon, without a stack trace."""
     with Server(folder) as server:
-        found, out, err = server.stop(how)
-    assert found in code
+        exit_code, out, err = server.stop(how)
+    assert exit_code in code
     assert out == ""
     assert f"localhost:{server.port}" in err
     assert "Traceback" not in err

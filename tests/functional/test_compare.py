@@ -115,8 +115,8 @@ def aisle(tmp_path, monkeypatch):
 def test_every_candidate_fits(desk, research, name, catalogue):
     """Each candidate learns a small shop better than guessing, and tells all its costs."""
     research(*CANDIDATES[name].packages)
-    tables, found = desk(name)
-    for table, result in zip(tables, found, strict=True):
+    tables, fold_results = desk(name)
+    for table, result in zip(tables, fold_results, strict=True):
         true = table.targets([catalogue.labels[row] for row in result.rows])
         assert result.probabilities.shape == (len(true), len(table.classes))
         assert result.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-3)
@@ -133,9 +133,11 @@ def test_vote_is_of_its_members(desk):
     """The vote's probabilities are the mean of what its members said."""
     members = [desk(name, "text")[1][0] for name in CANDIDATES["voting"].members]
     _, (vote, _) = desk("voting", "text")
-    expected = np.mean([one.probabilities for one in members], axis=0)
+    expected = np.mean([member.probabilities for member in members], axis=0)
     assert vote.probabilities == pytest.approx(expected)
-    assert vote.costs.fit_seconds == pytest.approx(sum(one.costs.fit_seconds for one in members))
+    assert vote.costs.fit_seconds == pytest.approx(
+        sum(member.costs.fit_seconds for member in members)
+    )
 
 
 def test_fine_tuning_sees_every_product_once_an_epoch():
@@ -145,7 +147,9 @@ def test_fine_tuning_sees_every_product_once_an_epoch():
     first, second = (list(bucketed(lengths, 8, chance)) for _ in range(2))
     assert sorted(row for batch in first for row in batch) == list(range(100))
     assert first != second
-    spread = [max(lengths[row] for row in one) - min(lengths[row] for row in one) for one in first]
+    spread = [
+        max(lengths[row] for row in batch) - min(lengths[row] for row in batch) for batch in first
+    ]
     assert max(spread) <= 12
 
 
@@ -229,11 +233,11 @@ def test_report(shop, chosen, aisle, tmp_path):
     assert "naive-bayes" in result.stdout
     text = (tmp_path / "report" / "RESULTS.md").read_text(encoding="utf-8")
     brief = json.loads((tmp_path / "report" / "results" / "comparison.json").read_bytes())
-    assert "aisle" in {one["name"] for one in brief["tables"][0]["candidates"]}
-    assert all(one["costs"]["p50_ms"] > 0 for one in brief["tables"][0]["candidates"])
-    scores = [one["macro_f1"] for one in brief["tables"][0]["candidates"]]
+    assert "aisle" in {row["name"] for row in brief["tables"][0]["candidates"]}
+    assert all(row["costs"]["p50_ms"] > 0 for row in brief["tables"][0]["candidates"])
+    scores = [row["macro_f1"] for row in brief["tables"][0]["candidates"]]
     assert scores == sorted(scores, reverse=True)
-    assert "*" not in json.dumps([one["title"] for one in brief["tables"][0]["candidates"]])
+    assert "*" not in json.dumps([row["title"] for row in brief["tables"][0]["candidates"]])
     assert text.count("| **Aisle**, the exported bundle |") == 8
     for heading in ("macro-F1", "weighted F1", "log loss", "ECE", "p99, ms", "memory, MB"):
         assert heading in text
@@ -253,7 +257,7 @@ def test_report(shop, chosen, aisle, tmp_path):
     key = next(key for key in store.list("comparisons/") if key.endswith("compare.json"))
     figures = json.loads(store.get(key).data)
     assert len(figures["tables"]) == 4
-    assert {one["name"] for one in figures["tables"][0]["candidates"]} == {"naive-bayes", "aisle"}
+    assert {row["name"] for row in figures["tables"][0]["candidates"]} == {"naive-bayes", "aisle"}
     assert figures["levels"]["text"][0]["level"] == 1
 
 
@@ -279,11 +283,13 @@ def test_small_shop_is_compared_unfolded(shop, aisle, tmp_path):
     assert "100 products, attributes" not in report
     assert (tmp_path / "report" / "results" / "classes-unfolded.png").is_file()
     brief = json.loads((tmp_path / "report" / "results" / "comparison.json").read_bytes())
-    assert [(one["min_products"], one["unfolded"]) for one in brief["tables"]] == [(1, True)] * 2
+    assert [(summary["min_products"], summary["unfolded"]) for summary in brief["tables"]] == [
+        (1, True)
+    ] * 2
     key = next((tmp_path / "store" / "comparisons").glob("*/report/compare.json"))
     table = json.loads(key.read_bytes())["tables"][0]
     assert len(table["by_class"]) == 40
-    assert OTHER not in {each["category"] for each in table["by_class"]}
+    assert OTHER not in {row["category"] for row in table["by_class"]}
 
 
 def test_folding_that_was_asked_for_is_kept(catalogue, capsys):
@@ -361,7 +367,7 @@ def test_help_says_how_to_plug_a_model_in(aisle):
 def test_names_for_ids_and_own_columns(aisle, tmp_path):
     """A shop without ids, with columns of its own, is compared on its paths of names."""
     rows = [
-        f"{row['name'] or row['description']};{'/'.join(one['name'] for one in row['category'])}"
+        f"{row['name'] or row['description']};{'/'.join(node['name'] for node in row['category'])}"
         for row in products(240, ids=False)
     ]
     file = tmp_path / "shop.csv"
@@ -406,10 +412,10 @@ def test_every_section_answers(catalogue, research, name, monkeypatch):
 
 def test_other_folds_keep_variants_together(catalogue):
     """Each assignment is another one, the first the tables' own, and none cuts a group."""
-    found = [*chance.assignments(catalogue).values()]
-    assert found[0] is catalogue.folds
-    assert len({folds.tobytes() for folds in found}) == len(found) > 2
-    for folds in found:
+    assignments = [*chance.assignments(catalogue).values()]
+    assert assignments[0] is catalogue.folds
+    assert len({folds.tobytes() for folds in assignments}) == len(assignments) > 2
+    for folds in assignments:
         assert set(folds.tolist()) == set(range(protocol.FOLDS))
         pairs = set(zip(catalogue.groups, folds.tolist(), strict=True))
         assert len(pairs) == len(set(catalogue.groups))

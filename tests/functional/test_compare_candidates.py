@@ -126,8 +126,8 @@ def endpoint():
 def _letters(text):
     """Count pairs of letters in 64 bins: a poor embedding, but one."""
     counts = np.zeros(64)
-    for one, other in itertools.pairwise(text):
-        counts[(ord(one) * 31 + ord(other)) % 64] += 1
+    for letter, following in itertools.pairwise(text):
+        counts[(ord(letter) * 31 + ord(following)) % 64] += 1
     return (counts / max(1.0, float(np.linalg.norm(counts)))).tolist()
 
 
@@ -146,7 +146,7 @@ def test_scikit_learn_example(compare, here):
     assert f"From outside this project: `{spec}`" in report
     brief = json.loads((here / "report" / "results" / "comparison.json").read_bytes())
     for table in brief["tables"]:
-        by_name = {each["name"]: each for each in table["candidates"]}
+        by_name = {candidate["name"]: candidate for candidate in table["candidates"]}
         assert by_name[spec]["accuracy"] > 0.3
         assert by_name[spec]["title"] == spec
         assert by_name[spec]["costs"]["size_bytes"] > 1000

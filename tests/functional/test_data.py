@@ -25,7 +25,7 @@ ROWS = [
 def run(tmp_path, monkeypatch):
     """Give the function that runs the command in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(app, [str(one) for one in arguments])
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture

@@ -42,8 +42,8 @@ class Service:
         if path == "/v1/training":
             if started and self.wrong != "never swaps" and not self.history:
                 self.serves = FIRST if self.wrong == "the same" else SECOND
-            found = FIRST if self.wrong == "the same" else SECOND
-            return {"state": state, "progress": 1, "message": "So.", "version": found}
+            version = FIRST if self.wrong == "the same" else SECOND
+            return {"state": state, "progress": 1, "message": "So.", "version": version}
         checks = [] if self.wrong == "no gate" else [{"name": "accuracy", "passed": True}]
         return {
             "/v1/feedback/stats": {"last": {"started": started}, "why": "Due."},
@@ -67,19 +67,19 @@ def go(monkeypatch):
     monkeypatch.setattr(loop, "until", lambda true, what, _seconds: until(true, what, 0.0))
 
     def tell(wrong=""):
-        service, told = Service(wrong), []
-        Loop(service, service.command, told.append).go(made_up_shop(), FIRST)
-        return service, told
+        service, lines = Service(wrong), []
+        Loop(service, service.command, lines.append).go(made_up_shop(), FIRST)
+        return service, lines
 
     return tell
 
 
 def test_the_story_is_told_to_its_end(go):
     """Where everything happens, the last thing told is the way back; one was never corrected."""
-    service, told = go()
-    assert "rollback" in told[-1]
+    service, lines = go()
+    assert "rollback" in lines[-1]
     assert len(service.corrected) == 60
-    (name,) = re.findall(r"^'(.*)', which nobody has corrected", "\n".join(told), re.MULTILINE)
+    (name,) = re.findall(r"^'(.*)', which nobody has corrected", "\n".join(lines), re.MULTILINE)
     assert name not in {row["name"] for row in service.corrected}
 
 

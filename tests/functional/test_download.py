@@ -94,13 +94,13 @@ def test_fetched_whole_with_its_hash_beside(shop, tmp_path):
     assert path.name == "products.json"
     assert path.read_bytes() == DATA
     assert path.with_name("products.json.sha256").read_text() == f"{digest}  products.json\n"
-    assert all(".part" not in each.name for each in path.parent.iterdir())
+    assert all(".part" not in file.name for file in path.parent.iterdir())
 
 
 def test_read_by_address(shop, tmp_path, monkeypatch):
     """The rows behind an address are those of the file."""
     monkeypatch.chdir(tmp_path)
-    assert [one.raw for one in read_records(shop.address())] == json.loads(DATA)
+    assert [record.raw for record in read_records(shop.address())] == json.loads(DATA)
 
 
 def test_open_data_set_is_fetched_once(shop, tmp_path):
@@ -134,7 +134,7 @@ def test_resumed_where_it_broke_off(shop, tmp_path, etag, modified, condition):
     """Cut in the middle, the rest alone is asked for, on condition that the file is the same."""
     shop.etag, shop.modified, shop.cuts = etag, modified, 2
     assert fetch(shop.address(), cache=tmp_path).read_bytes() == DATA
-    assert [each.get("Range") for each in shop.asked] == [
+    assert [headers.get("Range") for headers in shop.asked] == [
         None,
         f"bytes={CUT}-",
         f"bytes={2 * CUT}-",
@@ -172,8 +172,8 @@ def test_two_halves_of_two_files_are_not_put_together(shop, tmp_path, monkeypatc
         shop.data, shop.etag = DATA.replace(b"Pan", b"Pot") + b" ", etag and '"two"'
 
     monkeypatch.setattr(download.time, "sleep", change)
-    found = fetch(shop.address(), cache=tmp_path).read_bytes()
-    assert found == DATA.replace(b"Pan", b"Pot") + b" "
+    content = fetch(shop.address(), cache=tmp_path).read_bytes()
+    assert content == DATA.replace(b"Pan", b"Pot") + b" "
 
 
 def test_cut_after_the_last_byte(shop, tmp_path):
@@ -224,7 +224,9 @@ def test_open_data_set_out_of_reach_names_data(tmp_path):
 
 def test_ingest_by_address(shop, tmp_path):
     """The command takes an address, says which file it was, and keeps what is secret in it out."""
-    environment = {name: one for name, one in os.environ.items() if not name.startswith("AISLE_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("AISLE_")
+    }
     command = [sys.executable, "-c", "from aisle.cli.main import main; main()"]
     result = subprocess.run(
         [*command, "stage", "ingest", "--data", shop.address() + "?signature=hush"],

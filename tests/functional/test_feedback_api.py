@@ -44,7 +44,7 @@ def kept(store):
 
 
 @pytest.mark.parametrize(
-    ("said", "event"),
+    ("sent", "event"),
     [
         ({"category": {"id": "x"}}, {"right": False, "category": {"id": "x"}}),
         (
@@ -64,15 +64,15 @@ def kept(store):
         ({"right": True, "category": {"id": "x"}}, {"right": True, "category": {"id": "x"}}),
     ],
 )
-def test_feedback_is_kept_whole(feedback_client, store, said, event):
+def test_feedback_is_kept_whole(feedback_client, store, sent, event):
     """What was said is kept as it was said, with who said it and when."""
     before = datetime.now(UTC)
-    answer = feedback_client.post("/v1/feedback", json={"product": PRODUCT} | said)
+    answer = feedback_client.post("/v1/feedback", json={"product": PRODUCT} | sent)
     assert (answer.status_code, answer.json()["status"]) == (201, "recorded")
-    (found,) = kept(store)
-    received = datetime.fromisoformat(found.pop("received"))
+    (stored,) = kept(store)
+    received = datetime.fromisoformat(stored.pop("received"))
     assert before - timedelta(seconds=1) < received < datetime.now(UTC) + timedelta(seconds=1)
-    assert found == event | {
+    assert stored == event | {
         "version": 2,
         "client": "anonymous",
         "held_for_review": False,
@@ -182,9 +182,11 @@ def test_client_is_the_key_holder(store, checked_client):
 
 def test_many_at_once_are_each_kept_once(feedback_client, store):
     """Of the same feedback sent many times at once, exactly one is recorded."""
-    said = [CORRECTION | {"note": str(at % 5)} for at in range(40)]
+    feedback_list = [CORRECTION | {"note": str(at % 5)} for at in range(40)]
     with ThreadPoolExecutor(8) as pool:
-        answers = [*pool.map(lambda one: feedback_client.post("/v1/feedback", json=one), said)]
+        answers = [
+            *pool.map(lambda item: feedback_client.post("/v1/feedback", json=item), feedback_list)
+        ]
     assert sorted(answer.status_code for answer in answers) == [200] * 35 + [201] * 5
     assert len(kept(store)) == 5
 
@@ -233,7 +235,7 @@ def test_what_cannot_be_used_is_refused(feedback_client, store, body, field):
     )
     problem = answer.json()
     assert (answer.status_code, problem["type"]) == (422, "/problems/invalid-input")
-    assert field in {each["field"] for each in problem["errors"]}
+    assert field in {error["field"] for error in problem["errors"]}
     assert kept(store) == []
 
 
@@ -293,10 +295,10 @@ def test_batch_keeps_each(feedback_client, store):
     other = CORRECTION | {"category": {"id": "other"}}
     alone = feedback_client.post("/v1/feedback", json=CORRECTION).json()["feedback_id"]
     results = post_batch(feedback_client, other, CORRECTION)
-    assert [each["status"] for each in results] == ["recorded", "known"]
+    assert [result["status"] for result in results] == ["recorded", "known"]
     assert results[1]["id"] == alone
     assert len(kept(store)) == 2
-    assert [each["status"] for each in post_batch(feedback_client, other, CORRECTION)] == [
+    assert [result["status"] for result in post_batch(feedback_client, other, CORRECTION)] == [
         "known",
         "known",
     ]
@@ -305,7 +307,7 @@ def test_batch_keeps_each(feedback_client, store):
 def test_the_same_twice_in_a_batch_is_kept_once(feedback_client, store):
     """Where a batch says the same many times, one of them is recorded."""
     results = post_batch(feedback_client, *[CORRECTION] * 20)
-    assert sorted(each["status"] for each in results) == ["known"] * 19 + ["recorded"]
+    assert sorted(result["status"] for result in results) == ["known"] * 19 + ["recorded"]
     assert len(kept(store)) == 1
 
 
@@ -323,10 +325,10 @@ def test_the_same_twice_in_a_batch_is_kept_once(feedback_client, store):
 def test_bad_feedback_of_a_batch_fails_alone(feedback_client, store, item, field):
     """What cannot be used fails with the problem it would be by itself; the rest is kept."""
     results = post_batch(feedback_client, item, CORRECTION)
-    assert [each["status"] for each in results] == ["failed", "recorded"]
+    assert [result["status"] for result in results] == ["failed", "recorded"]
     problem = results[0]["problem"]
     assert (problem["type"], problem["status"]) == ("/problems/invalid-input", 422)
-    assert field in {each["field"] for each in problem["errors"]}
+    assert field in {error["field"] for error in problem["errors"]}
     assert len(kept(store)) == 1
 
 
@@ -349,7 +351,7 @@ def test_batch_that_cannot_be_kept(feedback_client, store, monkeypatch, caplog):
 
     monkeypatch.setattr(store, "put", refuse)
     results = post_batch(feedback_client, CORRECTION | {"category": {"id": "other"}}, CORRECTION)
-    assert [each["status"] for each in results] == ["failed", "recorded"]
+    assert [result["status"] for result in results] == ["failed", "recorded"]
     assert results[0]["problem"]["type"] == "/problems/unavailable"
     assert "the disk is full" in caplog.text
     assert "the disk is full" not in json.dumps(results)
@@ -357,12 +359,12 @@ def test_batch_that_cannot_be_kept(feedback_client, store, monkeypatch, caplog):
 
 def test_a_thousand_at_once_of_which_some_are_retried(feedback_client, store):
     """A thousand posts at once, a tenth of them retries, are exactly as many objects as said."""
-    said = [CORRECTION | {"note": str(at)} for at in range(900)]
-    sent = said + said[::9]
+    distinct = [CORRECTION | {"note": str(at)} for at in range(900)]
+    sent = distinct + distinct[::9]
     random.Random(7).shuffle(sent)
     assert len(sent) == 1000
     with ThreadPoolExecutor(50) as pool:
-        answers = [*pool.map(lambda one: feedback_client.post("/v1/feedback", json=one), sent)]
+        answers = [*pool.map(lambda item: feedback_client.post("/v1/feedback", json=item), sent)]
     statuses = Counter(answer.status_code for answer in answers)
     assert statuses == {201: 900, 200: 100}
     assert {event["note"] for event in kept(store)} == {str(at) for at in range(900)}
@@ -461,7 +463,7 @@ def test_a_batch_asks_the_model_once(whole_client, classifier, store):
         about("!?", SPEAKERS),
         about("bluetooth speaker", SPEAKERS),
     )
-    assert [each["status"] for each in results] == [
+    assert [result["status"] for result in results] == [
         "recorded",
         "failed",
         "recorded",

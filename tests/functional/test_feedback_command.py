@@ -39,8 +39,8 @@ def aisle(store):
 
 def decisions(store):
     """Return what was decided, by event."""
-    found = [json.loads(store.get(key).data) for key in store.list(layout.reviews_prefix())]
-    return {one["event"]: one["decision"] for one in found}
+    reviews = [json.loads(store.get(key).data) for key in store.list(layout.reviews_prefix())]
+    return {review["event"]: review["decision"] for review in reviews}
 
 
 def test_nothing_waits(aisle, store):
@@ -53,9 +53,9 @@ def test_nothing_waits(aisle, store):
 def test_waiting_feedback_is_listed(aisle, store):
     """What a visitor said is listed with what it is about, before any training run."""
     own = visitor(store, "Red Lamp [bold]\x1b[31m", LAMPS, note="I have one")
-    (found,) = json.loads(aisle("feedback", "review", "list", "--json"))
-    assert (found["id"], found["state"], found["note"]) == (own, "held", "I have one")
-    assert found["category"] == "Home > Lamps"
+    (event,) = json.loads(aisle("feedback", "review", "list", "--json"))
+    assert (event["id"], event["state"], event["note"]) == (own, "held", "I have one")
+    assert event["category"] == "Home > Lamps"
     shown = aisle("feedback", "review", "list")
     assert own[:12] in shown
     assert "\x1b[31m" not in shown
@@ -64,14 +64,14 @@ def test_waiting_feedback_is_listed(aisle, store):
 def test_quarantined_feedback_is_listed_with_why(aisle, store):
     """What the last ingestion quarantined waits too, and says why."""
     own, fine = say(store, "Red Lamp", LAMPS), say(store, "Blue Lamp", LAMPS, at=1)
-    told = [
+    events = [
         {"id": own, "state": "quarantined", "why": "it looks wrong", "category": "Home > Lamps"},
         {"id": fine, "state": "accepted", "why": ""},
     ]
-    store.put("datasets/base/s1/feedback.json", json.dumps({"events": told}).encode())
+    store.put("datasets/base/s1/feedback.json", json.dumps({"events": events}).encode())
     store.put(layout.processed_feedback(), b'{"snapshot": "s1"}')
-    (found,) = json.loads(aisle("feedback", "review", "list", "--json"))
-    assert (found["id"], found["state"], found["why"]) == (own, "quarantined", "it looks wrong")
+    (event,) = json.loads(aisle("feedback", "review", "list", "--json"))
+    assert (event["id"], event["state"], event["why"]) == (own, "quarantined", "it looks wrong")
 
 
 @pytest.mark.parametrize(("command", "decision"), [("accept", "accepted"), ("reject", "rejected")])
@@ -88,8 +88,8 @@ def test_all_that_wait_are_decided(aisle, store):
     """--all decides what waits, and nothing else."""
     ids = {visitor(store, f"Lamp {at}", LAMPS) for at in range(3)}
     say(store, "Red Lamp", LAMPS)
-    told = json.loads(aisle("feedback", "review", "accept", "--all", "--json", "--note", "seen"))
-    assert set(told["events"]) == ids == set(decisions(store))
+    result = json.loads(aisle("feedback", "review", "accept", "--all", "--json", "--note", "seen"))
+    assert set(result["events"]) == ids == set(decisions(store))
 
 
 def test_decision_stays(aisle, store):
@@ -142,8 +142,8 @@ def test_models_are_listed(aisle, store, stored):
     """The list tells version, state and accuracy; a bundle that no record tells of is stored."""
     write_pointer(store, Pointer("v1", "", ""), replacing=None)
     assert stored in aisle("model", "list")
-    found = json.loads(aisle("model", "list", "--json"))
-    assert {model["version"]: model["state"] for model in found} == {
+    models = json.loads(aisle("model", "list", "--json"))
+    assert {model["version"]: model["state"] for model in models} == {
         stored: "stored",
         "v1": "current",
     }
@@ -152,17 +152,19 @@ def test_models_are_listed(aisle, store, stored):
 def test_no_models(aisle):
     """An empty store serves the packaged model, which the list says and shows."""
     assert "packaged one serves" in aisle("model", "list")
-    (found,) = json.loads(aisle("model", "list", "--json"))
+    (model,) = json.loads(aisle("model", "list", "--json"))
     version = bundle.read(bundle.PACKAGED).manifest.model_version
-    assert (found["version"], found["state"]) == (version, "current")
-    assert 0 < found["accuracy"] < 1
+    assert (model["version"], model["state"]) == (version, "current")
+    assert 0 < model["accuracy"] < 1
 
 
 def test_model_is_promoted_with_a_reason(aisle, store, stored):
     """Promotion makes it serve, and the reason is on record."""
     assert "before it: the packaged one" in aisle("model", "promote", stored, "--why", "a test")
     assert read_pointer(store)[0].version == stored
-    assert [(one.event, one.why) for one in audit.history(store)] == [("promoted", "a test")]
+    assert [(record.event, record.why) for record in audit.history(store)] == [
+        ("promoted", "a test")
+    ]
 
 
 def test_model_is_rolled_back(aisle, store, stored):
@@ -171,13 +173,13 @@ def test_model_is_rolled_back(aisle, store, stored):
     pointer, etag = read_pointer(store)
     write_pointer(store, Pointer("bad", "t", pointer.published_at), replacing=etag)
     audit.write(store, "promoted", "bad", Occasion("me", "oops"), previous=stored)
-    told = aisle("model", "rollback", "--why", "it is bad")
-    assert f"Model {stored} serves again, instead of bad." in told
+    output = aisle("model", "rollback", "--why", "it is bad")
+    assert f"Model {stored} serves again, instead of bad." in output
     assert read_pointer(store)[0].version == stored
 
 
 def test_models_are_compared(aisle, stored):
     """A model beside itself differs in nothing."""
-    told = json.loads(aisle("model", "compare", stored, stored, "--json"))
-    assert told["same_test"] is True
+    comparison = json.loads(aisle("model", "compare", stored, stored, "--json"))
+    assert comparison["same_test"] is True
     assert "+0.0000" in aisle("model", "compare", stored, stored)

@@ -68,10 +68,10 @@ def test_every_shape_is_answered_as_described(predicted, check, name):
 
 def test_prediction_is_that_of_the_packaged_model(predicted):
     """The example's answer is a camera accessory, of the model that ships."""
-    found = body(predicted[0]["predict"][1])
-    assert found["category"]["path"][0]["name"] == "Cameras & Camcorders"
-    assert found["model_version"] == bundle.read(bundle.PACKAGED).manifest.model_version
-    assert len(found["alternatives"]) == 2
+    prediction = body(predicted[0]["predict"][1])
+    assert prediction["category"]["path"][0]["name"] == "Cameras & Camcorders"
+    assert prediction["model_version"] == bundle.read(bundle.PACKAGED).manifest.model_version
+    assert len(prediction["alternatives"]) == 2
 
 
 def test_stage_and_cloudfront_change_nothing(predicted):
@@ -82,14 +82,14 @@ def test_stage_and_cloudfront_change_nothing(predicted):
 
 def test_query_arrives(predicted):
     """Query parameters reach the route."""
-    found = body(predicted[0]["categories"][1])
-    assert len(found["items"]) == 2
+    page = body(predicted[0]["categories"][1])
+    assert len(page["items"]) == 2
 
 
 def test_bad_product_of_a_batch_fails_alone(predicted):
     """In a batch, the product without words has an error and the others a prediction."""
     results = body(predicted[0]["predict_batch"][1])["results"]
-    assert [sorted(each) for each in results] == [["prediction"], ["error"], ["prediction"]]
+    assert [sorted(result) for result in results] == [["prediction"], ["error"], ["prediction"]]
 
 
 def test_metrics_say_what_was_predicted(predicted):
@@ -98,7 +98,7 @@ def test_metrics_say_what_was_predicted(predicted):
     metrics = calls.metrics
     assert sum(metrics["Predictions"]) == 6
     assert len(metrics["Confidence"]) == len(metrics["NeedsReview"]) == 6
-    assert all(0 < each <= 1 for each in metrics["Confidence"])
+    assert all(0 < confidence <= 1 for confidence in metrics["Confidence"])
     assert {*metrics["NeedsReview"]} <= {0, 1}
     assert metrics["ColdStart"] == [1]
     assert metrics["ServerErrors"] == [0] * 8
@@ -149,19 +149,19 @@ def test_nothing_private_is_logged(predicted):
 def test_client_names_its_request(predicted):
     """A client's own correlation id is taken over where it is fit for a log, and sent back."""
     ids = ["my-request.7", 'bad"id\n', "x" * 129]
-    events = [event("health", multiValueHeaders={"X-Correlation-Id": [each]}) for each in ids]
+    events = [event("health", multiValueHeaders={"X-Correlation-Id": [own_id]}) for own_id in ids]
     calls = call("predict.handler", *events)
-    told = [answer["headers"]["x-correlation-id"] for answer in calls.answers]
+    returned = [answer["headers"]["x-correlation-id"] for answer in calls.answers]
     gateway = event("health")["requestContext"]["requestId"]
-    assert told == ["my-request.7", gateway, gateway]
+    assert returned == ["my-request.7", gateway, gateway]
     lines = [line for line in calls.messages("INFO") if "status" in line]
-    assert [line["correlation_id"] for line in lines] == told
+    assert [line["correlation_id"] for line in lines] == returned
 
 
 def changed_context(name, **authorizer):
     """Read an event and replace what its authorizer said."""
-    found = event(name)
-    return found | {"requestContext": found["requestContext"] | {"authorizer": authorizer}}
+    request = event(name)
+    return request | {"requestContext": request["requestContext"] | {"authorizer": authorizer}}
 
 
 @pytest.mark.parametrize(

@@ -67,11 +67,11 @@ def test_what_is_left_out_is_written_down(store, tmp_path):
     snapshot = ingest(store, data)
     assert snapshot.products == 60
     assert snapshot.sources[0]["skipped"] == dict.fromkeys(REASONS, 1)
-    found = rejects(store, snapshot)
-    assert [one["row"] for one in found] == BAD
-    assert [one["reason"] for one in found] == REASONS
-    assert [one["line"] for one in found] == [1, 2, 63, 64, 65]
-    assert {one["file"] for one in found} == {"shop.jsonl"}
+    rejected_rows = rejects(store, snapshot)
+    assert [rejected["row"] for rejected in rejected_rows] == BAD
+    assert [rejected["reason"] for rejected in rejected_rows] == REASONS
+    assert [rejected["line"] for rejected in rejected_rows] == [1, 2, 63, 64, 65]
+    assert {rejected["file"] for rejected in rejected_rows} == {"shop.jsonl"}
 
 
 def test_bad_rows_do_not_change_a_snapshot(store, tmp_path):
@@ -80,7 +80,7 @@ def test_bad_rows_do_not_change_a_snapshot(store, tmp_path):
     assert not store.exists(f"datasets/base/{plain.id}/rejects.jsonl.gz")
     mixed = ingest(store, write_catalogue(tmp_path / "mixed.jsonl", [*ROWS, *BAD]))
     assert mixed.id == plain.id
-    assert [one["row"] for one in rejects(store, mixed)] == BAD
+    assert [rejected["row"] for rejected in rejects(store, mixed)] == BAD
     content = gzip.decompress(store.get(f"datasets/base/{plain.id}/products.jsonl.gz").data)
     assert hashlib.sha256(content).hexdigest() == plain.sha256
 

@@ -42,22 +42,22 @@ def known(tmp_path):
 
 def test_key_is_shown_once_and_not_kept(aisle, known, tmp_path):
     """The key goes to standard output alone; what is kept has its hash, and opens everything."""
-    made = aisle("keys", "create", "--client", "my-shop")
-    assert (made.returncode, bool(KEY.fullmatch(made.stdout.strip()))) == (0, True)
+    created = aisle("keys", "create", "--client", "my-shop")
+    assert (created.returncode, bool(KEY.fullmatch(created.stdout.strip()))) == (0, True)
     (record,) = known()
     assert (record.client, record.scopes) == ("my-shop", ("feedback", "predict"))
     assert (record.expires - record.created).days == 365
-    assert record.id in made.stderr
-    assert "X-Api-Key" in made.stderr
+    assert record.id in created.stderr
+    assert "X-Api-Key" in created.stderr
     files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert made.stdout.strip().removeprefix("aisle_").encode() not in files
-    assert made.stdout.strip() not in made.stderr
+    assert created.stdout.strip().removeprefix("aisle_").encode() not in files
+    assert created.stdout.strip() not in created.stderr
 
 
 def test_scope_and_days_are_as_asked(aisle, known):
     """A key has the scopes and the days that were asked for."""
-    made = aisle("keys", "create", "--client", "a", "--scope", "feedback", "--days", "30")
-    assert made.returncode == 0
+    created = aisle("keys", "create", "--client", "a", "--scope", "feedback", "--days", "30")
+    assert created.returncode == 0
     (record,) = known()
     assert record.scopes == ("feedback",)
     assert (record.expires - record.created).days == 30
@@ -155,9 +155,9 @@ def test_serve_is_open_on_loopback_and_says_so(tmp_path):
     """With no key configured, the server on loopback answers everyone, and says so."""
     with Server(tmp_path) as server:
         status, _ = server.ask("/v1/predict", name=GOPRO)
-        _, _, said = server.stop(signal.SIGTERM)
+        _, _, log = server.stop(signal.SIGTERM)
     assert status == 200
-    assert "No API key is configured" in said
+    assert "No API key is configured" in log
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104

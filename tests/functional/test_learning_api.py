@@ -111,16 +111,16 @@ def test_training_that_died_is_not_running(learning, store):
     """A run that says it goes on, but whose lease ended, has failed."""
     write(store, layout.training_status(), {"run": "r1", "state": "running", "progress": 0.5})
     lease.take(store, "r1", "me", now=NOON - timedelta(days=9))
-    found = learning.get("/v1/training").json()
-    assert (found["run"], found["state"], found["progress"]) == ("r1", "failed", 0.5)
+    training = learning.get("/v1/training").json()
+    assert (training["run"], training["state"], training["progress"]) == ("r1", "failed", 0.5)
 
 
 def test_training_that_was_only_started_is_running(learning, store):
     """Between the decision and the first word of who trains, the lease tells of the run."""
     write(store, layout.training_status(), {"run": "r1", "state": "published", "version": "v1"})
     lease.take(store, "r2", "me", now=datetime.now(UTC))
-    found = learning.get("/v1/training").json()
-    assert (found["run"], found["state"], found["version"]) == ("r2", "running", None)
+    training = learning.get("/v1/training").json()
+    assert (training["run"], training["state"], training["version"]) == ("r2", "running", None)
 
 
 def test_models_have_their_states(learning, store):
@@ -134,21 +134,21 @@ def test_models_have_their_states(learning, store):
     facts = {"created_at": "2026-11-22T12:02:00+00:00", "classes": 3, "products": 40}
     write(store, layout.report_file("v3", "report.json"), facts | {"accuracy": 0.9})
     write(store, layout.report_file("v2", "report.json"), {"metrics": {"leaf": {"accuracy": 0.1}}})
-    found = learning.get("/v1/models").json()
-    assert found["current"] == "v3"
-    assert {each["version"]: each["state"] for each in found["models"]} == {
+    response = learning.get("/v1/models").json()
+    assert response["current"] == "v3"
+    assert {model["version"]: model["state"] for model in response["models"]} == {
         "v1": "published",
         "v2": "refused",
         "v3": "current",
         "v4": "rolled back from",
     }
-    assert [each["version"] for each in found["models"]] == ["v4", "v3", "v2", "v1"]
-    by_version = {each["version"]: each for each in found["models"]}
+    assert [model["version"] for model in response["models"]] == ["v4", "v3", "v2", "v1"]
+    by_version = {model["version"]: model for model in response["models"]}
     assert facts.items() <= by_version["v3"].items()
     assert (by_version["v3"]["accuracy"], by_version["v2"]["accuracy"]) == (0.9, 0.1)
     assert by_version["v3"]["event"]["event"] == "rolled back"
     events = ["rolled back", "promoted", "promoted", "refused", "promoted"]
-    assert [each["event"] for each in found["history"]] == events
+    assert [record["event"] for record in response["history"]] == events
 
 
 def test_a_model_that_came_back_is_published(learning, store):
@@ -160,7 +160,7 @@ def test_a_model_that_came_back_is_published(learning, store):
     audit(store, 4, "promoted", "v3", "v2")
     write_pointer(store, Pointer("v3", "", ""), replacing=None)
     states = {
-        each["version"]: each["state"] for each in learning.get("/v1/models").json()["models"]
+        model["version"]: model["state"] for model in learning.get("/v1/models").json()["models"]
     }
     assert states == {"v1": "published", "v2": "published", "v3": "current"}
 
@@ -187,18 +187,18 @@ def test_report_is_the_one_that_was_written(learning, store):
 @pytest.mark.parametrize("name", ["packaged", PACKAGED])
 def test_report_of_the_packaged_model(learning, name):
     """The packaged model's report is what its bundle holds."""
-    found = learning.get(f"/v1/models/{name}/report").json()
-    assert found["version"] == PACKAGED
-    assert 0 < found["metrics"]["leaf"]["accuracy"] < 1
+    report = learning.get(f"/v1/models/{name}/report").json()
+    assert report["version"] == PACKAGED
+    assert 0 < report["metrics"]["leaf"]["accuracy"] < 1
 
 
 def test_the_report_beside_the_packaged_model_is_its_own(learning):
     """What lies beside the bundle was measured of this very model, on this very test."""
-    found = learning.get("/v1/models/packaged/report").json()
-    assert found["metrics"] == bundle.read(bundle.PACKAGED).json(bundle.METRICS)["test"]
-    assert sum(each["products"] for each in found["reliability"]) == found["metrics"]["rows"]
-    assert found["categories"]
-    assert found["coverage"]
+    report = learning.get("/v1/models/packaged/report").json()
+    assert report["metrics"] == bundle.read(bundle.PACKAGED).json(bundle.METRICS)["test"]
+    assert sum(group["products"] for group in report["reliability"]) == report["metrics"]["rows"]
+    assert report["categories"]
+    assert report["coverage"]
 
 
 @pytest.mark.parametrize("name", ["v9", "..", "current.json", "Ä", "x" * 300, "audit"])

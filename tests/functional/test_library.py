@@ -39,20 +39,20 @@ def model():
 
 def copy_store(source, url):
     """Copy the model that serves from one store to another."""
-    found, target = bundles.current_bundle(source), open_store(url)
-    bundles.upload_bundle(target, found)
+    current, target = bundles.current_bundle(source), open_store(url)
+    bundles.upload_bundle(target, current)
     target.put(layout.current_model(), source.get(layout.current_model()).data)
-    return found
+    return current
 
 
 @pytest.fixture
 def places(made_up_store, s3_url, tmp_path, monkeypatch):
     """Work in a folder with what the page's addresses lead to."""
     monkeypatch.chdir(tmp_path)
-    found = copy_store(made_up_store, "shops/mine")
+    current = copy_store(made_up_store, "shops/mine")
     copy_store(made_up_store, s3_url)
-    bundle.write(Path("bundle"), found)
-    return found.manifest.model_version
+    bundle.write(Path("bundle"), current)
+    return current.manifest.model_version
 
 
 def test_the_examples_of_the_page_run(places):

@@ -47,8 +47,8 @@ def listed(store, aisle, classifier, checked_client):
         api = client.get("/v1/models").json()["models"]
         command = json.loads(aisle("model", "list", "--json"))
         unknown = {"stored"}  # the API lists only what a record tells of
-        assert [one for one in command if one["state"] not in unknown] == api
-        return {one["version"]: one["state"] for one in command}
+        assert [model for model in command if model["state"] not in unknown] == api
+        return {model["version"]: model["state"] for model in command}
 
     return ask
 
@@ -140,8 +140,8 @@ def test_long_history_hides_no_model(store, listed):
 
 def test_refusal_after_service_changes_nothing(store, listed):
     """A model that has served stays published when its like is refused later."""
-    one, two = keep(store, "one"), keep(store, "two")
-    promote(store, one, ME)
-    promote(store, two, ME)
-    audit.write(store, "refused", one, ME, previous=two)
-    assert listed() == {one: "published", two: "current"}
+    first, second = keep(store, "one"), keep(store, "two")
+    promote(store, first, ME)
+    promote(store, second, ME)
+    audit.write(store, "refused", first, ME, previous=second)
+    assert listed() == {first: "published", second: "current"}

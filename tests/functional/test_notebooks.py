@@ -56,28 +56,28 @@ def test_all_are_tested():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "text"),
     [("01-explore", "400"), ("02-prepare", "344 products to learn from")],
 )
-def test_runs_on_another_catalogue(run, name, said, tmp_path):
+def test_runs_on_another_catalogue(run, name, text, tmp_path):
     """A notebook of the data runs headless on a catalogue of 400 products, from nothing else."""
-    assert said in "".join(texts(run(name, (tmp_path / "empty").as_uri())))
+    assert text in "".join(texts(run(name, (tmp_path / "empty").as_uri())))
 
 
 @pytest.mark.slow
 def test_compares_where_nothing_was_compared(run, tmp_path):
     """Without a comparison in the store, it says how to make one, and makes a quick one."""
-    said = "".join(texts(run("03-compare", (tmp_path / "empty").as_uri())))
-    assert "compare --data" in said
-    assert "linear SVM" in said
-    assert "Aisle, the exported bundle" in said
+    text = "".join(texts(run("03-compare", (tmp_path / "empty").as_uri())))
+    assert "compare --data" in text
+    assert "linear SVM" in text
+    assert "Aisle, the exported bundle" in text
 
 
 @pytest.mark.slow
 def test_reads_the_errors_of_the_model_that_serves(run, made_up_store):
     """The errors are those of the store's own model, on the test that it was published with."""
-    said = "".join(texts(run("04-errors", made_up_store.url)))
-    assert "published with: True" in said
+    text = "".join(texts(run("04-errors", made_up_store.url)))
+    assert "published with: True" in text
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

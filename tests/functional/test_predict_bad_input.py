@@ -99,7 +99,7 @@ def test_unusable_product_is_refused(client, classifier, body, field, sentence):
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem["type"] == "/problems/invalid-input"
     assert problem["instance"] == "/v1/predict"
-    assert [each["field"] for each in problem["errors"]] == [field]
+    assert [error["field"] for error in problem["errors"]] == [field]
     assert sentence in problem["errors"][0]["detail"]
     assert problem["detail"] == problem["errors"][0]["detail"]
     assert classifier.calls == []
@@ -115,7 +115,7 @@ def test_unusable_product_spares_the_others(client, classifier, body, field, sen
     assert first["prediction"]["category"]["name"] == "Accessories"
     assert last["prediction"]["category"]["name"] == "Speakers"
     assert (error["error"]["index"], error["error"]["status"]) == (1, 422)
-    assert [each["field"] for each in error["error"]["errors"]] == [field]
+    assert [fault["field"] for fault in error["error"]["errors"]] == [field]
     assert sentence in error["error"]["detail"]
     assert classifier.calls == [2]
 
@@ -125,7 +125,7 @@ def test_batch_of_unusable_products_asks_no_model(client, classifier, item):
     """A batch without a usable product still answers for each."""
     sent = f'{{"products": [{item}, {item}]}}'
     results = client.post("/v1/predict/batch", content=sent, headers=JSON).json()["results"]
-    assert [each["error"]["index"] for each in results] == [0, 1]
+    assert [result["error"]["index"] for result in results] == [0, 1]
     assert classifier.calls == []
 
 

@@ -37,11 +37,11 @@ def _operations(described):
 def _references(value):
     """Yield every reference in a description."""
     if isinstance(value, dict):
-        yield from (each for name, each in value.items() if name == "$ref")
+        yield from (item for name, item in value.items() if name == "$ref")
         value = list(value.values())
     if isinstance(value, list):
-        for each in value:
-            yield from _references(each)
+        for item in value:
+            yield from _references(item)
 
 
 def test_description_has_the_routes(described):
@@ -52,7 +52,7 @@ def test_description_has_the_routes(described):
 
 def test_operations_have_names(described):
     """Every operation has the name of its function, a tag, a summary and a description."""
-    assert {each["operationId"] for each in _operations(described)} == {
+    assert {operation["operationId"] for operation in _operations(described)} == {
         "predict",
         "predict_batch",
         "list_categories",
@@ -73,16 +73,16 @@ def test_operations_have_names(described):
 def test_references_lead_somewhere(described):
     """Every reference is to a schema of the description, and FastAPI's own error is gone."""
     schemas = described["components"]["schemas"]
-    found = set(_references(described))
-    assert found
-    assert found <= {f"#/components/schemas/{name}" for name in schemas}
+    references = set(_references(described))
+    assert references
+    assert references <= {f"#/components/schemas/{name}" for name in schemas}
     assert not {"HTTPValidationError", "ValidationError"} & set(schemas)
 
 
 def test_errors_are_described_as_problems(described):
     """Every error that is described is a problem, and each operation has some."""
     for operation in _operations(described):
-        errors = {int(each) for each in operation["responses"]} - {200}
+        errors = {int(code) for code in operation["responses"]} - {200}
         assert {500, 503} <= errors
         for status in errors:
             (media_type,) = operation["responses"][str(status)]["content"].items()
@@ -135,22 +135,22 @@ def test_evidence_offsets_are_explained(described):
 @pytest.mark.parametrize(
     ("change", "path"),
     [
-        (lambda found: found.pop("answer"), "required"),
-        (lambda found: found.update(confidence="high"), "is no number"),
-        (lambda found: found.update(confidence=True), "is no number"),
-        (lambda found: found.update(confidence=1.5), "maximum"),
-        (lambda found: found.update(prediction_id="x"), "pattern"),
-        (lambda found: found["category"]["path"].clear(), "minItems"),
-        (lambda found: found["levels"][0].pop("id"), "levels"),
-        (lambda found: found["answer"].update(id=5), "no option fits"),
+        (lambda prediction: prediction.pop("answer"), "required"),
+        (lambda prediction: prediction.update(confidence="high"), "is not of type number"),
+        (lambda prediction: prediction.update(confidence=True), "is not of type number"),
+        (lambda prediction: prediction.update(confidence=1.5), "maximum"),
+        (lambda prediction: prediction.update(prediction_id="x"), "pattern"),
+        (lambda prediction: prediction["category"]["path"].clear(), "minItems"),
+        (lambda prediction: prediction["levels"][0].pop("id"), "levels"),
+        (lambda prediction: prediction["answer"].update(id=5), "no option fits"),
     ],
 )
 def test_the_check_of_answers_finds_faults(client, described, find_faults, change, path):
     """The check that every answer goes through does find what is wrong."""
     schema = {"$ref": "#/components/schemas/PredictResponse"}
-    found = client.post("/v1/predict", json={"name": "camera mount"}).json()
-    assert list(find_faults(found, schema, described)) == []
-    changed = copy.deepcopy(found)
+    prediction = client.post("/v1/predict", json={"name": "camera mount"}).json()
+    assert list(find_faults(prediction, schema, described)) == []
+    changed = copy.deepcopy(prediction)
     change(changed)
     (fault,) = find_faults(changed, schema, described)
     assert path in fault

@@ -74,7 +74,7 @@ def test_data_error_of_the_library_is_told(failing_client, caplog, error, fields
     problem = answer.json()
     assert (answer.status_code, problem["type"]) == (422, "/problems/invalid-input")
     assert problem["detail"] == str(error)
-    assert [each["field"] for each in problem.get("errors", [])] == fields
+    assert [error["field"] for error in problem.get("errors", [])] == fields
     assert caplog.records == []
 
 

@@ -42,14 +42,14 @@ def say(store, *names):
     """Keep corrections of products."""
     now = datetime.now(UTC)
     for at, name in enumerate(names):
-        said = {
+        facts = {
             "client": "shop",
             "product": {"name": name},
             "received": now.isoformat(),
             "category": {"id": "x"},
         }
         key = layout.feedback_event(now.date(), f"{at:064x}")
-        store.put(key, json.dumps(said).encode())
+        store.put(key, json.dumps(facts).encode())
 
 
 def submitted(calls):

@@ -63,5 +63,5 @@ def test_every_file_that_the_page_names_is_there(client):
     text = client.get("/").text
     named = re.findall(r'(?:href|src)="((?:js/|icon|style)[^"]+)"', text)
     for file in (FOLDER / "js").iterdir():
-        named += [f"js/{each}" for each in re.findall(r'"\./([a-z]+\.js)"', file.read_text())]
-    assert {client.get(f"/{each}").status_code for each in named} == {200}
+        named += [f"js/{name}" for name in re.findall(r'"\./([a-z]+\.js)"', file.read_text())]
+    assert {client.get(f"/{name}").status_code for name in named} == {200}

@@ -113,8 +113,8 @@ def test_retraining(tmp_path, catalogue, counted):
     # A confirmation names a prediction, which the champion is asked for.
     confirmed = Product("Skillet 28 cm", "Cast iron, for all hobs")
     own = prediction_id(confirmed, champion)
-    told = {"name": confirmed.name, "description": confirmed.description}
-    say(store, told, right=True, prediction_id=own, at=99)
+    product = {"name": confirmed.name, "description": confirmed.description}
+    say(store, product, right=True, prediction_id=own, at=99)
     counted.clear()
     version = retrain(store, QUICK, why="a test").version
     built = {name: times for name, times in counted.items() if name.startswith("build")}

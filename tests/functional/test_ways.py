@@ -43,6 +43,6 @@ def test_lists_can_be_read():
 def test_written_lists_are_read_again():
     """What is written between the markers is what is read, and the rest of the page stays."""
     page = ways.PAGE.read_text(encoding="utf-8")
-    made = ways.written(page, {"train": "a.py:b\n  a.py:c"})
-    assert ways.listed(made)["train"] == "a.py:b\n  a.py:c"
-    assert ways.written(made, ways.listed(page)) == page
+    changed = ways.written(page, {"train": "a.py:b\n  a.py:c"})
+    assert ways.listed(changed)["train"] == "a.py:b\n  a.py:c"
+    assert ways.written(changed, ways.listed(page)) == page

@@ -153,8 +153,8 @@ def test_a_plain_installation_serves(plain, tmp_path):
             with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=LIMIT_SECONDS) as answer:
                 assert answer.read(), path
         server.process.terminate()
-        said = server.process.communicate(timeout=LIMIT_SECONDS)[1]
-    assert 'pip install "aisle[training]"' in said
+        log = server.process.communicate(timeout=LIMIT_SECONDS)[1]
+    assert 'pip install "aisle[training]"' in log
 
 
 @pytest.mark.slow
@@ -197,6 +197,8 @@ def test_every_optional_package_has_its_extra():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for extra in ("s3", "training"):
         listed = re.search(rf"^{extra} = \[(.*?)\]$", project, re.MULTILINE | re.DOTALL).group(1)
-        names = {re.split(r"[>=\[]", each)[0] for each in re.findall(r'"([^"]+)"', listed)}
+        names = {
+            re.split(r"[>=\[]", requirement)[0] for requirement in re.findall(r'"([^"]+)"', listed)
+        }
         names = {"sklearn" if name == "scikit-learn" else name for name in names} - {"aisle"}
         assert names <= {name for name, of in EXTRAS.items() if of == extra}
