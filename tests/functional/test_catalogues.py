@@ -1,4 +1,4 @@
-"""Any shop's catalogue: the shared ones as they are, and the same as tables with other names."""
+"""Any shop's catalogue: the shared ones as they are, and as tables with other column names."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ def run(store, *arguments):
 
 
 def write_table(path, rows):
-    """Write rows as a table with other names, categories as text, ids left out."""
+    """Write rows as a table with other column names, categories as text and no ids."""
     fields = ("sku", "name", "description", "manufacturer", "price")
     with path.open("w", newline="") as file:
         writer = csv.writer(file, delimiter="\t")
@@ -62,7 +62,7 @@ def sample(request, shared_data, tmp_path):
 
 
 def splits(store, *options):
-    """Ingest and prepare a catalogue; return how many products each split has."""
+    """Ingest and prepare a catalogue; return the number of products in each split."""
     snapshot = run(store, "stage", "ingest", *options).strip()
     prepared = run(store, "stage", "prepare", snapshot).strip()
     manifest = open_store(str(store)).get(layout.prepared(prepared, "manifest.json"))

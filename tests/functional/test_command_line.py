@@ -1,4 +1,4 @@
-"""The command line as a shell meets it: exit codes, what is on which stream, and the server."""
+"""The command line as a shell sees it: exit codes, the two output streams, and the server."""
 
 import io
 import json
@@ -69,7 +69,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shell(folder):
-    """Give the function that runs a command in that folder in a process of its own."""
+    """Give the function that runs a command in that folder, in a new process."""
 
     def run(*arguments, store="store"):
         return subprocess.run(
@@ -106,7 +106,7 @@ def aisle(folder, monkeypatch):
 
 @pytest.fixture(scope="module")
 def trained(shell):
-    """Train once on the shop's files; give how that ended."""
+    """Train once on the shop's files; give the finished process."""
     return shell("train", "--data", "shop.jsonl.gz", "--test-data", "test.jsonl")
 
 
@@ -129,14 +129,14 @@ def test_help(command, option):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_shows_an_example(command):
-    """The help of every command shows how it is typed."""
+    """The help of every command shows an example of it."""
     result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
     assert "Example" in result.stdout
     assert f"aisle {' '.join(command)}" in result.stdout.replace("--store shops/acme ", "")
 
 
 def test_all_commands_are_in_the_help():
-    """The help lists every command that there is."""
+    """The help lists every command."""
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     names += [group.name for group in app.registered_groups]
     result = CliRunner().invoke(app, ["--help"])
@@ -148,7 +148,7 @@ def test_all_commands_are_in_the_help():
 
 
 def test_train_prints_the_version_alone(trained, folder):
-    """Training exits 0, with the version on standard output and its progress on the other."""
+    """Training exits 0, with the version on standard output and the progress on standard error."""
     (version,) = trained.stdout.split()
     assert trained.returncode == 0
     assert (folder / "store" / "models" / version / "manifest.json").exists()
@@ -206,7 +206,7 @@ def test_refused_model_exits_3(trained, shell, folder):
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_was_wrong_exits_2(aisle, arguments, said):
-    """A usage or data error exits 2 and says what was wrong, with nothing else anywhere."""
+    """A usage or data error exits 2 and says what was wrong, and prints nothing else."""
     result = aisle(*arguments, store="empty")
     assert (result.returncode, result.stdout) == (2, "")
     assert said in result.stderr
@@ -214,7 +214,7 @@ def test_what_was_wrong_exits_2(aisle, arguments, said):
 
 
 def test_data_error_is_one_line(shell):
-    """A data error is said in one line, and exits 2 for the shell too."""
+    """A data error is one line, and the process exits 2."""
     result = shell("train", "--data", "broken.jsonl", store="empty")
     assert result.returncode == 2
     assert result.stderr.startswith("aisle: ")
@@ -225,7 +225,7 @@ def test_data_error_is_one_line(shell):
 
 
 def test_evaluate_prints_one_json_object(trained, aisle):
-    """Standard output is one JSON object with exactly what is documented."""
+    """Standard output is one JSON object with exactly the documented fields."""
     result = aisle("evaluate", "--data", "test.jsonl", "--min-count", "10", "--json")
     figures = json.loads(result.stdout)
     assert result.returncode == 0
@@ -248,7 +248,7 @@ def test_evaluate_prints_one_json_object(trained, aisle):
 
 
 def test_evaluate_withholds_fields(trained, aisle):
-    """With the price alone, hardly anything is known."""
+    """With the price alone, the accuracy is low."""
     result = aisle("evaluate", "--data", "test.jsonl", "--fields", "price", "--json")
     figures = json.loads(result.stdout)
     assert figures["fields"] == ["price"]
@@ -256,7 +256,7 @@ def test_evaluate_withholds_fields(trained, aisle):
 
 
 def test_evaluate_prints_a_table(trained, aisle):
-    """Without --json, people get the same figures as a table."""
+    """Without --json, the same figures are a table."""
     result = aisle("evaluate", "--data", "test.jsonl")
     lines = [line for line in result.stdout.splitlines() if "level" in line]
     assert result.returncode == 0
@@ -268,7 +268,7 @@ def test_evaluate_prints_a_table(trained, aisle):
 
 
 def test_model_of_the_store(trained, aisle):
-    """What was trained is what the store shows."""
+    """`model show` describes the model that was trained."""
     result = aisle("model", "show", "--json")
     description = json.loads(result.stdout)
     assert description["manifest"]["model_version"] == trained.stdout.strip()
@@ -277,7 +277,7 @@ def test_model_of_the_store(trained, aisle):
 
 @pytest.mark.parametrize("store", ["store", "empty"])
 def test_model_card(trained, aisle, store):
-    """The card of the store's model, or of the packaged one, is shown as text."""
+    """`model show` prints the card of the store's model, or of the packaged one."""
     result = aisle("model", "show", store=store)
     assert result.returncode == 0
     assert "Model " in result.stdout
@@ -285,7 +285,7 @@ def test_model_card(trained, aisle, store):
 
 
 def test_saved_model_verifies_until_it_is_changed(trained, aisle, folder):
-    """A model written to a folder is whole there, and no longer once a byte is different."""
+    """A saved model verifies, and no longer does once a byte is different."""
     assert aisle("model", "save", "saved").returncode == 0
     report = json.loads((folder / "saved" / "report.json").read_text(encoding="utf-8"))
     assert report["version"] == trained.stdout.strip()
@@ -300,7 +300,7 @@ def test_saved_model_verifies_until_it_is_changed(trained, aisle, folder):
 
 
 def test_packaged_model_verifies(aisle):
-    """The model that ships is whole and decides here as it did where it was exported."""
+    """The packaged model verifies: intact files, and the predictions of its export."""
     result = aisle("model", "verify", store="empty")
     assert result.returncode == 0
     assert bundle.read(bundle.PACKAGED).manifest.model_version in result.stdout
@@ -310,7 +310,7 @@ def test_packaged_model_verifies(aisle):
 
 
 def test_predict_with_the_packaged_model(shell):
-    """An empty store answers with the packaged model: the GoPro kit is under cameras."""
+    """With an empty store, the packaged model predicts: the GoPro kit is under cameras."""
     result = shell("predict", GOPRO, "--description", GOPRO_SAYS, "--json", store="empty")
     prediction = json.loads(result.stdout)
     assert (result.returncode, result.stderr) == (0, "")
@@ -320,7 +320,7 @@ def test_predict_with_the_packaged_model(shell):
 
 
 def test_predict_as_text(aisle):
-    """For people, the path comes first, indented, and what was typed is there to see."""
+    """As text, the indented path comes first, then the product as typed."""
     result = aisle("predict", GOPRO, "--description", GOPRO_SAYS, store="empty")
     first, second, *_ = result.stdout.splitlines()
     assert result.returncode == 0
@@ -330,7 +330,7 @@ def test_predict_as_text(aisle):
 
 
 def test_predict_with_the_store_s_model(trained, aisle):
-    """A store with a model answers with that one."""
+    """With a model in the store, that model predicts."""
     result = aisle("predict", "stainless milk pan", "--json")
     prediction = json.loads(result.stdout)
     assert [node["name"] for node in prediction["category"]["path"]] == [
@@ -370,7 +370,7 @@ def test_serve_answers(folder):
     ("how", "code"), [(signal.SIGINT, {0, 130, -2}), (signal.SIGTERM, {0, 143, -15})]
 )
 def test_serve_stops_when_told(folder, how, code):
-    """Ctrl-C and a container's stop end the server soon, without a stack trace."""
+    """Ctrl-C and a container's stop end the server without a stack trace."""
     with Server(folder) as server:
         exit_code, out, err = server.stop(how)
     assert exit_code in code
@@ -380,7 +380,7 @@ def test_serve_stops_when_told(folder, how, code):
 
 
 def test_serve_on_a_taken_port_exits_2(folder, shell):
-    """A port that is taken is an error like another, said with its number."""
+    """A port that is taken is an ordinary error that names the port."""
     with Server(folder) as server:
         result = shell("serve", "--port", str(server.port), store="empty")
     assert result.returncode == 2
