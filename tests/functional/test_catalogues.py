@@ -70,9 +70,9 @@ def splits(store, *options):
 
 
 def test_as_it_is_and_as_a_table(sample, tmp_path):
-    """As a table it is the same data; one command trains on that, and evaluates it.
+    """Written as a table, a catalogue gives the same data; it can be trained on and evaluated.
 
-    That one command trains on each as it is, the tests of the models claim.
+    The tests of the models train on each catalogue as it is.
     """
     rows, path = sample
     table = write_table(tmp_path / "shop.tsv", rows)

@@ -166,7 +166,7 @@ def test_train_prints_the_version_alone(trained, folder):
 def test_refused_model_exits_3(trained, shell, folder):
     """A refusal exits 3 with a sentence; models and pointer stay byte by byte as they were.
 
-    What is new are the refused model and its record; how the last training went is told anew.
+    Only the refused model and its record are new, and the status of the last training changes.
     """
     before = whole(folder / "store" / "models")
     result = shell("train", "--data", "wrong.jsonl", "--test-data", "test.jsonl")

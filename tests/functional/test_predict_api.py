@@ -23,7 +23,7 @@ def test_prediction_is_whole(client):
 
 
 def test_unsure_prediction_has_no_answer(client):
-    """Where no level is sure enough, the answer is null and a person should look."""
+    """Where no level is confident enough, the answer is null and the product needs review."""
     prediction = client.post("/v1/predict", json={"name": "thing"}).json()
     assert prediction["answer"] is None
     assert prediction["needs_review"] is True
@@ -61,7 +61,7 @@ def test_top_k_counts_alternatives(client, asked, given):
     ],
 )
 def test_same_product_has_same_id(client, same):
-    """The id depends on what the product says, not on how it was written down."""
+    """The prediction id depends on the product's content, not on how its JSON is written."""
     first = client.post("/v1/predict", json={"name": "camera", "price": 10}).json()
     again = client.post("/v1/predict", json=same).json()
     assert again["prediction_id"] == first["prediction_id"]
@@ -71,7 +71,7 @@ def test_same_product_has_same_id(client, same):
     "other", [{"name": "Camera", "price": 10}, {"name": "camera"}, {"description": "camera"}]
 )
 def test_other_product_has_other_id(client, other):
-    """Another product has another id."""
+    """Different products have different ids."""
     first = client.post("/v1/predict", json={"name": "camera", "price": 10}).json()
     again = client.post("/v1/predict", json=other).json()
     assert again["prediction_id"] != first["prediction_id"]
@@ -120,12 +120,12 @@ def test_odd_text_is_accepted(client, text):
     ids=["empty-name", "nulls", "free", "dear", "longest"],
 )
 def test_borderline_product_is_accepted(client, product):
-    """What lies just within the limits is classified."""
+    """Input just within the limits is classified."""
     assert client.post("/v1/predict", json=product).status_code == 200
 
 
 def test_utf8_with_mark_and_charset_is_accepted(client):
-    """A byte order mark and a charset parameter do no harm."""
+    """A byte order mark and a charset parameter are accepted."""
     answer = client.post(
         "/v1/predict",
         content=b"\xef\xbb\xbf" + json.dumps({"name": "camera"}).encode(),
@@ -135,7 +135,7 @@ def test_utf8_with_mark_and_charset_is_accepted(client):
 
 
 def test_batch_keeps_order(client, classifier):
-    """A batch answers each product in its place, and asks the model once."""
+    """A batch answers each product in its place, with one call of the model."""
     names = ["speaker", "camera mount", "earbuds"]
     sent = {"products": [{"name": name} for name in names], "top_k": 1}
     results = client.post("/v1/predict/batch", json=sent).json()["results"]
@@ -150,7 +150,7 @@ def test_batch_keeps_order(client, classifier):
 
 
 def test_batch_agrees_with_single(client):
-    """A product of a batch gets the prediction that it gets by itself."""
+    """A product gets the same prediction in a batch as alone."""
     results = client.post("/v1/predict/batch", json={"products": [GOPRO]}).json()["results"]
     assert results == [{"prediction": client.post("/v1/predict", json=GOPRO).json()}]
 
@@ -174,7 +174,7 @@ def test_categories_are_found_by_words(client, query, names):
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_categories_are_paged(client, limit):
-    """Following the next offset meets every category once, and no empty page."""
+    """Following `next_offset` gives every category once, and no empty page."""
     all_items = client.get("/v1/categories").json()["items"]
     pages, offset = [], 0
     while offset is not None:
@@ -205,7 +205,7 @@ def test_category_too_rare_to_be_a_class_says_so(client):
 
 
 def test_model_is_described(client):
-    """The model tells its version, its size, its data and its measures."""
+    """The model's description has its version, size, data and metrics."""
     assert client.get("/v1/model").json() == {
         "version": "fake-1",
         "normalizer_version": 1,

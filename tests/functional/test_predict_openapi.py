@@ -1,4 +1,4 @@
-"""What the predict API says of itself; that its answers agree, `CheckedClient` sees to."""
+"""The predict API's OpenAPI document; `CheckedClient` checks that responses fit it."""
 
 import copy
 import re
@@ -26,7 +26,7 @@ PATHS = [
 
 @pytest.fixture
 def described(client):
-    """Fetch the description."""
+    """Fetch the OpenAPI document."""
     return client.get("/v1/openapi.json").json()
 
 
@@ -71,7 +71,7 @@ def test_operations_have_names(described):
 
 
 def test_references_lead_somewhere(described):
-    """Every reference is to a schema of the description, and FastAPI's own error is gone."""
+    """Every reference leads to a schema of the document, and FastAPI's own errors are gone."""
     schemas = described["components"]["schemas"]
     references = set(_references(described))
     assert references
@@ -94,7 +94,7 @@ def test_errors_are_described_as_problems(described):
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v1/predict/batch"])
 def test_operations_with_a_body_describe_its_errors(described, path):
-    """What a body can have wrong is described."""
+    """The errors that a body can cause are described."""
     assert {"400", "413", "415", "422"} <= set(described["paths"][path]["post"]["responses"])
 
 
@@ -111,7 +111,7 @@ def test_kinds_of_problems_are_distinct():
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v1/predict/batch"])
 def test_examples_work(client, described, path):
-    """The examples in the description are accepted as they stand."""
+    """The examples in the document are accepted."""
     content = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]
     schema = described["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
     assert "GoPro - Camera Mount Accessory Kit - Black" in str(schema["examples"])
@@ -146,7 +146,7 @@ def test_evidence_offsets_are_explained(described):
     ],
 )
 def test_the_check_of_answers_finds_faults(client, described, find_faults, change, path):
-    """The check that every answer goes through does find what is wrong."""
+    """The check of every response does find faults."""
     schema = {"$ref": "#/components/schemas/PredictResponse"}
     prediction = client.post("/v1/predict", json={"name": "camera mount"}).json()
     assert list(find_faults(prediction, schema, described)) == []
@@ -157,7 +157,7 @@ def test_the_check_of_answers_finds_faults(client, described, find_faults, chang
 
 
 def test_docs_page_needs_nothing_from_elsewhere(client):
-    """The page and everything it links come from here, without inline scripts or styles."""
+    """The page and everything it links come from this server, without inline scripts or styles."""
     page = client.get("/v1/docs")
     links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     policy = page.headers["content-security-policy"]
@@ -189,7 +189,7 @@ def test_docs_assets_are_those_of_the_package(client, name, media_type):
 
 
 def test_docs_script_keeps_to_itself(client):
-    """The page's own script asks no validator elsewhere, and finds the description beside it."""
+    """The page's own script uses no validator elsewhere, and loads the document beside it."""
     script = client.get("/v1/docs/start.js").text
     assert "validatorUrl: null" in script
     assert 'new URL("openapi.json", document.location.href)' in script
@@ -197,6 +197,6 @@ def test_docs_script_keeps_to_itself(client):
 
 @pytest.mark.parametrize("path", ["/v1/docs", "/v1/docs/start.js", "/v1/openapi.json", "/healthz"])
 def test_prefix_of_a_stage_does_no_harm(classifier, path):
-    """Behind a prefix that the server knows of, everything answers."""
+    """Behind a prefix that is configured, every route answers."""
     client = TestClient(create_app(lambda: classifier), root_path="/prod")
     assert client.get(f"/prod{path}").status_code == 200

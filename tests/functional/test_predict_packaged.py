@@ -1,4 +1,4 @@
-"""The predict API on the bundle that ships."""
+"""The predict API with the packaged model."""
 
 import pytest
 
@@ -16,18 +16,18 @@ GOPRO = {
 
 @pytest.fixture(scope="module")
 def packaged():
-    """Load the bundle that ships."""
+    """Load the packaged model."""
     return Classifier(bundle.read(bundle.PACKAGED))
 
 
 @pytest.fixture
 def packaged_client(packaged, checked_client):
-    """Make a client of the predict API on it."""
+    """Make a client of the predict API with it."""
     return checked_client(create_app(lambda: packaged))
 
 
 def test_gopro_kit_is_under_cameras(packaged_client):
-    """The example of the README lands under Cameras & Camcorders, and its words say why."""
+    """The README's example is under Cameras & Camcorders, and its words are the evidence."""
     prediction = packaged_client.post("/v1/predict", json=GOPRO).json()
     assert prediction["category"]["path"][0]["name"] == "Cameras & Camcorders"
     assert {"GoPro", "Camera"} & {item["text"] for item in prediction["evidence"]}
@@ -55,7 +55,7 @@ def test_levels_lead_to_the_category(packaged_client):
 
 
 def test_batch_agrees_with_single_on_the_real_model(packaged_client):
-    """A batch of a hundred gives each product the category that it gets by itself."""
+    """A batch of a hundred gives each product the category that it gets alone."""
     products = [{"name": f"{name} {at}"} for at in range(20) for name in ("tv", "usb cable", "ⅷ")]
     products += [GOPRO] * 40
     results = packaged_client.post("/v1/predict/batch", json={"products": products}).json()
@@ -82,7 +82,7 @@ def test_batch_agrees_with_single_on_the_real_model(packaged_client):
     ],
 )
 def test_odd_text_is_classified_by_the_real_model(packaged_client, name):
-    """Whatever text a shop types gets a prediction whose evidence is in it."""
+    """Any text gets a prediction whose evidence lies in that text."""
     answer = packaged_client.post("/v1/predict", json={"name": name, "price": 1e308})
     assert answer.status_code == 200
     for item in answer.json()["evidence"]:
@@ -90,7 +90,7 @@ def test_odd_text_is_classified_by_the_real_model(packaged_client, name):
 
 
 def test_categories_of_the_real_model(packaged, packaged_client):
-    """Every category is listed once, and exactly the classes are said to be predicted."""
+    """Every category is listed once, and exactly the classes are marked as predicted."""
     items, offset = [], 0
     while offset is not None:
         page = packaged_client.get("/v1/categories", params={"limit": 100, "offset": offset}).json()

@@ -1,9 +1,9 @@
-"""A store that an earlier version of the code left: it serves, tells and learns as before.
+"""A store that an earlier version of the code wrote: it serves, lists and learns as before.
 
-`tests/stores/2026-11.tar.xz` was left by the commit 4fde745: a made-up shop is trained, corrected
-(40 products by a client, three by visitors of the page, one confirmation), one correction of the
-visitors is rejected, the shop is retrained and rolled back. `2026-11.json` is what its API said
-then. Left out are the word vectors, which are those of the packaged model, and the pictures.
+The commit 4fde745 wrote `tests/stores/2026-11.tar.xz`: it trained on a made-up shop, took
+corrections (40 products by a client, three by visitors of the page, one confirmation), rejected one
+of the visitors', retrained and rolled back. `2026-11.json` has the responses of its API. The archive
+leaves out the pictures and the word vectors, which are those of the packaged model.
 """
 
 import json
@@ -20,13 +20,13 @@ from tests.waiting import LIMIT_SECONDS
 
 STORES = Path(__file__).parents[1] / "stores"
 FIRST, SECOND = "77891d0011a2", "eeb753f20144"
-# Its hash was put into the store in the place of that of the shop's own key.
+# Its hash replaces the shop's own key's in the store.
 KEY = "aisle_" + "0" * 64
 
 
 @pytest.fixture(scope="module")
 def said():
-    """Give what the API said of the store when it was left."""
+    """Give what the API answered about the store back then."""
     return json.loads((STORES / "2026-11.json").read_bytes())
 
 
@@ -44,7 +44,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def aisle(store, tmp_path):
-    """Give the function that runs a command on it."""
+    """Give the function that runs a command on the store."""
 
     def run(*arguments):
         return subprocess.run(
@@ -61,7 +61,7 @@ def aisle(store, tmp_path):
 
 
 def within(part, whole):
-    """Tell whether all that was said is still said; more may have been added."""
+    """Tell whether a response still has all it had; more may have been added."""
     if isinstance(part, dict):
         return part.keys() <= whole.keys() and all(within(part[key], whole[key]) for key in part)
     if isinstance(part, list):
@@ -70,7 +70,7 @@ def within(part, whole):
 
 
 def test_it_serves_and_tells_the_same(store, said, tmp_path):
-    """The same key opens it; answers, to the last digit, and the list of models are the same."""
+    """The same key opens it; predictions, to the last digit, and the models are the same."""
     with Server(tmp_path, store=str(store)) as server:
         status, answers = server.ask("/v1/predict/batch", KEY, products=said["asked"])
         assert (status, within(said["answers"], answers["results"])) == (200, True)
@@ -102,7 +102,7 @@ def test_models_are_switched(aisle):
 
 
 def test_it_learns_on(store, aisle, tmp_path):
-    """What is said now joins the catalogue and the feedback of then, in a new model."""
+    """New feedback, the old feedback and the catalogue train a new model together."""
     product = {"name": "moka pot 9 cups", "description": "A moka pot of steel"}
     category = {"id": "kitchen-small-appliances-coffee-machines"}
     with Server(tmp_path, store=str(store), AISLE_RETRAIN_NEEDED="500") as server:
