@@ -1,8 +1,8 @@
 """A store that an earlier version of the code wrote: it serves, lists and learns as before.
 
 The commit 4fde745 wrote `tests/stores/2026-11.tar.xz`: it trained on a made-up shop, took
-corrections (40 products by a client, three by visitors of the page, one confirmation), rejected one
-of the visitors', retrained and rolled back. `2026-11.json` has the responses of its API. The archive
+corrections (40 products by a client, three by visitors, one confirmation), rejected one of the
+visitors', retrained and rolled back. `2026-11.json` has the responses of its API. The archive
 leaves out the pictures and the word vectors, which are those of the packaged model.
 """
 

@@ -3,6 +3,7 @@
 The counts are taken in the class or function that does the work, whoever calls it.
 """
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 
@@ -36,6 +37,13 @@ QUICK = replace(
 def catalogue(tmp_path_factory):
     """Give the file of a made-up shop."""
     return write_catalogue(tmp_path_factory.mktemp("shop") / "shop.jsonl", ROWS)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, catalogue):
+    """Train on that shop; give the folder of the store, and the verdict."""
+    folder = tmp_path_factory.mktemp("trained") / "store"
+    return folder, Trainer(FolderStore(folder), QUICK).train(catalogue)
 
 
 @pytest.fixture
@@ -82,11 +90,10 @@ def test_first_training(tmp_path, catalogue, counted):
     }
 
 
-def test_training_with_a_champion(tmp_path, catalogue, counted):
+def test_training_with_a_champion(tmp_path, catalogue, trained, counted):
     """The champion is built once too, and predicts the same test once."""
-    store = FolderStore(tmp_path / "store")
-    champion = Trainer(store, QUICK).train(catalogue).version
-    counted.clear()
+    store = FolderStore(shutil.copytree(trained[0], tmp_path / "store"))
+    champion = trained[1].version
     parameters = replace(QUICK, features=replace(QUICK.features, char_ngram_max=4))
     version = Trainer(store, parameters).train(catalogue).version
     assert version != champion
@@ -100,10 +107,10 @@ def test_training_with_a_champion(tmp_path, catalogue, counted):
     }
 
 
-def test_retraining(tmp_path, catalogue, counted):
+def test_retraining(tmp_path, trained, counted):
     """The champion that judges feedback is also the gate's: it is built once for both."""
-    store = FolderStore(tmp_path / "store")
-    champion = Trainer(store, QUICK).train(catalogue).version
+    store = FolderStore(shutil.copytree(trained[0], tmp_path / "store"))
+    champion = trained[1].version
     for at in range(40):
         product = {
             "name": f"Quadcopter Aero{at} drone",
@@ -131,12 +138,12 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize("stage", [*STAGES][2:])
-def test_killed_training_resumes(tmp_path, catalogue, counted, monkeypatch, stage):
+def test_killed_training_resumes(tmp_path, catalogue, trained, counted, monkeypatch, stage):
     """A training that stops before a stage and starts again ends with the same model.
 
     It reads once each part that the earlier stages had written.
     """
-    undisturbed = Trainer(FolderStore(tmp_path / "other"), QUICK).train(catalogue)
+    _, undisturbed = trained
     store = FolderStore(tmp_path / "store")
 
     def killed(*_):
