@@ -19,7 +19,7 @@ from aisle.product import Product
 from aisle.registry import audit, bundles
 from aisle.registry.job import read_status
 from aisle.registry.pointer import read_pointer
-from aisle.store import FolderStore, layout, lease, open_store
+from aisle.store import FolderStore, layout, open_store
 from aisle_training.artefacts import Artefacts
 from aisle_training.data.prepare import split_of
 from aisle_training.job import STAGES
@@ -382,6 +382,11 @@ def stored_versions(store):
     return {key.split("/")[1] for key in keys if key.count("/") > 1} - {"audit"}
 
 
+def snapshots(store):
+    """Return the snapshots that have a file in the store."""
+    return {key.split("/")[2] for key in store.list(layout.base_snapshots_prefix())}
+
+
 def check_complete(store, events, version):
     """Check that a store is as an undisturbed run leaves it."""
     assert champion(store) == version
@@ -481,7 +486,7 @@ def begun(name):
 
 
 MOMENTS = {
-    "lease taken": lambda store: lease.read(store)[0] is not None,
+    "snapshot written": lambda store: len(snapshots(store)) > 1,
     **{f"{name} begun": begun(name) for name in STAGES},
     "first file of the model written": lambda store: len(stored_versions(store)) > 1,
     "audit record written": lambda store: len(audit.history(store)) > 1,  # then the pointer moves
