@@ -9,6 +9,8 @@ import time
 import urllib.error
 import urllib.request
 
+from tests.waiting import LIMIT_SECONDS
+
 AISLE = [sys.executable, "-c", "from aisle.cli.main import main; main()"]
 TERMINAL = {"TERM": "dumb", "COLUMNS": "200", "NO_COLOR": "1", "LOKY_MAX_CPU_COUNT": "1"}
 
@@ -49,8 +51,8 @@ class Server:
         )
 
     def __enter__(self):
-        """Wait until it answers, for at most 30 seconds."""
-        deadline = time.monotonic() + 30
+        """Wait until it answers or has ended; the limit guards against a server that hangs."""
+        deadline = time.monotonic() + LIMIT_SECONDS
         while self.process.poll() is None and time.monotonic() < deadline:
             try:
                 self.ask("/healthz")
@@ -63,7 +65,7 @@ class Server:
     def __exit__(self, *_):
         """Kill it if it still runs."""
         self.process.kill()
-        self.process.communicate(timeout=10)
+        self.process.communicate(timeout=LIMIT_SECONDS)
 
     def ask(self, path, key=None, **product):
         """Send a request; return the status and the parsed body."""
@@ -73,7 +75,7 @@ class Server:
             headers={"content-type": "application/json"} | ({"x-api-key": key} if key else {}),
         )
         try:
-            response = urllib.request.urlopen(request, timeout=10)  # noqa: S310
+            response = urllib.request.urlopen(request, timeout=LIMIT_SECONDS)  # noqa: S310
         except urllib.error.HTTPError as error:
             response = error
         with response:
@@ -82,5 +84,5 @@ class Server:
     def stop(self, signal):
         """Send a signal; return the exit code, standard output and standard error."""
         self.process.send_signal(signal)
-        out, err = self.process.communicate(timeout=15)
+        out, err = self.process.communicate(timeout=LIMIT_SECONDS)
         return self.process.returncode, out, err

@@ -54,7 +54,7 @@ def call(module, *events, setup="", **environment):
         # None of this process's environment, only what Lambda sets.
         env={"LAMBDA_TASK_ROOT": "/var/task", "AWS_EC2_METADATA_DISABLED": "true"} | environment,
         text=True,
-        timeout=60,
+        timeout=1800,  # guards against a function that hangs
     )
     assert process.returncode == 0, process.stderr
     lines = process.stdout.splitlines()

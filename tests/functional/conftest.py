@@ -1,4 +1,4 @@
-"""An API on a classifier made of keywords, whose every answer is held against its description."""
+"""An API on a classifier made of keywords, whose every response is checked against its OpenAPI."""
 
 import re
 from types import SimpleNamespace
@@ -45,19 +45,19 @@ class KeywordClassifier:
         return self.manifest.model_version
 
     def predict(self, products, *, top_k=5, explain=True):
-        """Predict, and note how many were asked."""
+        """Predict, and note the number of products."""
         self.calls.append(len(products))
         return [self._predict(product, top_k) for product in products]
 
     def _predict(self, product, top_k):
-        said = words(product.name) + words(product.description)
+        typed = words(product.name) + words(product.description)
         names = [tuple(node.name for node in path) for path in self.taxonomy.classes]
-        hits = [0.1 + sum(word in self.keywords[name] for word in said) for name in names]
+        hits = [0.1 + sum(word in self.keywords[name] for word in typed) for name in names]
         scored = [
             Scored(path, hit / sum(hits))
             for path, hit in zip(self.taxonomy.classes, hits, strict=True)
         ]
-        ranked = sorted(scored, key=lambda each: -each.confidence)
+        ranked = sorted(scored, key=lambda category: -category.confidence)
         best = ranked[0]
         levels = tuple(self._level(best.path[:depth], scored) for depth in range(1, len(best.path)))
         levels += (self._level(best.path, scored),)
@@ -77,7 +77,7 @@ class KeywordClassifier:
         )
 
     def _level(self, path, scored):
-        below = [each.confidence for each in scored if each.path[: len(path)] == path]
+        below = [leaf.confidence for leaf in scored if leaf.path[: len(path)] == path]
         return Scored(path, min(1.0, sum(below)))
 
     def _evidence(self, product, best):
@@ -91,30 +91,35 @@ class KeywordClassifier:
 
 
 def _matches(described, path):
-    """Tell whether a path is one that is described, perhaps with a parameter."""
+    """Tell whether a path matches a described one, which may have parameters."""
     return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", described), path)
 
 
 class CheckedClient(TestClient):
-    """A client that holds every answer of a described route against the OpenAPI description."""
+    """A client that checks every response of a described route against the OpenAPI document."""
 
     def request(self, method, url, **options):
-        """Ask, and check what is answered."""
-        answer = super().request(method, url, **options)
-        self._check(answer)
-        return answer
+        """Send a request, and check the response."""
+        response = super().request(method, url, **options)
+        self._check(response)
+        return response
 
-    def _check(self, answer):
+    def _check(self, response):
         described = self.app.openapi()
-        path = answer.request.url.path
+        path = response.request.url.path
         methods = next(
-            (each for known, each in described["paths"].items() if _matches(known, path)), {}
+            (
+                operations
+                for pattern, operations in described["paths"].items()
+                if _matches(pattern, path)
+            ),
+            {},
         )
-        operation = methods.get(answer.request.method.lower())
+        operation = methods.get(response.request.method.lower())
         if operation:
-            content = operation["responses"][str(answer.status_code)]["content"]
-            schema = content[answer.headers["content-type"]]["schema"]
-            assert list(faults(answer.json(), schema, described)) == []
+            content = operation["responses"][str(response.status_code)]["content"]
+            schema = content[response.headers["content-type"]]["schema"]
+            assert list(faults(response.json(), schema, described)) == []
 
 
 _TYPES = {
@@ -142,22 +147,22 @@ _SILENT = {"title", "description", "examples", "default"} | _ELSEWHERE
 
 
 def faults(value, schema, described, at="$"):
-    """Yield what a JSON value has wrong by a JSON schema, of which it knows what we use."""
+    """Yield where a JSON value breaks a JSON schema; knows only the keywords that we use."""
     kind = schema.get("type")
     if kind and type(value) not in _TYPES[kind]:
-        yield f"{at}: {value!r} is no {kind}"
+        yield f"{at}: {value!r} is not of type {kind}"
         return
     for keyword, rule in schema.items():
         if keyword == "$ref":
             named = described["components"]["schemas"][rule.rpartition("/")[2]]
             yield from faults(value, named, described, at)
         elif keyword == "anyOf":
-            found = [list(faults(value, option, described, at)) for option in rule]
-            if all(found):
-                yield f"{at}: no option fits: {found}"
+            by_option = [list(faults(value, option, described, at)) for option in rule]
+            if all(by_option):
+                yield f"{at}: no option fits: {by_option}"
         elif keyword == "items":
-            for index, each in enumerate(value):
-                yield from faults(each, rule, described, f"{at}[{index}]")
+            for index, item in enumerate(value):
+                yield from faults(item, rule, described, f"{at}[{index}]")
         elif keyword not in _SILENT and not _RULES[keyword](value, rule):
             yield f"{at}: {value!r} breaks {keyword} {rule!r}"
     if kind == "object":
@@ -166,23 +171,23 @@ def faults(value, schema, described, at="$"):
 
 def _faults_of_object(value, schema, described, at):
     further = schema.get("additionalProperties", "properties" not in schema)
-    for name, each in value.items():
+    for name, item in value.items():
         rule = schema.get("properties", {}).get(name, further)
         if rule is False:
             yield f"{at}: {name} is not described"
         elif isinstance(rule, dict):
-            yield from faults(each, rule, described, f"{at}.{name}")
+            yield from faults(item, rule, described, f"{at}.{name}")
 
 
 @pytest.fixture
 def find_faults():
-    """Give the function that finds what a value has wrong by a schema."""
+    """Give the function that finds where a value breaks a schema."""
     return faults
 
 
 @pytest.fixture
 def checked_client():
-    """Give the class of clients that check answers."""
+    """Give the class of clients that check responses."""
     return CheckedClient
 
 

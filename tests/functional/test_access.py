@@ -1,4 +1,4 @@
-"""Who may ask the API, and what the others are told."""
+"""Who may use the API, and what everyone else is answered."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -52,7 +52,7 @@ def guarded(build):
 
 @pytest.mark.parametrize(("scope", "method", "path"), GUARDED)
 def test_key_opens_its_scope(guarded, scope, method, path):
-    """A key in the header, its name in whatever case, opens the routes of its scope."""
+    """A key in the header, whose name has any case, opens the routes of its scope."""
     key, record = make(scope)
     client = guarded(record)
     for header in ("X-Api-Key", "x-api-key"):
@@ -72,7 +72,7 @@ def test_no_route_without_a_key(guarded, scope, method, path):
 
 @pytest.mark.parametrize(("scope", "method", "path"), GUARDED)
 def test_other_scope_is_not_enough(guarded, scope, method, path):
-    """A good key of the other scope is refused as such."""
+    """A valid key of the other scope is refused with 403."""
     (other,) = {*scopes.SCOPES} - {scope}
     key, record = make(other)
     answer = guarded(record).request(
@@ -89,7 +89,7 @@ def test_what_stays_open(guarded, path):
 
 
 def test_exactly_the_described_routes_are_guarded(guarded):
-    """The table of scopes, the description and the routes say the same of who needs a key."""
+    """The table of scopes, the OpenAPI document and the routes agree on which routes need a key."""
     described = guarded().get("/v1/openapi.json").json()
     secured = {
         f"{method.upper()} {path}"
@@ -105,7 +105,7 @@ def test_exactly_the_described_routes_are_guarded(guarded):
 
 @pytest.mark.parametrize("place", ["query", "bearer", "cookie"])
 def test_key_elsewhere_is_no_key(guarded, place):
-    """A key in the address, a cookie or another header does not count, so nobody puts it there."""
+    """A key in the address, a cookie or another header does not count."""
     key, record = make("predict")
     sent = {
         "query": {"params": {"api_key": key, "X-Api-Key": key}},
@@ -117,14 +117,14 @@ def test_key_elsewhere_is_no_key(guarded, place):
 
 @pytest.mark.parametrize("content", [b"{", b"", b"[" * 100_000])
 def test_body_is_not_read_before_the_key(guarded, content):
-    """Who has no key learns nothing of what is wrong with the body."""
+    """A request without a key is not told what is wrong with its body."""
     headers = {"Content-Type": "application/json"}
     answer = guarded().post("/v1/predict", content=content, headers=headers)
     assert answer.status_code == 401
 
 
 def test_key_is_in_no_answer_and_no_log(guarded, caplog):
-    """Whether it is good or not, a key is neither repeated nor logged."""
+    """A key, valid or not, is neither repeated in a response nor logged."""
     key, record = make("predict")
     client = guarded(record)
     with caplog.at_level(logging.DEBUG):
@@ -138,7 +138,7 @@ def test_key_is_in_no_answer_and_no_log(guarded, caplog):
 
 @pytest.mark.parametrize("error", [StoreError("no bucket"), ConfigurationError("malformed")])
 def test_keys_that_cannot_be_read_open_nothing(build, error, caplog):
-    """Where the keys cannot be had, nobody passes, and the log has the cause."""
+    """Where the keys cannot be read, every request is refused, and the log has the cause."""
 
     def keys():
         raise error
@@ -149,7 +149,7 @@ def test_keys_that_cannot_be_read_open_nothing(build, error, caplog):
 
 
 def test_open_until_there_is_a_key(build):
-    """Where that is allowed, everyone may ask until there is a key; its loss opens nothing."""
+    """Where allowed, the API is open until there is a key; losing the key does not reopen it."""
     key, record = make("predict")
     known = []
     client = build(KeyAccess(lambda: tuple(known), open_without_keys=True, now=lambda: NOW))
@@ -175,7 +175,7 @@ def test_open_until_there_is_a_key(build):
     ],
 )
 def test_behind_the_gateway_its_authorizer_is_believed(build, authorizer, status):
-    """What the authorizer found decides; a request that came past it is refused."""
+    """The authorizer's result decides; a request that bypassed it is refused."""
     client = build(gateway_access)
 
     class Gateway:

@@ -1,4 +1,4 @@
-"""Any shop's catalogue: the shared ones as they are, and the same as tables with other names."""
+"""Any shop's catalogue: the shared ones as they are, and as tables with other column names."""
 
 import csv
 import json
@@ -11,6 +11,7 @@ import pytest
 
 from aisle.catalogue.records import read_records
 from aisle.store import layout, open_store
+from tests.waiting import LIMIT_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -20,13 +21,15 @@ COLUMNS = "sku=id,name=title,description=body,manufacturer=brand,price=cost,cate
 
 def run(store, *arguments):
     """Run a command on a store; return its standard output."""
-    environment = {name: one for name, one in os.environ.items() if not name.startswith("AISLE_")}
+    environment = {
+        name: record for name, record in os.environ.items() if not name.startswith("AISLE_")
+    }
     done = subprocess.run(
         [*AISLE, "--store", str(store), *arguments],
         env=environment | {"TERM": "dumb"},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -34,7 +37,7 @@ def run(store, *arguments):
 
 
 def write_table(path, rows):
-    """Write rows as a table with other names, categories as text, ids left out."""
+    """Write rows as a table with other column names, categories as text and no ids."""
     fields = ("sku", "name", "description", "manufacturer", "price")
     with path.open("w", newline="") as file:
         writer = csv.writer(file, delimiter="\t")
@@ -45,19 +48,21 @@ def write_table(path, rows):
     return path
 
 
-@pytest.fixture(params=[("bestbuy", 6), ("phones", 3), ("pricerunner", 30)], ids=lambda one: one[0])
+@pytest.fixture(
+    params=[("bestbuy", 6), ("phones", 3), ("pricerunner", 30)], ids=lambda param: param[0]
+)
 def sample(request, shared_data, tmp_path):
     """Give every nth row of a shared catalogue, and the file of them."""
     folder, step = request.param
-    whole = shared_data / folder / "products.jsonl.gz"
-    rows = [one.raw for one in islice(read_records(whole), 0, None, step)]
+    catalogue = shared_data / folder / "products.jsonl.gz"
+    rows = [record.raw for record in islice(read_records(catalogue), 0, None, step)]
     path = tmp_path / "shop.json"
     path.write_text(json.dumps(rows))
     return rows, path
 
 
 def splits(store, *options):
-    """Ingest and prepare a catalogue; return how many products each split has."""
+    """Ingest and prepare a catalogue; return the number of products in each split."""
     snapshot = run(store, "stage", "ingest", *options).strip()
     prepared = run(store, "stage", "prepare", snapshot).strip()
     manifest = open_store(str(store)).get(layout.prepared(prepared, "manifest.json"))
@@ -65,9 +70,9 @@ def splits(store, *options):
 
 
 def test_as_it_is_and_as_a_table(sample, tmp_path):
-    """As a table it is the same data; one command trains on that, and evaluates it.
+    """Written as a table, a catalogue gives the same data; it can be trained on and evaluated.
 
-    That one command trains on each as it is, the tests of the models claim.
+    The tests of the models train on each catalogue as it is.
     """
     rows, path = sample
     table = write_table(tmp_path / "shop.tsv", rows)
@@ -75,6 +80,6 @@ def test_as_it_is_and_as_a_table(sample, tmp_path):
     named = tmp_path / "named"
     assert splits(named, *options) == splits(tmp_path / "plain", "--data", str(path))
     assert run(named, "train", *options)
-    found = json.loads(run(named, "evaluate", *options, "--json"))
-    assert found["rows"] == len(rows)
-    assert found["levels"][0]["accuracy"] > 0.8
+    figures = json.loads(run(named, "evaluate", *options, "--json"))
+    assert figures["rows"] == len(rows)
+    assert figures["levels"][0]["accuracy"] > 0.8

@@ -4,11 +4,10 @@ import csv
 import gzip
 import json
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
+from functools import partial
 
 import pytest
 import typer
@@ -20,27 +19,28 @@ from aisle.cli.use import classify as use_classify
 from aisle.errors import DataError
 from aisle.store import open_store
 from tests.made_up import products, write_catalogue
+from tests.waiting import LIMIT_SECONDS, wait_until
 
-# The command, remembering after every chunk, so that there is something to go on from soon.
-_COMMAND = (
-    "from aisle.catalogue import bulk; bulk._REMEMBER_SECONDS = 0; "
+# The command with a checkpoint after every chunk, so that there is soon something to resume from.
+COMMAND = (
+    "from aisle.catalogue import bulk; bulk.CHECKPOINT_SECONDS = 0; "
     "from aisle.cli.main import main; main()"
 )
 
 
 @pytest.fixture
 def aisle(tmp_path):
-    """Give the function that runs the command in a folder of its own."""
+    """Give the function that runs the command in the test's own folder."""
 
     def run(*arguments, **options):
-        command = [sys.executable, "-c", _COMMAND, *map(str, arguments)]
+        command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
         return subprocess.run(
             command,
             check=False,
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=LIMIT_SECONDS,
             **options,
         )
 
@@ -68,7 +68,7 @@ def test_every_row_in_order(aisle, catalogue, tmp_path):
 
 @pytest.mark.parametrize("name", ["out.csv", "out.csv.gz", "out.jsonl.gz"])
 def test_formats_say_the_same(aisle, catalogue, tmp_path, name):
-    """A table, packed or not, has the same rows as JSON lines."""
+    """A table has the same rows as JSON lines; either may be compressed."""
     assert aisle("classify", catalogue, name, "--workers", 1).returncode == 0
     data = (tmp_path / name).read_bytes()
     text = (gzip.decompress(data) if name.endswith(".gz") else data).decode()
@@ -86,11 +86,10 @@ def test_workers_change_nothing(aisle, catalogue, tmp_path):
 
 @pytest.mark.slow
 def test_killed_at_ten_moments(aisle, tmp_path):
-    """Killed at ten random moments and resumed, the output is that of an undisturbed run."""
-    catalogue = write_catalogue(tmp_path / "shop.jsonl", products(30_000))
+    """Killed after each of ten checkpoints, it writes what an undisturbed run writes."""
+    catalogue = write_catalogue(tmp_path / "shop.jsonl", products(6_000))
     aisle("classify", catalogue, "whole.csv", "--workers", 1)
-    chance = random.Random(7)
-    command = [sys.executable, "-c", _COMMAND, "classify", str(catalogue), "killed.csv"]
+    command = [sys.executable, "-c", COMMAND, "classify", str(catalogue), "killed.csv"]
     said = tmp_path / "said.txt"
     progress = tmp_path / "killed.csv.progress"
     for _ in range(10):
@@ -99,10 +98,8 @@ def test_killed_at_ten_moments(aisle, tmp_path):
             process = subprocess.Popen(
                 [*command, "--workers", "1"], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=log
             )
-            # The kill comes some moments after this run has remembered its first rows.
-            while _last_change(progress) == before and process.poll() is None:
-                time.sleep(0.01)
-            time.sleep(chance.uniform(0, 0.3))
+            # The kill comes soon after this run's first checkpoint, at whatever row that is.
+            wait_until(partial(_has_moved_on, progress, before, process), "a checkpoint")
             process.kill()
             process.wait()
     aisle("classify", catalogue, "killed.csv", "--workers", 1)
@@ -112,17 +109,17 @@ def test_killed_at_ten_moments(aisle, tmp_path):
 
 
 def test_stopped_by_hand(aisle, tmp_path):
-    """Ctrl-C ends the run with a sentence and exit code 130; what was written stays."""
+    """Ctrl-C ends the run with a sentence and exit code 130; the results so far stay."""
     catalogue = write_catalogue(tmp_path / "shop.jsonl", products(40_000))
-    # Where the tests run in the background, the shell may have them ignore Ctrl-C.
-    heeded = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {_COMMAND}"
+    # Where the tests run in the background, the shell may make them ignore Ctrl-C.
+    heeded = f"import signal; signal.signal(signal.SIGINT, signal.default_int_handler); {COMMAND}"
     command = [sys.executable, "-c", heeded, "classify", str(catalogue), "out.csv"]
     with subprocess.Popen(
         [*command, "--workers", "2"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
     ) as process:
-        _wait_for(tmp_path / "out.csv.progress")
+        wait_until((tmp_path / "out.csv.progress").exists, "a checkpoint")
         os.kill(process.pid, signal.SIGINT)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=LIMIT_SECONDS)
     assert process.returncode == 130
     assert "again to resume" in said
     assert "Traceback" not in said
@@ -131,7 +128,7 @@ def test_stopped_by_hand(aisle, tmp_path):
 
 
 def test_another_input_begins_anew(catalogue, tmp_path):
-    """What was written of another input is not gone on with."""
+    """A run does not resume from the results of another input."""
     target = tmp_path / "out.csv"
     (tmp_path / "out.csv.part").write_bytes(b"x" * 100)
     state = {"identity": {"input": "this"}, "rows": 256, "size": 100}
@@ -142,13 +139,13 @@ def test_another_input_begins_anew(catalogue, tmp_path):
 
 @pytest.mark.parametrize("state", ["", "{", "[]", '{"rows": 256}'])
 def test_spoilt_progress_begins_anew(tmp_path, state):
-    """Notes that cannot be read are as good as none."""
+    """A run whose progress file is unreadable starts from the beginning."""
     (tmp_path / "out.csv.progress").write_text(state)
     assert bulk.Bulk(tmp_path / "out.csv", {}).done_before() == 0
 
 
 def test_part_that_was_cut_off_begins_anew(tmp_path):
-    """Results shorter than the notes say are not gone on with."""
+    """A run does not resume from results that are shorter than the progress file says."""
     (tmp_path / "out.csv.part").write_bytes(b"short")
     state = {"identity": {}, "rows": 256, "size": 100}
     (tmp_path / "out.csv.progress").write_text(json.dumps(state))
@@ -157,7 +154,7 @@ def test_part_that_was_cut_off_begins_anew(tmp_path):
 
 @pytest.mark.parametrize("target", ["shop.jsonl", "./shop.jsonl", "out.xlsx", "out"])
 def test_target_that_cannot_be(aisle, catalogue, target):
-    """Results go neither over the catalogue nor to a file of unknown form."""
+    """The command refuses to overwrite the catalogue, and a target of unknown format."""
     before = catalogue.read_bytes()
     assert aisle("classify", "shop.jsonl", target).returncode == 2
     assert catalogue.read_bytes() == before
@@ -179,7 +176,7 @@ def test_target_that_cannot_be(aisle, catalogue, target):
     ],
 )
 def test_results_never_go_over_the_catalogue(source, target, monkeypatch, tmp_path):
-    """However the two are written, the input and what a run writes are told to be the same."""
+    """The command sees that input and output are the same file, however they are written."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     shop = tmp_path / "shop.csv"
@@ -195,20 +192,24 @@ def test_results_never_go_over_the_catalogue(source, target, monkeypatch, tmp_pa
     "target", ["s3:/shop/x.csv", "s3://shop/a//b.csv", "s3://me:pw@shop/x.csv"]
 )
 def test_an_address_that_is_none_is_refused_first(target):
-    """Nothing is read where the results could not be written at the end."""
+    """Where the results could not be written in the end, nothing is read either."""
     with pytest.raises(DataError) as failed:
         use_classify.classify(None, "absent.csv", target)
     assert "pw" not in str(failed.value)
 
 
-def test_a_tilde_in_the_target(monkeypatch, tmp_path):
-    """The target's tilde is the home folder, too."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert use_classify._work_file("in.csv", "~/c.csv") == tmp_path / "c.csv"
+def test_a_tilde_in_the_target(aisle, tmp_path):
+    """A tilde in the target means the home folder, as it does in the source."""
+    (tmp_path / "home").mkdir()
+    write_catalogue(tmp_path / "home" / "shop.jsonl", products(3))
+    home = {"HOME": str(tmp_path / "home")}
+    done = aisle("classify", "~/shop.jsonl", "~/out.csv", "--workers", 1, env=os.environ | home)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "home" / "out.csv").exists()
 
 
 def test_input_that_breaks_off_writes_nothing(aisle, catalogue, tmp_path):
-    """A file that cannot be read to its end is an error before anything is written."""
+    """A file that cannot be read to its end is an error, and nothing is written."""
     broken = tmp_path / "broken.jsonl.gz"
     broken.write_bytes(gzip.compress(catalogue.read_bytes())[:-2000])
     done = aisle("classify", broken, "out.csv")
@@ -219,7 +220,7 @@ def test_input_that_breaks_off_writes_nothing(aisle, catalogue, tmp_path):
 
 @pytest.mark.parametrize("start", [*"=+-@", "\t", "\r"])
 def test_no_cell_is_a_formula(start):
-    """In a table, a text that a spreadsheet would run is disarmed."""
+    """In a table, a text that a spreadsheet would run as a formula gets an apostrophe."""
     result = Result(1, "A1", f"{start}cmd|' /C calc'!A0", None, "unusable")
     (row,) = csv.reader([ResultFormat.of("out.csv").encode([result]).decode()])
     assert row[HEADER.index("name")].startswith("'")
@@ -235,7 +236,7 @@ def test_a_table_has_no_control_characters():
 def test_to_and_from_the_store(catalogue, monkeypatch, tmp_path):
     """A catalogue is read from a bucket and its results go to one.
 
-    moto stands for S3: it proves the calls, not credentials, rights or the network.
+    Moto stands in for S3. It proves the calls, not credentials, permissions or the network.
     """
     import boto3
     from typer.testing import CliRunner
@@ -257,16 +258,14 @@ def test_to_and_from_the_store(catalogue, monkeypatch, tmp_path):
     assert len(written.decode().splitlines()) == 701
 
 
+def _has_moved_on(progress, before, process):
+    """Tell whether a run has written a checkpoint, or has ended."""
+    return _last_change(progress) != before or process.poll() is not None
+
+
 def _last_change(path):
     """Tell when a file was last replaced; `None` where there is none."""
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
         return None
-
-
-def _wait_for(path, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert path.exists()

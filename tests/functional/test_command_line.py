@@ -1,4 +1,4 @@
-"""The command line as a shell meets it: exit codes, what is on which stream, and the server."""
+"""The command line as a shell sees it: exit codes, the two output streams, and the server."""
 
 import io
 import json
@@ -14,6 +14,7 @@ from aisle.cli.main import app, main
 from aisle.model import bundle
 from tests.commands import AISLE, TERMINAL, Server, environment
 from tests.made_up import products, write_catalogue
+from tests.waiting import LIMIT_SECONDS
 
 GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
 GOPRO_SAYS = "Compatible with most GoPro cameras; includes a variety of camera mounting accessories"
@@ -68,7 +69,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shell(folder):
-    """Give the function that runs a command in that folder in a process of its own."""
+    """Give the function that runs a command in that folder, in a new process."""
 
     def run(*arguments, store="store"):
         return subprocess.run(
@@ -77,7 +78,7 @@ def shell(folder):
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=LIMIT_SECONDS,
             check=False,
         )
 
@@ -105,7 +106,7 @@ def aisle(folder, monkeypatch):
 
 @pytest.fixture(scope="module")
 def trained(shell):
-    """Train once on the shop's files; give how that ended."""
+    """Train once on the shop's files; give the finished process."""
     return shell("train", "--data", "shop.jsonl.gz", "--test-data", "test.jsonl")
 
 
@@ -128,14 +129,14 @@ def test_help(command, option):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_shows_an_example(command):
-    """The help of every command shows how it is typed."""
+    """The help of every command shows an example of it."""
     result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "200"})
     assert "Example" in result.stdout
     assert f"aisle {' '.join(command)}" in result.stdout.replace("--store shops/acme ", "")
 
 
 def test_all_commands_are_in_the_help():
-    """The help lists every command that there is."""
+    """The help lists every command."""
     names = [command.name or command.callback.__name__ for command in app.registered_commands]
     names += [group.name for group in app.registered_groups]
     result = CliRunner().invoke(app, ["--help"])
@@ -147,7 +148,7 @@ def test_all_commands_are_in_the_help():
 
 
 def test_train_prints_the_version_alone(trained, folder):
-    """Training exits 0, with the version on standard output and its progress on the other."""
+    """Training exits 0, with the version on standard output and the progress on standard error."""
     (version,) = trained.stdout.split()
     assert trained.returncode == 0
     assert (folder / "store" / "models" / version / "manifest.json").exists()
@@ -165,7 +166,7 @@ def test_train_prints_the_version_alone(trained, folder):
 def test_refused_model_exits_3(trained, shell, folder):
     """A refusal exits 3 with a sentence; models and pointer stay byte by byte as they were.
 
-    What is new are the refused model and its record; how the last training went is told anew.
+    Only the refused model and its record are new, and the status of the last training changes.
     """
     before = whole(folder / "store" / "models")
     result = shell("train", "--data", "wrong.jsonl", "--test-data", "test.jsonl")
@@ -205,7 +206,7 @@ def test_refused_model_exits_3(trained, shell, folder):
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_what_was_wrong_exits_2(aisle, arguments, said):
-    """A usage or data error exits 2 and says what was wrong, with nothing else anywhere."""
+    """A usage or data error exits 2 and says what was wrong, and prints nothing else."""
     result = aisle(*arguments, store="empty")
     assert (result.returncode, result.stdout) == (2, "")
     assert said in result.stderr
@@ -213,7 +214,7 @@ def test_what_was_wrong_exits_2(aisle, arguments, said):
 
 
 def test_data_error_is_one_line(shell):
-    """A data error is said in one line, and exits 2 for the shell too."""
+    """A data error is one line, and the process exits 2."""
     result = shell("train", "--data", "broken.jsonl", store="empty")
     assert result.returncode == 2
     assert result.stderr.startswith("aisle: ")
@@ -224,11 +225,11 @@ def test_data_error_is_one_line(shell):
 
 
 def test_evaluate_prints_one_json_object(trained, aisle):
-    """Standard output is one JSON object with exactly what is documented."""
+    """Standard output is one JSON object with exactly the documented fields."""
     result = aisle("evaluate", "--data", "test.jsonl", "--min-count", "10", "--json")
-    found = json.loads(result.stdout)
+    figures = json.loads(result.stdout)
     assert result.returncode == 0
-    assert found.keys() == {
+    assert figures.keys() == {
         "rows",
         "model_version",
         "fields",
@@ -237,25 +238,25 @@ def test_evaluate_prints_one_json_object(trained, aisle):
         "folded",
         "calibration_error",
     }
-    assert (found["rows"], found["model_version"]) == (100, trained.stdout.strip())
-    assert [level["level"] for level in found["levels"]] == [1, 2, 3]
-    assert all(level.keys() == FIGURES | {"level"} for level in found["levels"])
-    assert found["leaf"].keys() == FIGURES
-    assert found["folded"].keys() == FIGURES | {"min_count", "calibration_error"}
-    assert found["folded"]["min_count"] == 10
-    assert found["leaf"]["accuracy"] > 0.95
+    assert (figures["rows"], figures["model_version"]) == (100, trained.stdout.strip())
+    assert [level["level"] for level in figures["levels"]] == [1, 2, 3]
+    assert all(level.keys() == FIGURES | {"level"} for level in figures["levels"])
+    assert figures["leaf"].keys() == FIGURES
+    assert figures["folded"].keys() == FIGURES | {"min_count", "calibration_error"}
+    assert figures["folded"]["min_count"] == 10
+    assert figures["leaf"]["accuracy"] > 0.95
 
 
 def test_evaluate_withholds_fields(trained, aisle):
-    """With the price alone, hardly anything is known."""
+    """With the price alone, the accuracy is low."""
     result = aisle("evaluate", "--data", "test.jsonl", "--fields", "price", "--json")
-    found = json.loads(result.stdout)
-    assert found["fields"] == ["price"]
-    assert found["leaf"]["accuracy"] < 0.3
+    figures = json.loads(result.stdout)
+    assert figures["fields"] == ["price"]
+    assert figures["leaf"]["accuracy"] < 0.3
 
 
 def test_evaluate_prints_a_table(trained, aisle):
-    """Without --json, people get the same figures as a table."""
+    """Without --json, the same figures are a table."""
     result = aisle("evaluate", "--data", "test.jsonl")
     lines = [line for line in result.stdout.splitlines() if "level" in line]
     assert result.returncode == 0
@@ -267,16 +268,16 @@ def test_evaluate_prints_a_table(trained, aisle):
 
 
 def test_model_of_the_store(trained, aisle):
-    """What was trained is what the store shows."""
+    """`model show` describes the model that was trained."""
     result = aisle("model", "show", "--json")
-    found = json.loads(result.stdout)
-    assert found["manifest"]["model_version"] == trained.stdout.strip()
-    assert found["metrics"]["test"]["rows"] == 100
+    description = json.loads(result.stdout)
+    assert description["manifest"]["model_version"] == trained.stdout.strip()
+    assert description["metrics"]["test"]["rows"] == 100
 
 
 @pytest.mark.parametrize("store", ["store", "empty"])
 def test_model_card(trained, aisle, store):
-    """The card of the store's model, or of the packaged one, is shown as text."""
+    """`model show` prints the card of the store's model, or of the packaged one."""
     result = aisle("model", "show", store=store)
     assert result.returncode == 0
     assert "Model " in result.stdout
@@ -284,7 +285,7 @@ def test_model_card(trained, aisle, store):
 
 
 def test_saved_model_verifies_until_it_is_changed(trained, aisle, folder):
-    """A model written to a folder is whole there, and no longer once a byte is different."""
+    """A saved model verifies, and no longer does once a byte is different."""
     assert aisle("model", "save", "saved").returncode == 0
     report = json.loads((folder / "saved" / "report.json").read_text(encoding="utf-8"))
     assert report["version"] == trained.stdout.strip()
@@ -299,7 +300,7 @@ def test_saved_model_verifies_until_it_is_changed(trained, aisle, folder):
 
 
 def test_packaged_model_verifies(aisle):
-    """The model that ships is whole and decides here as it did where it was exported."""
+    """The packaged model verifies: intact files, and the predictions of its export."""
     result = aisle("model", "verify", store="empty")
     assert result.returncode == 0
     assert bundle.read(bundle.PACKAGED).manifest.model_version in result.stdout
@@ -309,17 +310,17 @@ def test_packaged_model_verifies(aisle):
 
 
 def test_predict_with_the_packaged_model(shell):
-    """An empty store answers with the packaged model: the GoPro kit is under cameras."""
+    """With an empty store, the packaged model predicts: the GoPro kit is under cameras."""
     result = shell("predict", GOPRO, "--description", GOPRO_SAYS, "--json", store="empty")
-    found = json.loads(result.stdout)
+    prediction = json.loads(result.stdout)
     assert (result.returncode, result.stderr) == (0, "")
-    assert found["category"]["path"][0]["name"] == "Cameras & Camcorders"
-    assert found["model_version"] == bundle.read(bundle.PACKAGED).manifest.model_version
-    assert {"GoPro", "Camera"} & {each["text"] for each in found["evidence"]}
+    assert prediction["category"]["path"][0]["name"] == "Cameras & Camcorders"
+    assert prediction["model_version"] == bundle.read(bundle.PACKAGED).manifest.model_version
+    assert {"GoPro", "Camera"} & {evidence["text"] for evidence in prediction["evidence"]}
 
 
 def test_predict_as_text(aisle):
-    """For people, the path comes first, indented, and what was typed is there to see."""
+    """As text, the indented path comes first, then the product as typed."""
     result = aisle("predict", GOPRO, "--description", GOPRO_SAYS, store="empty")
     first, second, *_ = result.stdout.splitlines()
     assert result.returncode == 0
@@ -329,15 +330,15 @@ def test_predict_as_text(aisle):
 
 
 def test_predict_with_the_store_s_model(trained, aisle):
-    """A store with a model answers with that one."""
+    """With a model in the store, that model predicts."""
     result = aisle("predict", "stainless milk pan", "--json")
-    found = json.loads(result.stdout)
-    assert [node["name"] for node in found["category"]["path"]] == [
+    prediction = json.loads(result.stdout)
+    assert [node["name"] for node in prediction["category"]["path"]] == [
         "Kitchen",
         "Cookware",
         "Saucepans",
     ]
-    assert found["model_version"] == trained.stdout.strip()
+    assert prediction["model_version"] == trained.stdout.strip()
 
 
 def test_brackets_are_text(aisle, folder):
@@ -360,26 +361,26 @@ def test_serve_answers(folder):
     """The server is healthy and classifies a product with the packaged model."""
     with Server(folder) as server:
         assert server.ask("/healthz")[0] == 200
-        status, found = server.ask("/v1/predict", name=GOPRO, description=GOPRO_SAYS)
+        status, prediction = server.ask("/v1/predict", name=GOPRO, description=GOPRO_SAYS)
     assert status == 200
-    assert found["category"]["path"][0]["name"] == "Cameras & Camcorders"
+    assert prediction["category"]["path"][0]["name"] == "Cameras & Camcorders"
 
 
 @pytest.mark.parametrize(
     ("how", "code"), [(signal.SIGINT, {0, 130, -2}), (signal.SIGTERM, {0, 143, -15})]
 )
 def test_serve_stops_when_told(folder, how, code):
-    """Ctrl-C and a container's stop end the server soon, without a stack trace."""
+    """Ctrl-C and a container's stop end the server without a stack trace."""
     with Server(folder) as server:
-        found, out, err = server.stop(how)
-    assert found in code
+        exit_code, out, err = server.stop(how)
+    assert exit_code in code
     assert out == ""
     assert f"localhost:{server.port}" in err
     assert "Traceback" not in err
 
 
 def test_serve_on_a_taken_port_exits_2(folder, shell):
-    """A port that is taken is an error like another, said with its number."""
+    """A port that is taken is an ordinary error that names the port."""
     with Server(folder) as server:
         result = shell("serve", "--port", str(server.port), store="empty")
     assert result.returncode == 2

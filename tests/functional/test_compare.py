@@ -1,4 +1,4 @@
-"""`aisle compare` on a made-up shop: every candidate, the report, and going on where it stopped."""
+"""`aisle compare` on a made-up shop: every candidate, the report, and resuming."""
 
 import io
 import json
@@ -113,10 +113,10 @@ def aisle(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore")  # as in the worker: of others' libraries
 @pytest.mark.parametrize("name", [name for name in PEERS if not CANDIDATES[name].members])
 def test_every_candidate_fits(desk, research, name, catalogue):
-    """Each candidate learns a small shop better than guessing, and tells all its costs."""
+    """Each candidate is better than guessing on a small shop, and reports all its costs."""
     research(*CANDIDATES[name].packages)
-    tables, found = desk(name)
-    for table, result in zip(tables, found, strict=True):
+    tables, fold_results = desk(name)
+    for table, result in zip(tables, fold_results, strict=True):
         true = table.targets([catalogue.labels[row] for row in result.rows])
         assert result.probabilities.shape == (len(true), len(table.classes))
         assert result.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-3)
@@ -130,27 +130,31 @@ def test_every_candidate_fits(desk, research, name, catalogue):
 
 @pytest.mark.filterwarnings("ignore")
 def test_vote_is_of_its_members(desk):
-    """The vote's probabilities are the mean of what its members said."""
+    """The vote's probabilities are the mean of its members' probabilities."""
     members = [desk(name, "text")[1][0] for name in CANDIDATES["voting"].members]
     _, (vote, _) = desk("voting", "text")
-    expected = np.mean([one.probabilities for one in members], axis=0)
+    expected = np.mean([member.probabilities for member in members], axis=0)
     assert vote.probabilities == pytest.approx(expected)
-    assert vote.costs.fit_seconds == pytest.approx(sum(one.costs.fit_seconds for one in members))
+    assert vote.costs.fit_seconds == pytest.approx(
+        sum(member.costs.fit_seconds for member in members)
+    )
 
 
 def test_fine_tuning_sees_every_product_once_an_epoch():
-    """Batches hold each row once, of like length, in another order each time."""
+    """Batches hold each row once, with rows of similar length, in another order each time."""
     chance = random.Random(0)
     lengths = [5 + (7 * at) % 60 for at in range(100)]
     first, second = (list(bucketed(lengths, 8, chance)) for _ in range(2))
     assert sorted(row for batch in first for row in batch) == list(range(100))
     assert first != second
-    spread = [max(lengths[row] for row in one) - min(lengths[row] for row in one) for one in first]
+    spread = [
+        max(lengths[row] for row in batch) - min(lengths[row] for row in batch) for batch in first
+    ]
     assert max(spread) <= 12
 
 
 def test_shared_work_is_counted_for_everyone(catalogue, tmp_path):
-    """Whoever finds features made already has the time that they took in its training time."""
+    """A candidate that uses features made by another has their time in its training time."""
     text = catalogue.products(np.arange(50), "text")
     first, second = (worker.Shared(tmp_path, text) for _ in range(2))
     first.tfidf()
@@ -163,7 +167,7 @@ def test_shared_work_is_counted_for_everyone(catalogue, tmp_path):
 
 
 def test_finished_results_are_kept(catalogue, tmp_path, monkeypatch):
-    """What is there is not run again; what is missing is, and nothing else."""
+    """A second run computes the missing results and nothing else."""
     store = open_store((tmp_path / "store").as_uri())
     plan = make_plan(catalogue, candidates=CHEAP, folds=(0,), minima=(4,))
     run(plan, store, workers=2)
@@ -188,7 +192,7 @@ def test_finished_results_are_kept(catalogue, tmp_path, monkeypatch):
 
 
 def test_missing_package_leaves_a_candidate_out(catalogue, tmp_path, monkeypatch):
-    """A candidate that is not installed is left out, with how to have it; the others run."""
+    """A candidate that is not installed is left out, with how to install it; the others run."""
     monkeypatch.setattr(type(CANDIDATES["mlp"]), "packages", {"no_such_module": "no-such-thing"})
     plan = make_plan(catalogue, candidates=CHEAP, folds=(0,), minima=(4,))
     outcome = run(plan, open_store((tmp_path / "store").as_uri()), workers=1)
@@ -198,13 +202,13 @@ def test_missing_package_leaves_a_candidate_out(catalogue, tmp_path, monkeypatch
 
 
 def test_members_join_the_plan(catalogue):
-    """To ask for a vote is to ask for its members."""
+    """A plan with the vote has its members too."""
     plan = make_plan(catalogue, candidates=("voting",), folds=(0,), minima=(4,))
     assert plan.candidates == (*CANDIDATES["voting"].members, "voting")
 
 
 def test_table_of_one_class_is_left_out(catalogue, capsys):
-    """A threshold that leaves one class gives no table, and that is said."""
+    """A threshold that leaves one class gives no table, but a message."""
     plan = make_plan(catalogue, candidates=CHEAP, folds=(0,), minima=(1000, 4))
     assert {table.min_products for table in plan.tables} == {4}
     assert "at least 1000" in capsys.readouterr().err
@@ -229,11 +233,11 @@ def test_report(shop, chosen, aisle, tmp_path):
     assert "naive-bayes" in result.stdout
     text = (tmp_path / "report" / "RESULTS.md").read_text(encoding="utf-8")
     brief = json.loads((tmp_path / "report" / "results" / "comparison.json").read_bytes())
-    assert "aisle" in {one["name"] for one in brief["tables"][0]["candidates"]}
-    assert all(one["costs"]["p50_ms"] > 0 for one in brief["tables"][0]["candidates"])
-    scores = [one["macro_f1"] for one in brief["tables"][0]["candidates"]]
+    assert "aisle" in {row["name"] for row in brief["tables"][0]["candidates"]}
+    assert all(row["costs"]["p50_ms"] > 0 for row in brief["tables"][0]["candidates"])
+    scores = [row["macro_f1"] for row in brief["tables"][0]["candidates"]]
     assert scores == sorted(scores, reverse=True)
-    assert "*" not in json.dumps([one["title"] for one in brief["tables"][0]["candidates"]])
+    assert "*" not in json.dumps([row["title"] for row in brief["tables"][0]["candidates"]])
     assert text.count("| **Aisle**, the exported bundle |") == 8
     for heading in ("macro-F1", "weighted F1", "log loss", "ECE", "p99, ms", "memory, MB"):
         assert heading in text
@@ -253,12 +257,12 @@ def test_report(shop, chosen, aisle, tmp_path):
     key = next(key for key in store.list("comparisons/") if key.endswith("compare.json"))
     figures = json.loads(store.get(key).data)
     assert len(figures["tables"]) == 4
-    assert {one["name"] for one in figures["tables"][0]["candidates"]} == {"naive-bayes", "aisle"}
+    assert {row["name"] for row in figures["tables"][0]["candidates"]} == {"naive-bayes", "aisle"}
     assert figures["levels"]["text"][0]["level"] == 1
 
 
 def test_small_shop_is_compared_unfolded(shop, aisle, tmp_path):
-    """Where 100 and 20 products leave nothing, one unfolded table for each of the inputs does."""
+    """Where thresholds of 100 and 20 leave no classes, each input gets one unfolded table."""
     result = aisle(
         *("compare", "--data", str(shop), "--only", "naive-bayes", "--folds", "0"),
         *("--report", str(tmp_path / "report")),
@@ -279,15 +283,17 @@ def test_small_shop_is_compared_unfolded(shop, aisle, tmp_path):
     assert "100 products, attributes" not in report
     assert (tmp_path / "report" / "results" / "classes-unfolded.png").is_file()
     brief = json.loads((tmp_path / "report" / "results" / "comparison.json").read_bytes())
-    assert [(one["min_products"], one["unfolded"]) for one in brief["tables"]] == [(1, True)] * 2
+    assert [(summary["min_products"], summary["unfolded"]) for summary in brief["tables"]] == [
+        (1, True)
+    ] * 2
     key = next((tmp_path / "store" / "comparisons").glob("*/report/compare.json"))
     table = json.loads(key.read_bytes())["tables"][0]
     assert len(table["by_class"]) == 40
-    assert OTHER not in {each["category"] for each in table["by_class"]}
+    assert OTHER not in {row["category"] for row in table["by_class"]}
 
 
 def test_folding_that_was_asked_for_is_kept(catalogue, capsys):
-    """Who gives thresholds gets their tables, whatever these leave."""
+    """Thresholds that the user gives are kept, however few classes they leave."""
     plan = make_plan(catalogue, candidates=CHEAP, folds=(0,), minima=(9,))
     assert {(table.min_products, table.unfolded) for table in plan.tables} == {(9, False)}
     assert plan.unfolded == ()
@@ -305,12 +311,12 @@ def test_one_category_is_nothing_to_compare(catalogue):
 @pytest.mark.filterwarnings("ignore")  # as in the worker: of others' libraries
 @pytest.mark.parametrize("name", ["mlp", "lightgbm", "linear-svm", "logistic-regression"])
 def test_lone_products_stop_nobody(desk_of_rare, name):
-    """Peers that hold a part of the training products out learn categories of one product too."""
+    """Peers that hold out a part of the training products also learn categories of one product."""
     assert desk_of_rare(name).probabilities.sum(axis=1) == pytest.approx(1, abs=1e-3)
 
 
 def test_failing_candidate_fails_the_command(shop, aisle, tmp_path, monkeypatch):
-    """A candidate that breaks is named with its reason, exit 2; the others are in the report."""
+    """A candidate that fails is named with its reason, and the command exits 2."""
     broken = "raise SystemExit('the engine is on fire')"
     monkeypatch.setattr(running, "WORKER", ["-c", broken])
     result = aisle(
@@ -335,7 +341,7 @@ def test_failing_candidate_fails_the_command(shop, aisle, tmp_path, monkeypatch)
     ],
 )
 def test_bad_options(aisle, shop, arguments, message):
-    """What cannot be compared is refused with what was expected, exit 2."""
+    """A bad option exits 2 and says what was expected."""
     result = aisle("compare", "--data", str(shop), *arguments)
     assert result.returncode == 2
     assert message in " ".join(result.stderr.replace("│", " ").split())
@@ -359,9 +365,9 @@ def test_help_says_how_to_plug_a_model_in(aisle):
 
 
 def test_names_for_ids_and_own_columns(aisle, tmp_path):
-    """A shop without ids, with columns of its own, is compared on its paths of names."""
+    """A shop without ids and with its own column names is compared on its paths of names."""
     rows = [
-        f"{row['name'] or row['description']};{'/'.join(one['name'] for one in row['category'])}"
+        f"{row['name'] or row['description']};{'/'.join(node['name'] for node in row['category'])}"
         for row in products(240, ids=False)
     ]
     file = tmp_path / "shop.csv"
@@ -379,7 +385,7 @@ def test_names_for_ids_and_own_columns(aisle, tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 def test_type_is_measured_where_a_shop_has_it(catalogue, tmp_path):
-    """The column `type` is read beside the usable rows, and the section says what it brings."""
+    """The column `type` is read for the usable rows, and the section says what it brings."""
     rows = [{**row, "type": "soft" if "Socks" in str(row["category"]) else None} for row in ROWS]
     file = write_catalogue(tmp_path / "shop.jsonl", [*rows[:3], {"name": "no category"}, *rows[3:]])
     types = protocol.read_types(file, Columns())
@@ -394,7 +400,7 @@ def test_type_is_measured_where_a_shop_has_it(catalogue, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", SECTIONS)
 def test_every_section_answers(catalogue, research, name, monkeypatch):
-    """Each section gives a full table and a sentence, on any shop."""
+    """Each section gives a table and a sentence, on any shop."""
     research(*(module for module, _ in SECTIONS[name].packages))
     for module in [sys.modules[key] for key in sys.modules if "aisle_benchmark.research" in key]:
         monkeypatch.setattr(module, "MINIMA", (9, 4), raising=False)
@@ -405,11 +411,11 @@ def test_every_section_answers(catalogue, research, name, monkeypatch):
 
 
 def test_other_folds_keep_variants_together(catalogue):
-    """Each assignment is another one, the first the tables' own, and none cuts a group."""
-    found = [*chance.assignments(catalogue).values()]
-    assert found[0] is catalogue.folds
-    assert len({folds.tobytes() for folds in found}) == len(found) > 2
-    for folds in found:
+    """The assignments differ, the first is the tables' own, and none splits a group."""
+    assignments = [*chance.assignments(catalogue).values()]
+    assert assignments[0] is catalogue.folds
+    assert len({folds.tobytes() for folds in assignments}) == len(assignments) > 2
+    for folds in assignments:
         assert set(folds.tolist()) == set(range(protocol.FOLDS))
         pairs = set(zip(catalogue.groups, folds.tolist(), strict=True))
         assert len(pairs) == len(set(catalogue.groups))

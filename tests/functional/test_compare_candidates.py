@@ -1,4 +1,4 @@
-"""`aisle compare --candidate`: a class from outside, run as docs/CANDIDATES.md says."""
+"""`aisle compare --candidate`: the user's own class, run as docs/CANDIDATES.md says."""
 
 import itertools
 import json
@@ -68,7 +68,7 @@ def shop(tmp_path_factory):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """Make an empty folder the current one, and forget afterwards what was imported from it."""
+    """Work in an empty folder, and unload afterwards the modules imported from it."""
     before = set(sys.modules)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -99,7 +99,7 @@ def compare(here, shop):
 
 @pytest.fixture
 def endpoint():
-    """Give the address of an API that embeds texts, and what it was asked."""
+    """Give the address of an API that embeds texts, and the list of its requests."""
     asked = []
 
     class Embeddings(BaseHTTPRequestHandler):
@@ -124,10 +124,10 @@ def endpoint():
 
 
 def _letters(text):
-    """Count pairs of letters in 64 bins: a poor embedding, but one."""
+    """Count pairs of letters in 64 bins: a simple embedding."""
     counts = np.zeros(64)
-    for one, other in itertools.pairwise(text):
-        counts[(ord(one) * 31 + ord(other)) % 64] += 1
+    for letter, following in itertools.pairwise(text):
+        counts[(ord(letter) * 31 + ord(following)) % 64] += 1
     return (counts / max(1.0, float(np.linalg.norm(counts)))).tolist()
 
 
@@ -135,7 +135,7 @@ def _letters(text):
 
 
 def test_scikit_learn_example(compare, here):
-    """The documented pipeline stands in tables, pictures and figures, better than guessing."""
+    """The documented pipeline is in tables, pictures and figures, and better than guessing."""
     (here / "shop_models.py").write_text(EXAMPLES["shop_models.py"], encoding="utf-8")
     spec = "shop_models:WordsAndLetters"
     done = compare("--only", "naive-bayes", "--candidate", spec)
@@ -146,7 +146,7 @@ def test_scikit_learn_example(compare, here):
     assert f"From outside this project: `{spec}`" in report
     brief = json.loads((here / "report" / "results" / "comparison.json").read_bytes())
     for table in brief["tables"]:
-        by_name = {each["name"]: each for each in table["candidates"]}
+        by_name = {candidate["name"]: candidate for candidate in table["candidates"]}
         assert by_name[spec]["accuracy"] > 0.3
         assert by_name[spec]["title"] == spec
         assert by_name[spec]["costs"]["size_bytes"] > 1000
@@ -159,7 +159,7 @@ def test_scikit_learn_example(compare, here):
 
 
 def test_api_example(compare, here, endpoint):
-    """The documented client sends batches with the key of the environment, and is scored."""
+    """The documented client sends batches with the key from the environment, and gets scores."""
     url, asked = endpoint
     (here / "api_models.py").write_text(EXAMPLES["api_models.py"], encoding="utf-8")
     done = compare(
@@ -233,7 +233,7 @@ def test_what_cannot_be_loaded_is_refused(here, spec, message):
 
 
 def test_a_refusal_comes_before_the_data(compare):
-    """What cannot be loaded ends the command with exit 2 before anything is read."""
+    """A class that cannot be loaded ends the command with exit 2 before any data is read."""
     done = compare("--candidate", "no_such_module:Class", "--data", "no-such-file.csv")
     assert done.returncode == 2
     assert "there is no module no_such_module" in done.stderr
@@ -242,7 +242,7 @@ def test_a_refusal_comes_before_the_data(compare):
 
 
 class Says:
-    """A model that answers what it was given."""
+    """A model that returns the answer given to it."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -276,18 +276,18 @@ def test_what_is_no_probability_is_refused(answer, message):
     assert "(1, 4) probabilities" in str(refused.value)
 
 
-# What it is given, and what its results belong to.
+# What the class receives, and what its results depend on.
 
 
 def test_columns_are_in_the_order_of_sorted_labels():
-    """A class answers in sorted order, whatever the order of the table is."""
+    """A class returns columns in sorted order; they are put in the table's order."""
     model = Plugged("shop:Model", Says([[0.1, 0.2, 0.3, 0.4]]), NAMES)
     # Sorted, the labels are a, b, c, other.
     assert model.predict_proba([Product("pan")]).tolist() == [[0.1, 0.3, 0.4, 0.2]]
 
 
 def test_what_cannot_be_pickled_has_no_size():
-    """A fitted object that has no pickle is of size 0, and no error."""
+    """A fitted object that cannot be pickled has size 0, and is no error."""
     model = Says(None)
     model.connection = threading.Lock()
     assert Plugged("shop:Model", model, NAMES).size_bytes() == 0
@@ -324,7 +324,7 @@ def test_what_a_class_is_given(here, shop):
 
 
 def test_results_belong_to_the_source(here):
-    """A change to the class's module, or to another of its package, asks for new results."""
+    """A change to the class's module, or to another module of its package, needs new results."""
     _write_package(here / "odd")
     before = named("odd.classes:Whole").identity()
     assert named("odd.classes:Whole").identity() == before
@@ -336,7 +336,7 @@ def test_results_belong_to_the_source(here):
 
 @pytest.mark.parametrize("module", ["shop_models", "модели", "_private", "m" * 90])
 def test_any_name_has_a_key(here, module):
-    """Whatever Python allows as a name, the store has a place for its results."""
+    """Results of a class with any valid Python name have a key in the store."""
     (here / f"{module}.py").write_text(BROKEN, encoding="utf-8")
     table = protocol.Table(20, "text", ("a", OTHER))
     keys = {
@@ -347,7 +347,7 @@ def test_any_name_has_a_key(here, module):
 
 
 def test_a_single_module_belongs_to_itself(here):
-    """Other files beside a module outside any package do not matter."""
+    """A module outside any package does not depend on the files beside it."""
     (here / "alone.py").write_text(BROKEN, encoding="utf-8")
     before = named("alone:Fails").identity()["code"]
     (here / "beside.py").write_text("FACTOR = 2\n", encoding="utf-8")

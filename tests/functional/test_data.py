@@ -1,4 +1,4 @@
-"""`aisle data`: what people look at before they train."""
+"""`aisle data`: a look at a catalogue before training."""
 
 import json
 
@@ -23,9 +23,9 @@ ROWS = [
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Give the function that runs the command in a folder of its own."""
+    """Give the function that runs the command in the test's own folder."""
     monkeypatch.chdir(tmp_path)
-    return lambda *arguments: CliRunner().invoke(app, [str(one) for one in arguments])
+    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -58,19 +58,19 @@ def described(run, tmp_path):
     ],
 )
 def test_figures(described, figure, expected):
-    """Each figure is what counting the rows by hand gives; unusable rows do not count."""
+    """Each figure equals the rows counted by hand; unusable rows do not count."""
     assert described[figure] == expected
 
 
 def test_sizes_of_categories(described):
-    """Of two categories one has at least two products, and two thirds of all."""
+    """One of the two categories has at least two products, and two thirds of all products."""
     at_least_two = described["category_sizes"][1]
     assert (at_least_two["at_least"], at_least_two["categories"]) == (2, 1)
     assert at_least_two["products"] == pytest.approx(2 / 3)
 
 
 def test_table_and_pictures(run, tmp_path):
-    """People get tables, and pictures where they ask for them."""
+    """The command prints tables, and draws pictures on request."""
     write_catalogue(tmp_path / "shop.jsonl", products(200))
     result = run("data", "describe", "shop.jsonl", "--pictures", "pictures")
     assert "200 products in 40 categories" in result.stdout
@@ -88,7 +88,7 @@ def test_picture_of_a_catalogue_of_one(tmp_path):
 
 
 def test_sample_is_drawn_from_the_whole_file(run, tmp_path):
-    """A sample has the rows asked for, in their order, the same for the same seed."""
+    """A sample has the requested number of rows, in their order, the same for the same seed."""
     write_catalogue(tmp_path / "shop.jsonl", products(500))
     first, again, other = (
         run("data", "sample", "shop.jsonl", 20, "--seed", seed).stdout for seed in (1, 1, 2)
@@ -101,13 +101,13 @@ def test_sample_is_drawn_from_the_whole_file(run, tmp_path):
 
 
 def test_sample_of_more_than_there_is(run, tmp_path):
-    """A sample larger than the file is the file."""
+    """A sample larger than the file is the whole file."""
     write_catalogue(tmp_path / "shop.jsonl", products(5))
     assert len(run("data", "sample", "shop.jsonl", 20).stdout.splitlines()) == 5
 
 
 def test_snapshots_of_a_store(run, tmp_path):
-    """The snapshots of a store are listed with what they were made from."""
+    """The snapshots of a store are listed with their source files."""
     from aisle.store import open_store
 
     data = write_catalogue(tmp_path / "shop.jsonl", ROWS)

@@ -1,4 +1,4 @@
-"""That the demo of the loop notices whatever does not happen; CI runs the real one as well."""
+"""The demo of the loop notices everything that does not happen; CI runs the real one too."""
 
 import re
 
@@ -13,7 +13,7 @@ RIGHT = made_up_shop().newcomers[0]["category"][-1]["id"]
 
 
 class Service:
-    """A service that learns as it should, but for what is told to go wrong."""
+    """A service that learns as it should, except for one thing that goes wrong."""
 
     def __init__(self, wrong=""):
         self.wrong = wrong
@@ -22,7 +22,7 @@ class Service:
         self.history = []
 
     def classify(self, rows):
-        """Know the family from the second model on."""
+        """Classify; the second model knows the family."""
         knows = self.serves == SECOND and self.wrong != "nothing learnt"
         knows = knows or (
             self.wrong in {"known before", "answer stays"}
@@ -42,8 +42,8 @@ class Service:
         if path == "/v1/training":
             if started and self.wrong != "never swaps" and not self.history:
                 self.serves = FIRST if self.wrong == "the same" else SECOND
-            found = FIRST if self.wrong == "the same" else SECOND
-            return {"state": state, "progress": 1, "message": "So.", "version": found}
+            version = FIRST if self.wrong == "the same" else SECOND
+            return {"state": state, "progress": 1, "message": "So.", "version": version}
         checks = [] if self.wrong == "no gate" else [{"name": "accuracy", "passed": True}]
         return {
             "/v1/feedback/stats": {"last": {"started": started}, "why": "Due."},
@@ -63,23 +63,23 @@ class Service:
 
 @pytest.fixture
 def go():
-    """Give a function that tells the story of such a service; nothing is waited for long."""
+    """Give the function that runs the demo on such a service, without waiting."""
 
     def tell(wrong=""):
-        service, told = Service(wrong), []
-        fast = Loop(service, service.command, told.append, start_seconds=0, swap_seconds=0)
+        service, lines = Service(wrong), []
+        fast = Loop(service, service.command, lines.append, start_seconds=0, swap_seconds=0)
         fast.run(made_up_shop(), FIRST)
-        return service, told
+        return service, lines
 
     return tell
 
 
 def test_the_story_is_told_to_its_end(go):
-    """Where everything happens, the last thing told is the way back; one was never corrected."""
-    service, told = go()
-    assert "rollback" in told[-1]
+    """Where all goes well, the demo ends with the rollback; one product was never corrected."""
+    service, lines = go()
+    assert "rollback" in lines[-1]
     assert len(service.corrected) == 60
-    (name,) = re.findall(r"^'(.*)', which nobody has corrected", "\n".join(told), re.MULTILINE)
+    (name,) = re.findall(r"^'(.*)', which nobody has corrected", "\n".join(lines), re.MULTILINE)
     assert name not in {row["name"] for row in service.corrected}
 
 
@@ -100,13 +100,13 @@ def test_the_story_is_told_to_its_end(go):
     ],
 )
 def test_whatever_does_not_happen_is_told(go, wrong, said):
-    """Each thing that the demo promises, and that does not happen, ends it."""
+    """The demo ends with an error where one thing that it promises does not happen."""
     with pytest.raises(DemoError, match=re.compile(said, re.IGNORECASE)):
         go(wrong)
 
 
 def test_a_demo_that_fails_exits_with_1(monkeypatch, capsys):
-    """The exit code tells that something did not happen."""
+    """A demo that fails exits with 1."""
 
     def fail(_story, _folder):
         raise DemoError("This did not happen.")
@@ -120,7 +120,7 @@ def test_a_demo_that_fails_exits_with_1(monkeypatch, capsys):
 
 
 def test_the_shop_is_as_large_and_messy_as_it_says():
-    """It has 3 levels, 40 categories, a few thousand products, repetitions, and gaps."""
+    """The shop has 3 levels, 40 categories, a few thousand products, duplicates and gaps."""
     story = made_up_shop()
     paths = {tuple(node["name"] for node in row["category"]) for row in story.catalogue}
     assert {len(path) for path in paths} == {3}
@@ -132,7 +132,7 @@ def test_the_shop_is_as_large_and_messy_as_it_says():
 
 
 def test_the_family_is_new_to_the_shop():
-    """No product of the catalogue is of the family, whose products are all different ones."""
+    """The catalogue has no product of the family, and the family's products all differ."""
     story = made_up_shop()
     assert not any("moka" in str(row).lower() for row in story.catalogue)
     assert len({str(product(row)) for row in story.newcomers}) == len(story.newcomers)

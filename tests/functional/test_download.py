@@ -1,4 +1,4 @@
-"""Catalogues by address, from a server on this machine: fetched once, resumed, checked."""
+"""Catalogues by address, from a server on this machine: downloaded once, resumed, checked."""
 
 import hashlib
 import http.server
@@ -18,13 +18,14 @@ from aisle.catalogue.records import read_records
 from aisle.errors import DataError
 from aisle_training.data.fetch import open_data_set
 from tests.made_up import products
+from tests.waiting import LIMIT_SECONDS
 
 DATA = json.dumps(list(products(2000))).encode()
 CUT = len(DATA) // 3
 
 
 class Shop(http.server.ThreadingHTTPServer):
-    """A server of one file that can be told what to do wrong."""
+    """A server of one file that can misbehave on request."""
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
@@ -41,7 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Answers with the file, or with the part that was asked for."""
 
     def do_GET(self):
-        """Answer as the server was told to."""
+        """Answer as the server's settings say."""
         shop, headers = self.server, self.headers
         shop.asked.append(dict(headers))
         start = int(headers.get("Range", "bytes=0-")[6:-1])
@@ -82,28 +83,28 @@ def shop():
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(download, "_PAUSE", 0)
-    monkeypatch.setattr(download, "_ATTEMPTS", 2)
+    monkeypatch.setattr(download, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(download, "ATTEMPTS", 2)
 
 
 def test_fetched_whole_with_its_hash_beside(shop, tmp_path):
-    """A file arrives unchanged under its own name, and its SHA-256 as sha256sum writes it."""
+    """A file arrives unchanged under its own name, with its SHA-256 in sha256sum's format."""
     path = fetch(shop.address() + "?signature=secret", cache=tmp_path)
     digest = hashlib.sha256(DATA).hexdigest()
     assert path.name == "products.json"
     assert path.read_bytes() == DATA
     assert path.with_name("products.json.sha256").read_text() == f"{digest}  products.json\n"
-    assert all(".part" not in each.name for each in path.parent.iterdir())
+    assert all(".part" not in file.name for file in path.parent.iterdir())
 
 
 def test_read_by_address(shop, tmp_path, monkeypatch):
     """The rows behind an address are those of the file."""
     monkeypatch.chdir(tmp_path)
-    assert [one.raw for one in read_records(shop.address())] == json.loads(DATA)
+    assert [record.raw for record in read_records(shop.address())] == json.loads(DATA)
 
 
 def test_open_data_set_is_fetched_once(shop, tmp_path):
-    """What was fetched once is used without asking, unless it was changed on the disk."""
+    """The open data set is downloaded once, and again if the file on the disk has changed."""
     path = open_data_set(shop.address(), tmp_path)
     assert open_data_set(shop.address(), tmp_path) == path
     assert len(shop.asked) == 1
@@ -112,7 +113,7 @@ def test_open_data_set_is_fetched_once(shop, tmp_path):
 
 
 def test_shop_s_own_address_is_asked_again(shop, tmp_path):
-    """A shop's file is fetched anew when it has changed, and only then."""
+    """A shop's file is downloaded again when it has changed, and only then."""
     first = fetch(shop.address(), cache=tmp_path)
     assert fetch(shop.address(), cache=tmp_path) == first
     assert shop.asked[1]["If-None-Match"] == '"one"'
@@ -130,10 +131,10 @@ def test_shop_s_own_address_is_asked_again(shop, tmp_path):
     ],
 )
 def test_resumed_where_it_broke_off(shop, tmp_path, etag, modified, condition):
-    """Cut in the middle, the rest alone is asked for, on condition that the file is the same."""
+    """After a break, only the rest is requested, on condition that the file is unchanged."""
     shop.etag, shop.modified, shop.cuts = etag, modified, 2
     assert fetch(shop.address(), cache=tmp_path).read_bytes() == DATA
-    assert [each.get("Range") for each in shop.asked] == [
+    assert [headers.get("Range") for headers in shop.asked] == [
         None,
         f"bytes={CUT}-",
         f"bytes={2 * CUT}-",
@@ -142,7 +143,7 @@ def test_resumed_where_it_broke_off(shop, tmp_path, etag, modified, condition):
 
 
 def test_resumed_by_the_next_run(shop, tmp_path):
-    """What had arrived when the connection was lost is still there the next time."""
+    """The next download resumes after the bytes that had arrived when the connection broke."""
     shop.cuts = 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(download.time, "sleep", _interrupt)
@@ -157,26 +158,26 @@ def _interrupt(_):
 
 
 def test_without_ranges_it_begins_again(shop, tmp_path):
-    """A server that cannot send a part sends the whole, and nothing is in it twice."""
+    """Where a server cannot send a part and sends the whole file, nothing is duplicated."""
     shop.ranges, shop.cuts = False, 1
     assert fetch(shop.address(), cache=tmp_path).read_bytes() == DATA
 
 
 @pytest.mark.parametrize("etag", ['"one"', None])
 def test_two_halves_of_two_files_are_not_put_together(shop, tmp_path, monkeypatch, etag):
-    """Where the file changed between the halves, it is fetched anew."""
+    """Where the file changed between the halves, it is downloaded from the start."""
     shop.etag, shop.cuts = etag, 1
 
     def change(_):
         shop.data, shop.etag = DATA.replace(b"Pan", b"Pot") + b" ", etag and '"two"'
 
     monkeypatch.setattr(download.time, "sleep", change)
-    found = fetch(shop.address(), cache=tmp_path).read_bytes()
-    assert found == DATA.replace(b"Pan", b"Pot") + b" "
+    content = fetch(shop.address(), cache=tmp_path).read_bytes()
+    assert content == DATA.replace(b"Pan", b"Pot") + b" "
 
 
 def test_cut_after_the_last_byte(shop, tmp_path):
-    """A run that was killed with all there and nothing named is finished by the next."""
+    """A run killed after the last byte but before the rename is finished by the next."""
     path = fetch(shop.address(), cache=tmp_path)
     path.rename(path.with_name(path.name + ".part"))
     path.with_name(path.name + ".version.json").rename(
@@ -187,7 +188,7 @@ def test_cut_after_the_last_byte(shop, tmp_path):
 
 
 def test_always_cut_at_the_same_place_ends(shop, tmp_path):
-    """A server that never gets further is given up, with what is there and what to do."""
+    """After several attempts without progress, the error says what has arrived and what to do."""
     shop.ranges, shop.cuts = False, 99
     with pytest.raises(DataError, match=rf"ended after {CUT:,} of {len(DATA):,} bytes"):
         fetch(shop.address(), cache=tmp_path)
@@ -196,7 +197,7 @@ def test_always_cut_at_the_same_place_ends(shop, tmp_path):
 
 @pytest.mark.parametrize("status", [403, 404, 500])
 def test_server_that_refuses(shop, tmp_path, status):
-    """The server's answer is in the error, a secret in the address is not."""
+    """The error has the server's answer, but no secret from the address."""
     shop.status = status
     address = shop.address().replace("127", "me:hush@127", 1) + "?signature=hush"
     with pytest.raises(DataError, match=f"the server answered {status}") as failed:
@@ -210,20 +211,22 @@ def test_server_that_refuses(shop, tmp_path, status):
     "address", ["http://127.0.0.1:1/x.json", "http://[", "http://", "https://127.0.0.1:99999/x"]
 )
 def test_no_server(tmp_path, address):
-    """An address at which nothing answers is a data error that quotes it, at once."""
+    """An address where nothing answers is a data error that names it, without a retry."""
     with pytest.raises(DataError, match=re.escape(address)):
         fetch(address, cache=tmp_path)
 
 
 def test_open_data_set_out_of_reach_names_data(tmp_path):
-    """Without the internet, the way to train on one's own catalogue is said."""
+    """Without the internet, the error says how to train on one's own catalogue."""
     with pytest.raises(DataError, match=r"could not be fetched.*--data FILE"):
         open_data_set("http://127.0.0.1:1/products.json", tmp_path)
 
 
 def test_ingest_by_address(shop, tmp_path):
-    """The command takes an address, says which file it was, and keeps what is secret in it out."""
-    environment = {name: one for name, one in os.environ.items() if not name.startswith("AISLE_")}
+    """The command takes an address and records the file, without the secret in the address."""
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("AISLE_")
+    }
     command = [sys.executable, "-c", "from aisle.cli.main import main; main()"]
     result = subprocess.run(
         [*command, "stage", "ingest", "--data", shop.address() + "?signature=hush"],
@@ -231,7 +234,7 @@ def test_ingest_by_address(shop, tmp_path):
         env=environment | {"TERM": "dumb"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
         check=True,
     )
     folder = tmp_path / ".aisle" / "datasets" / "base" / result.stdout.strip()
@@ -251,7 +254,7 @@ def test_ingest_by_address(shop, tmp_path):
     ],
 )
 def test_an_answer_does_not_speak_in_our_name(answer):
-    """Neither the secret of a redirect nor what would steer a terminal gets into a message."""
+    """Neither the secret of a redirect nor terminal control characters get into a message."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def reply():

@@ -1,4 +1,4 @@
-"""What the feedback API keeps, and what it answers."""
+"""What the feedback API stores, and what it answers."""
 
 import json
 import logging
@@ -39,12 +39,12 @@ def feedback_client(store, checked_client):
 
 
 def kept(store):
-    """Read everything that was kept."""
+    """Read all stored events."""
     return [json.loads(store.get(key).data) for key in store.list("feedback/")]
 
 
 @pytest.mark.parametrize(
-    ("said", "event"),
+    ("sent", "event"),
     [
         ({"category": {"id": "x"}}, {"right": False, "category": {"id": "x"}}),
         (
@@ -64,15 +64,15 @@ def kept(store):
         ({"right": True, "category": {"id": "x"}}, {"right": True, "category": {"id": "x"}}),
     ],
 )
-def test_feedback_is_kept_whole(feedback_client, store, said, event):
-    """What was said is kept as it was said, with who said it and when."""
+def test_feedback_is_kept_whole(feedback_client, store, sent, event):
+    """Feedback is stored as sent, with its client and time."""
     before = datetime.now(UTC)
-    answer = feedback_client.post("/v1/feedback", json={"product": PRODUCT} | said)
+    answer = feedback_client.post("/v1/feedback", json={"product": PRODUCT} | sent)
     assert (answer.status_code, answer.json()["status"]) == (201, "recorded")
-    (found,) = kept(store)
-    received = datetime.fromisoformat(found.pop("received"))
+    (stored,) = kept(store)
+    received = datetime.fromisoformat(stored.pop("received"))
     assert before - timedelta(seconds=1) < received < datetime.now(UTC) + timedelta(seconds=1)
-    assert found == event | {
+    assert stored == event | {
         "version": 2,
         "client": "anonymous",
         "held_for_review": False,
@@ -90,7 +90,7 @@ def test_feedback_is_kept_whole(feedback_client, store, said, event):
     ],
 )
 def test_the_same_twice_is_kept_once(feedback_client, store, again):
-    """The same feedback, however it is written down, is one object: 201, then 200."""
+    """The same feedback, however its JSON is written, is one object: 201, then 200."""
     first = feedback_client.post("/v1/feedback", json=CORRECTION)
     (event,) = kept(store)
     second = feedback_client.post("/v1/feedback", json=again)
@@ -102,7 +102,7 @@ def test_the_same_twice_is_kept_once(feedback_client, store, again):
 @pytest.mark.parametrize("first", [{}, {"predicted": {"id": "x"}}])
 @pytest.mark.parametrize("then", [{}, {"predicted": {"id": "y", "path": ["Y"]}}])
 def test_what_was_predicted_makes_no_other_event(feedback_client, store, first, then):
-    """A retry with or without what was predicted, or with another, is known; the first stays."""
+    """A retry with another predicted category, or none, is known; the first event stays."""
     answers = [
         feedback_client.post("/v1/feedback", json=CORRECTION | more) for more in (first, then)
     ]
@@ -116,7 +116,7 @@ def test_what_was_predicted_makes_no_other_event(feedback_client, store, first, 
     [{"id": "x"}, {"path": ["A", "B"]}, {"id": "x" * 5000, "path": ["y" * 900] * 30}],
 )
 def test_what_was_predicted_is_kept_as_it_is_said(feedback_client, store, predicted):
-    """What the model had answered is kept whole, however long the shop's own names are."""
+    """The predicted category is stored whole, however long the shop's own names are."""
     said = CORRECTION | {"predicted": predicted}
     assert feedback_client.post("/v1/feedback", json=said).status_code == 201
     assert [event["predicted"] for event in kept(store)] == [predicted]
@@ -134,7 +134,7 @@ def test_what_was_predicted_is_kept_as_it_is_said(feedback_client, store, predic
     ],
 )
 def test_what_differs_is_kept_too(feedback_client, store, other):
-    """Feedback that differs in anything is an object of its own."""
+    """Feedback that differs in any field is another object."""
     assert feedback_client.post("/v1/feedback", json=CORRECTION).status_code == 201
     assert feedback_client.post("/v1/feedback", json=other).status_code == 201
     assert len(kept(store)) == 2
@@ -169,7 +169,7 @@ def test_what_visitors_of_the_page_say_is_held(store, client, held):
 
 
 def test_client_is_the_key_holder(store, checked_client):
-    """Who said it is the client of the key, whatever the body claims."""
+    """The event's client is the key's, whatever the body claims."""
     key, record = api_keys.new_key("shop", ["feedback"], now=NOW, lifetime=timedelta(days=1))
     access = KeyAccess(lambda: (record,), now=lambda: NOW)
     client = checked_client(create_app(lambda: store, access=access))
@@ -181,10 +181,12 @@ def test_client_is_the_key_holder(store, checked_client):
 
 
 def test_many_at_once_are_each_kept_once(feedback_client, store):
-    """Of the same feedback sent many times at once, exactly one is recorded."""
-    said = [CORRECTION | {"note": str(at % 5)} for at in range(40)]
+    """Of the same feedback sent many times at once, exactly one event is recorded."""
+    feedback_list = [CORRECTION | {"note": str(at % 5)} for at in range(40)]
     with ThreadPoolExecutor(8) as pool:
-        answers = [*pool.map(lambda one: feedback_client.post("/v1/feedback", json=one), said)]
+        answers = [
+            *pool.map(lambda item: feedback_client.post("/v1/feedback", json=item), feedback_list)
+        ]
     assert sorted(answer.status_code for answer in answers) == [200] * 35 + [201] * 5
     assert len(kept(store)) == 5
 
@@ -225,7 +227,7 @@ def test_many_at_once_are_each_kept_once(feedback_client, store):
     ],
 )
 def test_what_cannot_be_used_is_refused(feedback_client, store, body, field):
-    """Feedback that says nothing, or says it wrongly, is a 422 that names the field."""
+    """Feedback without content, or with a wrong field, is a 422 that names the field."""
     answer = feedback_client.post(
         "/v1/feedback",
         content=json.dumps(body),
@@ -233,7 +235,7 @@ def test_what_cannot_be_used_is_refused(feedback_client, store, body, field):
     )
     problem = answer.json()
     assert (answer.status_code, problem["type"]) == (422, "/problems/invalid-input")
-    assert field in {each["field"] for each in problem["errors"]}
+    assert field in {error["field"] for error in problem["errors"]}
     assert kept(store) == []
 
 
@@ -247,7 +249,7 @@ def test_what_cannot_be_used_is_refused(feedback_client, store, body, field):
     ],
 )
 def test_bodies_have_the_limits_of_predict(feedback_client, content, headers, status):
-    """What is no JSON, too large or too deep is refused as everywhere else."""
+    """A body that is no JSON, too large or too deep is refused as on every route."""
     answer = feedback_client.post("/v1/feedback", content=content, headers=headers)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -255,7 +257,7 @@ def test_bodies_have_the_limits_of_predict(feedback_client, content, headers, st
 
 @pytest.mark.parametrize("error", [StoreError("no bucket"), ConfigurationError("no store")])
 def test_store_that_cannot_be_had(checked_client, caplog, error):
-    """Where feedback cannot be kept, the client is told to come back, and the log why."""
+    """Where feedback cannot be stored, the client is told to retry, and the log has the cause."""
 
     def store():
         raise error
@@ -275,7 +277,7 @@ def test_store_that_cannot_be_had(checked_client, caplog, error):
     ],
 )
 def test_examples_are_accepted(feedback_client, path, schema, status):
-    """The examples in the description are accepted as they stand."""
+    """The examples in the OpenAPI document are accepted."""
     schemas = feedback_client.get("/v1/openapi.json").json()["components"]["schemas"]
     for example in schemas[schema]["examples"]:
         assert feedback_client.post(path, json=example).status_code == status
@@ -289,23 +291,23 @@ def post_batch(client, *feedback):
 
 
 def test_batch_keeps_each(feedback_client, store):
-    """Of a batch each piece is kept as it is by itself, and answered in its place."""
+    """Each item of a batch is stored as if sent alone, and answered in its place."""
     other = CORRECTION | {"category": {"id": "other"}}
     alone = feedback_client.post("/v1/feedback", json=CORRECTION).json()["feedback_id"]
     results = post_batch(feedback_client, other, CORRECTION)
-    assert [each["status"] for each in results] == ["recorded", "known"]
+    assert [result["status"] for result in results] == ["recorded", "known"]
     assert results[1]["id"] == alone
     assert len(kept(store)) == 2
-    assert [each["status"] for each in post_batch(feedback_client, other, CORRECTION)] == [
+    assert [result["status"] for result in post_batch(feedback_client, other, CORRECTION)] == [
         "known",
         "known",
     ]
 
 
 def test_the_same_twice_in_a_batch_is_kept_once(feedback_client, store):
-    """Where a batch says the same many times, one of them is recorded."""
+    """Where a batch has the same item many times, one event is recorded."""
     results = post_batch(feedback_client, *[CORRECTION] * 20)
-    assert sorted(each["status"] for each in results) == ["known"] * 19 + ["recorded"]
+    assert sorted(result["status"] for result in results) == ["known"] * 19 + ["recorded"]
     assert len(kept(store)) == 1
 
 
@@ -321,25 +323,25 @@ def test_the_same_twice_in_a_batch_is_kept_once(feedback_client, store):
     ],
 )
 def test_bad_feedback_of_a_batch_fails_alone(feedback_client, store, item, field):
-    """What cannot be used fails with the problem it would be by itself; the rest is kept."""
+    """A bad item fails with the problem that it would get alone; the rest is stored."""
     results = post_batch(feedback_client, item, CORRECTION)
-    assert [each["status"] for each in results] == ["failed", "recorded"]
+    assert [result["status"] for result in results] == ["failed", "recorded"]
     problem = results[0]["problem"]
     assert (problem["type"], problem["status"]) == ("/problems/invalid-input", 422)
-    assert field in {each["field"] for each in problem["errors"]}
+    assert field in {error["field"] for error in problem["errors"]}
     assert len(kept(store)) == 1
 
 
 @pytest.mark.parametrize("feedback", [[], [CORRECTION] * 101, CORRECTION, None])
 def test_batch_of_a_wrong_size_is_refused(feedback_client, store, feedback):
-    """A batch has at least one piece of feedback, and a hundred at most."""
+    """A batch has from one to a hundred items."""
     answer = feedback_client.post("/v1/feedback/batch", json={"feedback": feedback})
     assert answer.status_code == 422
     assert kept(store) == []
 
 
 def test_batch_that_cannot_be_kept(feedback_client, store, monkeypatch, caplog):
-    """A piece that the store refuses is told as unavailable, and the cause is in the log."""
+    """An item that the store refuses is answered as unavailable, and the log has the cause."""
     put = store.put
 
     def refuse(key, data, **condition):
@@ -349,20 +351,20 @@ def test_batch_that_cannot_be_kept(feedback_client, store, monkeypatch, caplog):
 
     monkeypatch.setattr(store, "put", refuse)
     results = post_batch(feedback_client, CORRECTION | {"category": {"id": "other"}}, CORRECTION)
-    assert [each["status"] for each in results] == ["failed", "recorded"]
+    assert [result["status"] for result in results] == ["failed", "recorded"]
     assert results[0]["problem"]["type"] == "/problems/unavailable"
     assert "the disk is full" in caplog.text
     assert "the disk is full" not in json.dumps(results)
 
 
 def test_a_thousand_at_once_of_which_some_are_retried(feedback_client, store):
-    """A thousand posts at once, a tenth of them retries, are exactly as many objects as said."""
-    said = [CORRECTION | {"note": str(at)} for at in range(900)]
-    sent = said + said[::9]
+    """A thousand posts at once, a tenth of them retries, give exactly 900 objects."""
+    distinct = [CORRECTION | {"note": str(at)} for at in range(900)]
+    sent = distinct + distinct[::9]
     random.Random(7).shuffle(sent)
     assert len(sent) == 1000
     with ThreadPoolExecutor(50) as pool:
-        answers = [*pool.map(lambda one: feedback_client.post("/v1/feedback", json=one), sent)]
+        answers = [*pool.map(lambda item: feedback_client.post("/v1/feedback", json=item), sent)]
     statuses = Counter(answer.status_code for answer in answers)
     assert statuses == {201: 900, 200: 100}
     assert {event["note"] for event in kept(store)} == {str(at) for at in range(900)}
@@ -370,18 +372,20 @@ def test_a_thousand_at_once_of_which_some_are_retried(feedback_client, store):
 
 
 class PutOnly:
-    """An S3 client whose role may put and nothing else."""
+    """An S3 client whose role may only put objects."""
 
     def __init__(self, client):
         self.put_object = client.put_object
 
 
 def test_putting_is_all_it_needs(s3_url, checked_client):
-    """On S3 one kind of request does it all; moto stands for S3, and knows no permissions."""
+    """On S3, one kind of request is enough. Moto stands in for S3 and checks no permissions."""
+    import boto3
+
     from aisle.store.s3 import S3Store
 
     whole = open_store(s3_url)
-    store = S3Store("shelf", "team/shop", client=PutOnly(whole._client))
+    store = S3Store("shelf", "team/shop", client=PutOnly(boto3.client("s3")))
     client = checked_client(create_app(lambda: store))
     statuses = [client.post("/v1/feedback", json=CORRECTION).status_code for _ in range(2)]
     assert statuses == [201, 200]
@@ -395,17 +399,17 @@ HEADPHONES, SPEAKERS = ["Audio", "Headphones"], ["Audio", "Speakers"]
 
 @pytest.fixture
 def whole_client(store, classifier, checked_client):
-    """Make a client of the whole API, whose model is made of keywords."""
+    """Make a client of the whole API, with the keyword model."""
     return checked_client(whole_api(lambda: classifier, lambda: store))
 
 
 def about(name, path, **more):
-    """Say that a product belongs somewhere."""
+    """Build a correction of a product."""
     return {"product": {"name": name}, "category": {"path": path}, **more}
 
 
 def test_the_model_is_asked_what_the_client_does_not_say(whole_client, store):
-    """With the model at hand, an event says what it answers, by id and by path."""
+    """With the model at hand, an event has its predicted category, by id and by path."""
     said = about("earbuds", SPEAKERS)
     assert whole_client.post("/v1/feedback", json=said).status_code == 201
     expected = {"id": "Audio > Headphones", "path": HEADPHONES}
@@ -413,7 +417,7 @@ def test_the_model_is_asked_what_the_client_does_not_say(whole_client, store):
 
 
 def test_what_the_client_says_was_predicted_goes_first(whole_client, classifier, store):
-    """The model that serves may be another than the one that was asked: the client knows."""
+    """A predicted category that the client sends is kept: another model may serve by now."""
     said = about("earbuds", SPEAKERS, predicted={"path": ["Cameras"]})
     whole_client.post("/v1/feedback", json=said)
     assert [event["predicted"] for event in kept(store)] == [{"path": ["Cameras"]}]
@@ -421,7 +425,7 @@ def test_what_the_client_says_was_predicted_goes_first(whole_client, classifier,
 
 
 def test_what_cannot_be_compared_is_asked_for(whole_client, store):
-    """An id and a path are no disagreement: the model tells both of what it answers."""
+    """A predicted id and a corrected path of one category agree: the model knows both."""
     for at in range(3):
         said = about(f"earbuds {at}", HEADPHONES, predicted={"id": "Audio > Headphones"})
         assert whole_client.post("/v1/feedback", json=said).status_code == 201
@@ -431,7 +435,7 @@ def test_what_cannot_be_compared_is_asked_for(whole_client, store):
 
 
 def test_a_prediction_is_said_as_it_was_answered(whole_client, store):
-    """The category of a prediction is taken as it is: of its nodes, the names."""
+    """The category of a prediction is accepted as it is: its nodes become names."""
     product = {"name": "earbuds"}
     answered = whole_client.post("/v1/predict", json=product).json()
     said = about("earbuds", SPEAKERS, predicted=answered["category"])
@@ -441,7 +445,7 @@ def test_a_prediction_is_said_as_it_was_answered(whole_client, store):
 
 
 def test_a_confirmation_asks_no_model(whole_client, classifier, store):
-    """Who says that a prediction is right has said what it was, by its id."""
+    """A confirmation by prediction id needs no predicted category."""
     said = {"product": {"name": "earbuds"}, "right": True, "prediction_id": ID}
     assert whole_client.post("/v1/feedback", json=said).status_code == 201
     assert "predicted" not in kept(store)[0]
@@ -449,7 +453,7 @@ def test_a_confirmation_asks_no_model(whole_client, classifier, store):
 
 
 def test_a_batch_asks_the_model_once(whole_client, classifier, store):
-    """Each piece of a batch gets its own answer, and the bad ones none; the model is asked once."""
+    """Each valid item of a batch gets its own predicted category, in one call of the model."""
     results = post_batch(
         whole_client,
         about("earbuds 1", SPEAKERS),
@@ -459,7 +463,7 @@ def test_a_batch_asks_the_model_once(whole_client, classifier, store):
         about("!?", SPEAKERS),
         about("bluetooth speaker", SPEAKERS),
     )
-    assert [each["status"] for each in results] == [
+    assert [result["status"] for result in results] == [
         "recorded",
         "failed",
         "recorded",
@@ -479,7 +483,7 @@ def test_a_batch_asks_the_model_once(whole_client, classifier, store):
 
 @pytest.mark.parametrize("path", ["/v1/feedback", "/v1/feedback/batch"])
 def test_feedback_is_kept_where_there_is_no_model(store, checked_client, caplog, path):
-    """Where the model cannot be asked, what was predicted stays unknown, and the log says why."""
+    """Where the model fails, the predicted category stays unknown, and the log says why."""
 
     def broken():
         raise BundleError("no model here")
@@ -496,7 +500,7 @@ def test_feedback_is_kept_where_there_is_no_model(store, checked_client, caplog,
     ("path", "started", "right"), [(HEADPHONES, False, 50), (SPEAKERS, True, 0)]
 )
 def test_only_a_disagreement_starts_a_training(whole_client, store, path, started, right):
-    """Fifty that name the predicted category start no training; fifty that name another do."""
+    """Fifty events that name the predicted category start no training; fifty others do."""
     post_batch(whole_client, *[about(f"earbuds {at}", path) for at in range(50)])
     launched = []
     outcome = start_if_due(

@@ -1,4 +1,4 @@
-"""`aisle feedback review` and the commands of `aisle model` that change what serves."""
+"""`aisle feedback review`, and the `aisle model` commands that change the serving model."""
 
 import json
 
@@ -38,9 +38,9 @@ def aisle(store):
 
 
 def decisions(store):
-    """Return what was decided, by event."""
-    found = [json.loads(store.get(key).data) for key in store.list(layout.reviews_prefix())]
-    return {one["event"]: one["decision"] for one in found}
+    """Return the decisions, by event."""
+    reviews = [json.loads(store.get(key).data) for key in store.list(layout.reviews_prefix())]
+    return {review["event"]: review["decision"] for review in reviews}
 
 
 def test_nothing_waits(aisle, store):
@@ -51,32 +51,32 @@ def test_nothing_waits(aisle, store):
 
 
 def test_waiting_feedback_is_listed(aisle, store):
-    """What a visitor said is listed with what it is about, before any training job."""
+    """A visitor's feedback is listed with its product before any training job."""
     own = visitor(store, "Red Lamp [bold]\x1b[31m", LAMPS, note="I have one")
-    (found,) = json.loads(aisle("feedback", "review", "list", "--json"))
-    assert (found["id"], found["state"], found["note"]) == (own, "held", "I have one")
-    assert found["category"] == "Home > Lamps"
+    (event,) = json.loads(aisle("feedback", "review", "list", "--json"))
+    assert (event["id"], event["state"], event["note"]) == (own, "held", "I have one")
+    assert event["category"] == "Home > Lamps"
     shown = aisle("feedback", "review", "list")
     assert own[:12] in shown
     assert "\x1b[31m" not in shown
 
 
 def test_quarantined_feedback_is_listed_with_why(aisle, store):
-    """What the last ingestion quarantined waits too, and says why."""
+    """Feedback that the last ingestion quarantined is listed with the reason."""
     own, fine = say(store, "Red Lamp", LAMPS), say(store, "Blue Lamp", LAMPS, at=1)
-    told = [
+    events = [
         {"id": own, "state": "quarantined", "why": "it looks wrong", "category": "Home > Lamps"},
         {"id": fine, "state": "accepted", "why": ""},
     ]
-    store.put("datasets/base/s1/feedback.json", json.dumps({"events": told}).encode())
+    store.put("datasets/base/s1/feedback.json", json.dumps({"events": events}).encode())
     store.put(layout.processed_feedback(), b'{"snapshot": "s1"}')
-    (found,) = json.loads(aisle("feedback", "review", "list", "--json"))
-    assert (found["id"], found["state"], found["why"]) == (own, "quarantined", "it looks wrong")
+    (event,) = json.loads(aisle("feedback", "review", "list", "--json"))
+    assert (event["id"], event["state"], event["why"]) == (own, "quarantined", "it looks wrong")
 
 
 @pytest.mark.parametrize(("command", "decision"), [("accept", "accepted"), ("reject", "rejected")])
 def test_decision_by_the_beginning_of_an_id(aisle, store, command, decision):
-    """One event is decided, by how its id begins; it no longer waits, the other does."""
+    """The start of an id names the event to decide; the other event still waits."""
     own, other = visitor(store, "Red Lamp", LAMPS), visitor(store, "Blue Lamp", LAMPS)
     assert f"1 event {decision}" in aisle("feedback", "review", command, own[:12])
     assert decisions(store) == {own: decision}
@@ -85,15 +85,15 @@ def test_decision_by_the_beginning_of_an_id(aisle, store, command, decision):
 
 
 def test_all_that_wait_are_decided(aisle, store):
-    """--all decides what waits, and nothing else."""
+    """--all decides the events that wait, and no others."""
     ids = {visitor(store, f"Lamp {at}", LAMPS) for at in range(3)}
     say(store, "Red Lamp", LAMPS)
-    told = json.loads(aisle("feedback", "review", "accept", "--all", "--json", "--note", "seen"))
-    assert set(told["events"]) == ids == set(decisions(store))
+    result = json.loads(aisle("feedback", "review", "accept", "--all", "--json", "--note", "seen"))
+    assert set(result["events"]) == ids == set(decisions(store))
 
 
 def test_decision_stays(aisle, store):
-    """What was decided is not decided otherwise; the same again is no error."""
+    """A decision cannot be changed; the same decision again is no error."""
     own = visitor(store, "Red Lamp", LAMPS)
     aisle("feedback", "review", "reject", own)
     aisle("feedback", "review", "reject", own)
@@ -104,7 +104,7 @@ def test_decision_stays(aisle, store):
 
 @pytest.mark.parametrize("start", ["0" * 12, "abc"])
 def test_unknown_id_decides_nothing(aisle, store, start):
-    """An id that nothing begins with, or too short a one, is an error; nothing is kept."""
+    """An unknown or too short id is an error, and no decision is stored."""
     own = visitor(store, "Red Lamp", LAMPS)
     with pytest.raises(DataError, match="begins with"):
         aisle("feedback", "review", "accept", own, start, code=None)
@@ -119,7 +119,7 @@ def test_ids_or_all(aisle, arguments):
 
 @pytest.mark.parametrize("option", ["--test-data", "--columns", "--mapping", "--separator"])
 def test_options_of_a_catalogue_do_not_go_with_feedback(aisle, store, option):
-    """What says how to read a catalogue is refused beside `train --feedback`; nothing begins."""
+    """`train --feedback` refuses options about reading a catalogue, and starts nothing."""
     assert "--feedback takes" in aisle("train", "--feedback", option, "x=y", code=2)
     assert list(store.list("")) == []
 
@@ -129,7 +129,7 @@ def test_options_of_a_catalogue_do_not_go_with_feedback(aisle, store, option):
 
 @pytest.fixture
 def stored(store):
-    """Store the packaged model as one that the gate let pass; give its version."""
+    """Store the packaged model as one that passed the gate; give its version."""
     packaged = bundle.read(bundle.PACKAGED)
     version = packaged.manifest.model_version
     bundles.upload_bundle(store, packaged)
@@ -139,45 +139,47 @@ def stored(store):
 
 
 def test_models_are_listed(aisle, store, stored):
-    """The list tells version, state and accuracy; a bundle that no record tells of is stored."""
+    """The list has version, state and accuracy; a bundle without a record is `stored`."""
     write_pointer(store, Pointer("v1", "", ""), replacing=None)
     assert stored in aisle("model", "list")
-    found = json.loads(aisle("model", "list", "--json"))
-    assert {model["version"]: model["state"] for model in found} == {
+    models = json.loads(aisle("model", "list", "--json"))
+    assert {model["version"]: model["state"] for model in models} == {
         stored: "stored",
         "v1": "current",
     }
 
 
 def test_no_models(aisle):
-    """An empty store serves the packaged model, which the list says and shows."""
+    """An empty store serves the packaged model, and the list shows it."""
     assert "packaged one serves" in aisle("model", "list")
-    (found,) = json.loads(aisle("model", "list", "--json"))
+    (model,) = json.loads(aisle("model", "list", "--json"))
     version = bundle.read(bundle.PACKAGED).manifest.model_version
-    assert (found["version"], found["state"]) == (version, "current")
-    assert 0 < found["accuracy"] < 1
+    assert (model["version"], model["state"]) == (version, "current")
+    assert 0 < model["accuracy"] < 1
 
 
 def test_model_is_promoted_with_a_reason(aisle, store, stored):
-    """Promotion makes it serve, and the reason is on record."""
+    """Promotion makes the model serve, and the reason is on record."""
     assert "instead of the packaged one" in aisle("model", "promote", stored, "--why", "a test")
     assert read_pointer(store)[0].version == stored
-    assert [(one.event, one.why) for one in audit.history(store)] == [("promoted", "a test")]
+    assert [(record.event, record.why) for record in audit.history(store)] == [
+        ("promoted", "a test")
+    ]
 
 
 def test_model_is_rolled_back(aisle, store, stored):
-    """Rollback says from what to what; here a bad pointer's predecessor, by its record."""
+    """Rollback names both versions; here the audit record gives the bad one's predecessor."""
     aisle("model", "promote", stored)
     pointer, etag = read_pointer(store)
     write_pointer(store, Pointer("bad", "t", pointer.published_at), replacing=etag)
     audit.write(store, "promoted", "bad", Occasion("me", "oops"), previous=stored)
-    told = aisle("model", "rollback", "--why", "it is bad")
-    assert f"Model {stored} serves again, instead of bad." in told
+    output = aisle("model", "rollback", "--why", "it is bad")
+    assert f"Model {stored} serves again, instead of bad." in output
     assert read_pointer(store)[0].version == stored
 
 
 def test_models_are_compared(aisle, stored):
-    """A model beside itself differs in nothing."""
-    told = json.loads(aisle("model", "compare", stored, stored, "--json"))
-    assert told["same_test"] is True
+    """A model compared with itself shows no difference."""
+    comparison = json.loads(aisle("model", "compare", stored, stored, "--json"))
+    assert comparison["same_test"] is True
     assert "+0.0000" in aisle("model", "compare", stored, stored)

@@ -1,4 +1,4 @@
-"""The functions' real handlers, with the packaged model, on events as API Gateway sends them."""
+"""The functions' real handlers, with the packaged model, on events from API Gateway."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -32,14 +32,14 @@ SHAPES = [
 
 
 def body(answer):
-    """Parse an answer's body, which is text as it stands."""
+    """Parse a response's body, which is plain text."""
     assert answer["isBase64Encoded"] is False
     return json.loads(answer["body"])
 
 
 @pytest.fixture
 def check(find_faults):
-    """Give a function that holds an answer against the committed description."""
+    """Give the function that checks a response against the committed OpenAPI document."""
 
     def do(asked, answer):
         operation = DESCRIBED["paths"][asked["path"]][asked["httpMethod"].lower()]
@@ -52,7 +52,7 @@ def check(find_faults):
 
 @pytest.fixture(scope="module")
 def predicted():
-    """Send the predict function one event of each shape; give events and answers by name."""
+    """Send the predict function one event of each shape; give events and responses by name."""
     events = [event(name) for name in SHAPES]
     calls = call("predict.handler", *events)
     return dict(zip(SHAPES, zip(events, calls.answers, strict=True), strict=True)), calls
@@ -60,18 +60,18 @@ def predicted():
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_shape_is_answered_as_described(predicted, check, name):
-    """Each recorded event gets a 200 that the committed description has."""
+    """Each recorded event gets a 200 that fits the committed OpenAPI document."""
     asked, answer = predicted[0][name]
     assert answer["statusCode"] == 200
     check(asked, answer)
 
 
 def test_prediction_is_that_of_the_packaged_model(predicted):
-    """The example's answer is a camera accessory, of the model that ships."""
-    found = body(predicted[0]["predict"][1])
-    assert found["category"]["path"][0]["name"] == "Cameras & Camcorders"
-    assert found["model_version"] == bundle.read(bundle.PACKAGED).manifest.model_version
-    assert len(found["alternatives"]) == 2
+    """The packaged model predicts a camera accessory for the example."""
+    prediction = body(predicted[0]["predict"][1])
+    assert prediction["category"]["path"][0]["name"] == "Cameras & Camcorders"
+    assert prediction["model_version"] == bundle.read(bundle.PACKAGED).manifest.model_version
+    assert len(prediction["alternatives"]) == 2
 
 
 def test_stage_and_cloudfront_change_nothing(predicted):
@@ -82,14 +82,14 @@ def test_stage_and_cloudfront_change_nothing(predicted):
 
 def test_query_arrives(predicted):
     """Query parameters reach the route."""
-    found = body(predicted[0]["categories"][1])
-    assert len(found["items"]) == 2
+    page = body(predicted[0]["categories"][1])
+    assert len(page["items"]) == 2
 
 
 def test_bad_product_of_a_batch_fails_alone(predicted):
     """In a batch, the product without words has an error and the others a prediction."""
     results = body(predicted[0]["predict_batch"][1])["results"]
-    assert [sorted(each) for each in results] == [["prediction"], ["error"], ["prediction"]]
+    assert [sorted(result) for result in results] == [["prediction"], ["error"], ["prediction"]]
 
 
 def test_metrics_say_what_was_predicted(predicted):
@@ -98,7 +98,7 @@ def test_metrics_say_what_was_predicted(predicted):
     metrics = calls.metrics
     assert sum(metrics["Predictions"]) == 6
     assert len(metrics["Confidence"]) == len(metrics["NeedsReview"]) == 6
-    assert all(0 < each <= 1 for each in metrics["Confidence"])
+    assert all(0 < confidence <= 1 for confidence in metrics["Confidence"])
     assert {*metrics["NeedsReview"]} <= {0, 1}
     assert metrics["ColdStart"] == [1]
     assert metrics["ServerErrors"] == [0] * 8
@@ -107,7 +107,7 @@ def test_metrics_say_what_was_predicted(predicted):
 
 
 def test_metrics_of_a_full_batch():
-    """Each of a hundred predictions is in the metrics, though one line may hold no more."""
+    """Each of a hundred predictions is in the metrics, as many as one line may hold."""
     products = {"products": [{"name": f"tv {at}"} for at in range(100)]}
     metrics = call("predict.handler", event("predict_batch", body=json.dumps(products))).metrics
     assert metrics["Predictions"] == [100]
@@ -115,7 +115,7 @@ def test_metrics_of_a_full_batch():
 
 
 def test_x_ray_does_no_harm():
-    """Where Lambda names an X-Ray daemon, requests are answered, whether it listens or not."""
+    """Where Lambda names an X-Ray daemon, the function answers whether it listens or not."""
     x_ray = {
         "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:2000",
         "_X_AMZN_TRACE_ID": (
@@ -147,21 +147,21 @@ def test_nothing_private_is_logged(predicted):
 
 
 def test_client_names_its_request(predicted):
-    """A client's own correlation id is taken over where it is fit for a log, and sent back."""
+    """A client's own correlation id is used and sent back where it is fit for a log."""
     ids = ["my-request.7", 'bad"id\n', "x" * 129]
-    events = [event("health", multiValueHeaders={"X-Correlation-Id": [each]}) for each in ids]
+    events = [event("health", multiValueHeaders={"X-Correlation-Id": [own_id]}) for own_id in ids]
     calls = call("predict.handler", *events)
-    told = [answer["headers"]["x-correlation-id"] for answer in calls.answers]
+    returned = [answer["headers"]["x-correlation-id"] for answer in calls.answers]
     gateway = event("health")["requestContext"]["requestId"]
-    assert told == ["my-request.7", gateway, gateway]
+    assert returned == ["my-request.7", gateway, gateway]
     lines = [line for line in calls.messages("INFO") if "status" in line]
-    assert [line["correlation_id"] for line in lines] == told
+    assert [line["correlation_id"] for line in lines] == returned
 
 
 def changed_context(name, **authorizer):
-    """Read an event and replace what its authorizer said."""
-    found = event(name)
-    return found | {"requestContext": found["requestContext"] | {"authorizer": authorizer}}
+    """Read an event and replace its authorizer's context."""
+    request = event(name)
+    return request | {"requestContext": request["requestContext"] | {"authorizer": authorizer}}
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def changed_context(name, **authorizer):
     ],
 )
 def test_problems_are_as_described(check, asked, status):
-    """What is wrong with a request is a problem, as text, as the committed description has it."""
+    """A bad request gets a problem that fits the committed OpenAPI document."""
     (answer,) = call("predict.handler", asked, AISLE_MAX_BODY_BYTES="1000").answers
     assert answer["statusCode"] == status
     assert answer["headers"]["content-type"] == "application/problem+json"
@@ -184,7 +184,7 @@ def test_problems_are_as_described(check, asked, status):
 
 
 def test_unhandled_error_is_a_problem_and_its_cause_in_the_log(check):
-    """A bug is a fixed sentence to the client; the log has the error, the metric counts it."""
+    """A bug gives the client a fixed sentence; the log has the error, the metric counts it."""
     asked = event("predict")
     spoil = "from aisle.model.classifier import Classifier as C; C.predict = lambda *_, **__: 1 / 0"
     calls = call("predict.handler", asked, setup=spoil)
@@ -200,14 +200,14 @@ def test_unhandled_error_is_a_problem_and_its_cause_in_the_log(check):
 
 
 def test_unknown_route_is_a_problem():
-    """A route that is not there is a 404 in the problem format."""
+    """An unknown route is a 404 in the problem format."""
     (answer,) = call("predict.handler", event("unknown_route")).answers
     assert (answer["statusCode"], body(answer)["type"]) == (404, "/problems/not-found")
 
 
 @pytest.mark.parametrize("module", ["predict.handler", "feedback.handler"])
 def test_preflight_is_answered_for_the_site(module, tmp_path):
-    """The origin that is set may ask, without a key, with the headers that it needs."""
+    """The configured origin passes the preflight without a key, with the headers it needs."""
     settings = {"AISLE_CORS_ORIGINS": SITE, "AISLE_STORE": str(tmp_path)}
     (answer,) = call(module, event("preflight"), **settings).answers
     headers = answer["headers"]
@@ -218,7 +218,7 @@ def test_preflight_is_answered_for_the_site(module, tmp_path):
 
 
 def test_problem_can_be_read_by_the_site():
-    """An error, too, says that the site may read it; another origin may not."""
+    """An error too has the CORS header for the site, and not for another origin."""
     asked = [
         event("predict", body="{", multiValueHeaders={"Origin": [origin]})
         for origin in (SITE, "https://evil.example")
@@ -228,7 +228,7 @@ def test_problem_can_be_read_by_the_site():
 
 
 def test_feedback_is_kept(check, tmp_path):
-    """The feedback function keeps an event once, with the client whom the authorizer named."""
+    """The feedback function stores an event once, with the client from the authorizer."""
     asked = event("feedback")
     calls = call("feedback.handler", asked, asked, AISLE_STORE=str(tmp_path))
     assert [answer["statusCode"] for answer in calls.answers] == [201, 200]
@@ -263,7 +263,7 @@ NOWHERE = {
     ],
 )
 def test_feedback_with_a_bad_configuration(check, settings, named):
-    """Without a store that can be written to, each request is a 503; the log names the cause."""
+    """Without a writable store, each request is a 503, and the log names the cause."""
     asked = event("feedback")
     calls = call("feedback.handler", asked, asked, **settings)
     for answer in calls.answers:
@@ -283,7 +283,7 @@ def test_feedback_with_a_bad_configuration(check, settings, named):
     ],
 )
 def test_predict_with_a_bad_configuration(check, settings, status, named):
-    """Without a usable store the packaged model serves, and the log names what is wrong."""
+    """Without a usable store the packaged model serves, and the log names the cause."""
     asked = event("predict")
     calls = call("predict.handler", asked, **settings)
     assert [answer["statusCode"] for answer in calls.answers] == [status]
@@ -292,7 +292,7 @@ def test_predict_with_a_bad_configuration(check, settings, status, named):
 
 
 def test_published_model_serves_and_a_bad_one_is_refused(made_up_bundle, tmp_path):
-    """A published model serves from the start; a spoilt one is refused, counted and named."""
+    """A published model serves from the start; a damaged one is refused, counted and named."""
     store = FolderStore(tmp_path)
     bundles.upload_bundle(store, made_up_bundle)
     version = made_up_bundle.manifest.model_version
@@ -338,7 +338,7 @@ def test_authorizer_lets_a_good_key_pass(key, tmp_path, place):
 
 
 def test_authorizer_refuses_any_other_key(key, tmp_path):
-    """Another key is refused with the word that API Gateway answers 401 for, and not logged."""
+    """Any other key is refused with the word that makes API Gateway answer 401, and not logged."""
     records = api_keys.dump((key[1],)).decode()
     other = "aisle_" + "1" * 64
     calls = ask_authorizer(other, AISLE_KEYS=records)
@@ -347,7 +347,7 @@ def test_authorizer_refuses_any_other_key(key, tmp_path):
 
 
 def test_authorizer_denies_in_sam_local(key):
-    """In SAM's containers, where that word is a 502, another key gets a policy that denies."""
+    """In SAM's containers, where that word gives a 502, any other key gets a policy that denies."""
     presented, record = key
     settings = {"AISLE_KEYS": api_keys.dump((record,)).decode(), "AWS_SAM_LOCAL": "true"}
     (refused,) = ask_authorizer("aisle_" + "1" * 64, **settings).answers
@@ -366,7 +366,7 @@ def test_authorizer_denies_in_sam_local(key):
     [{}, {"AISLE_KEYS": "[{}]"}, {"AISLE_STORE": "s3://shelf"} | NOWHERE],
 )
 def test_authorizer_without_keys_opens_nothing(key, settings):
-    """Where the keys cannot be read, the request fails; it does not pass."""
+    """Where the keys cannot be read, the request is not let through."""
     (answer,) = ask_authorizer(key[0], **settings).answers
     assert answer["errorType"] in {
         "ConfigurationError",

@@ -1,4 +1,4 @@
-"""From a shop's file to a snapshot: what is kept, what is left out and where that is told."""
+"""From a shop's file to a snapshot: what is kept, what is left out, and where that is recorded."""
 
 import csv
 import gzip
@@ -34,18 +34,18 @@ REASONS = [
 
 @pytest.fixture
 def store(tmp_path):
-    """Give a store that is not there yet."""
+    """Give a store whose folder does not exist yet."""
     return open_store(str(tmp_path / "store"))
 
 
 def rejects(store, snapshot):
-    """Read the rows that a snapshot was made without."""
+    """Read the rows that a snapshot left out."""
     packed = store.get(f"datasets/base/{snapshot.id}/rejects.jsonl.gz").data
     return [json.loads(line) for line in gzip.decompress(packed).splitlines()]
 
 
 def write_table(path, rows):
-    """Write rows as a shop's table with names of its own; the category in three columns."""
+    """Write rows as a table with other column names; the category has three columns."""
     names = {"sku": "id", "name": "title", "description": "body", "manufacturer": "brand"}
     with path.open("w", newline="") as file:
         writer = csv.writer(file, delimiter=";")
@@ -62,31 +62,31 @@ def write_table(path, rows):
 
 
 def test_what_is_left_out_is_written_down(store, tmp_path):
-    """Each row that cannot be used is kept with its file, line and reason, as it was."""
+    """Each unusable row is recorded unchanged, with its file, line and reason."""
     data = write_catalogue(tmp_path / "shop.jsonl", [*BAD[:2], *ROWS, *BAD[2:]])
     snapshot = ingest(store, data)
     assert snapshot.products == 60
     assert snapshot.sources[0]["skipped"] == dict.fromkeys(REASONS, 1)
-    found = rejects(store, snapshot)
-    assert [one["row"] for one in found] == BAD
-    assert [one["reason"] for one in found] == REASONS
-    assert [one["line"] for one in found] == [1, 2, 63, 64, 65]
-    assert {one["file"] for one in found} == {"shop.jsonl"}
+    rejected_rows = rejects(store, snapshot)
+    assert [rejected["row"] for rejected in rejected_rows] == BAD
+    assert [rejected["reason"] for rejected in rejected_rows] == REASONS
+    assert [rejected["line"] for rejected in rejected_rows] == [1, 2, 63, 64, 65]
+    assert {rejected["file"] for rejected in rejected_rows} == {"shop.jsonl"}
 
 
 def test_bad_rows_do_not_change_a_snapshot(store, tmp_path):
-    """The usable rows alone make the snapshot's id, and its content is what the id hashes."""
+    """The snapshot's id is a hash of its content, which is the usable rows alone."""
     plain = ingest(store, write_catalogue(tmp_path / "plain.jsonl", ROWS))
     assert not store.exists(f"datasets/base/{plain.id}/rejects.jsonl.gz")
     mixed = ingest(store, write_catalogue(tmp_path / "mixed.jsonl", [*ROWS, *BAD]))
     assert mixed.id == plain.id
-    assert [one["row"] for one in rejects(store, mixed)] == BAD
+    assert [rejected["row"] for rejected in rejects(store, mixed)] == BAD
     content = gzip.decompress(store.get(f"datasets/base/{plain.id}/products.jsonl.gz").data)
     assert hashlib.sha256(content).hexdigest() == plain.sha256
 
 
 def test_a_test_file_stays_whole(store, tmp_path):
-    """Duplicates are left out of what is learnt from, never of the frozen test."""
+    """Duplicates are left out of the training data, never of the frozen test."""
     data = write_catalogue(tmp_path / "shop.jsonl", [*ROWS, ROWS[0]])
     snapshot = ingest(store, data, test_data=data)
     assert [source["products"] for source in snapshot.sources] == [60, 61]
@@ -120,7 +120,7 @@ def test_a_table_gives_the_snapshot_that_lines_give(store, tmp_path):
     ids=["gzip cut off", "not UTF-8", "long line", "array cut off", "no usable row", "empty"],
 )
 def test_nothing_is_half_written(store, tmp_path, data):
-    """A file that turns out bad at its end leaves the store as it was: not there."""
+    """A file that is bad at its end leaves the store as it was: without a folder."""
     (tmp_path / "shop.data").write_bytes(data)
     with pytest.raises(DataError):
         ingest(store, tmp_path / "shop.data")
@@ -128,7 +128,7 @@ def test_nothing_is_half_written(store, tmp_path, data):
 
 
 def test_the_command_says_where_the_rejects_are(store, tmp_path):
-    """Counts by reason, and the address of the rows, are said beside the snapshot's id."""
+    """The command prints counts by reason, the address of the rows and the snapshot's id."""
     data = write_table(tmp_path / "shop.csv", [*ROWS, ROWS[0] | {"name": "", "description": ""}])
     mapping = tmp_path / "shop.toml"
     mapping.write_text('name = "title"\ndescription = "body"\nmanufacturer = "brand"\n')

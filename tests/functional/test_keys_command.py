@@ -4,13 +4,13 @@ import json
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
 from aisle.access import api_keys, keyring
 from aisle.store import open_store
 from tests.commands import AISLE, Server, environment
+from tests.waiting import LIMIT_SECONDS, wait_until
 
 GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
 KEY = re.compile(r"aisle_[0-9a-f]{64}")
@@ -18,7 +18,7 @@ KEY = re.compile(r"aisle_[0-9a-f]{64}")
 
 @pytest.fixture
 def aisle(tmp_path):
-    """Give the function that runs a command on a store in a process of its own."""
+    """Give the function that runs a command on a store, in a new process."""
 
     def run(*arguments, **variables):
         return subprocess.run(
@@ -27,7 +27,7 @@ def aisle(tmp_path):
             env=environment() | variables,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LIMIT_SECONDS,
             check=False,
         )
 
@@ -36,28 +36,28 @@ def aisle(tmp_path):
 
 @pytest.fixture
 def known(tmp_path):
-    """Give the function that reads what the store keeps of keys."""
+    """Give the function that reads the store's records of keys."""
     return lambda: keyring.read(open_store(str(tmp_path / "store")))[0]
 
 
 def test_key_is_shown_once_and_not_kept(aisle, known, tmp_path):
-    """The key goes to standard output alone; what is kept has its hash, and opens everything."""
-    made = aisle("keys", "create", "--client", "my-shop")
-    assert (made.returncode, bool(KEY.fullmatch(made.stdout.strip()))) == (0, True)
+    """The key goes to standard output alone; the store has its hash. It opens all routes."""
+    created = aisle("keys", "create", "--client", "my-shop")
+    assert (created.returncode, bool(KEY.fullmatch(created.stdout.strip()))) == (0, True)
     (record,) = known()
     assert (record.client, record.scopes) == ("my-shop", ("feedback", "predict"))
     assert (record.expires - record.created).days == 365
-    assert record.id in made.stderr
-    assert "X-Api-Key" in made.stderr
+    assert record.id in created.stderr
+    assert "X-Api-Key" in created.stderr
     files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert made.stdout.strip().removeprefix("aisle_").encode() not in files
-    assert made.stdout.strip() not in made.stderr
+    assert created.stdout.strip().removeprefix("aisle_").encode() not in files
+    assert created.stdout.strip() not in created.stderr
 
 
 def test_scope_and_days_are_as_asked(aisle, known):
     """A key has the scopes and the days that were asked for."""
-    made = aisle("keys", "create", "--client", "a", "--scope", "feedback", "--days", "30")
-    assert made.returncode == 0
+    created = aisle("keys", "create", "--client", "a", "--scope", "feedback", "--days", "30")
+    assert created.returncode == 0
     (record,) = known()
     assert record.scopes == ("feedback",)
     assert (record.expires - record.created).days == 30
@@ -74,7 +74,7 @@ def test_scope_and_days_are_as_asked(aisle, known):
     ],
 )
 def test_what_cannot_be_done_changes_nothing(aisle, known, arguments):
-    """A wrong name, scope, number or id is exit code 2 and a sentence, and changes nothing."""
+    """A wrong name, scope, number or id exits 2 with a sentence, and changes nothing."""
     result = aisle("keys", *arguments)
     assert result.returncode == 2
     assert result.stdout == ""
@@ -83,7 +83,7 @@ def test_what_cannot_be_done_changes_nothing(aisle, known, arguments):
 
 
 def test_list_tells_states(aisle, known):
-    """The list has each key's id, client, scopes and state, and no hash."""
+    """The list has each key's id, client, scopes and state, but no hash."""
     aisle("keys", "create", "--client", "first")
     aisle("keys", "create", "--client", "second", "--scope", "predict")
     first, second = known()
@@ -104,7 +104,7 @@ def test_list_of_none(aisle):
 
 
 def test_list_as_the_variable_takes_it(aisle, known):
-    """The JSON is what AISLE_KEYS takes; a file for SAM has it, and a store in the container."""
+    """The JSON fits AISLE_KEYS; the file for SAM has it too, and a store in the container."""
     aisle("keys", "create", "--client", "first")
     as_json = aisle("keys", "list", "--json").stdout
     env_vars = json.loads(aisle("keys", "list", "--env-vars").stdout)
@@ -115,7 +115,7 @@ def test_list_as_the_variable_takes_it(aisle, known):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.invalid"])  # noqa: S104
 def test_serve_refuses_to_be_open_to_others(aisle, host):
-    """On an address that others reach, the server does not start without a key, and says why."""
+    """On an address that others can reach, the server refuses to start without a key."""
     result = aisle("serve", "--host", host, "--port", "1")
     assert result.returncode == 2
     assert host in result.stderr
@@ -131,19 +131,20 @@ def test_serve_refuses_where_no_key_is_usable(aisle, known):
 
 
 def test_serve_can_wait_for_the_first_key(aisle, tmp_path):
-    """Told to wait, it starts without a key, refuses everyone, and knows the first one at once."""
+    """Told to wait, it starts without a key, refuses everyone, and soon knows the first key."""
     with Server(tmp_path, "--host", "0.0.0.0", "--wait-for-key", store="store") as server:  # noqa: S104
         before, _ = server.ask("/v1/predict", name=GOPRO)
         key = aisle("keys", "create", "--client", "shop").stdout.strip()
-        time.sleep(1.1)
-        after, _ = server.ask("/v1/predict", key=key, name=GOPRO)
+        wait_until(
+            lambda: server.ask("/v1/predict", key=key, name=GOPRO)[0] == 200, "the key is known"
+        )
         without, _ = server.ask("/v1/predict", name=GOPRO)
-    assert (before, after, without) == (401, 200, 401)
+    assert (before, without) == (401, 401)
 
 
 @pytest.mark.parametrize("keys", ["[", "{}", "aisle_" + "0" * 64])
 def test_serve_refuses_malformed_keys(aisle, keys):
-    """What is no list of records is exit code 2 and a sentence that does not repeat it."""
+    """A value that is no list of records exits 2 with a sentence that does not repeat it."""
     result = aisle("serve", AISLE_KEYS=keys)
     assert result.returncode == 2
     assert "aisle keys list --json" in result.stderr
@@ -154,15 +155,15 @@ def test_serve_is_open_on_loopback_and_says_so(tmp_path):
     """With no key configured, the server on loopback answers everyone, and says so."""
     with Server(tmp_path) as server:
         status, _ = server.ask("/v1/predict", name=GOPRO)
-        _, _, said = server.stop(signal.SIGTERM)
+        _, _, log = server.stop(signal.SIGTERM)
     assert status == 200
-    assert "No API key is configured" in said
+    assert "No API key is configured" in log
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])  # noqa: S104
 @pytest.mark.parametrize("place", ["store", "variable"])
 def test_serve_asks_for_the_key(aisle, tmp_path, host, place):
-    """With a key, in the store or in the variable, who has none is refused; nothing logs it."""
+    """With a key in the store or the variable, others are refused; nothing logs the key."""
     key = aisle("keys", "create", "--client", "shop", "--scope", "predict").stdout.strip()
     records = aisle("keys", "list", "--json").stdout
     where = {"store": {"store": "store"}, "variable": {"AISLE_KEYS": records}}

@@ -1,4 +1,4 @@
-"""What the predict API tells of feedback, training, models and their reports."""
+"""What the predict API answers about feedback, training, models and their reports."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -49,7 +49,7 @@ def audit(store, minute, event, version, previous=None):
     ],
 )
 def test_an_empty_store_is_no_error(learning, classifier, checked_client, path, expected):
-    """Before anything was learnt, and without any store, each route says so."""
+    """Before the first training, and without a store, each route has an answer."""
     without = checked_client(create_app(lambda: classifier))
     for client in (learning, without):
         answer = client.get(path)
@@ -58,7 +58,7 @@ def test_an_empty_store_is_no_error(learning, classifier, checked_client, path, 
 
 
 def test_stats_are_what_was_counted(learning, store):
-    """What the decision has written is answered, without what nobody needs to know."""
+    """The feedback statistics are what the trigger has written, without its internals."""
     counted = {
         "counted_at": NOON.isoformat(),
         "events": 70,
@@ -78,7 +78,7 @@ def test_stats_are_what_was_counted(learning, store):
 
 
 def test_training_is_followed(learning, store):
-    """What the training job has written of itself is answered."""
+    """The training status is what the training job has written."""
     status = {
         "run": "r1",
         "state": "running",
@@ -101,30 +101,30 @@ def test_training_is_followed(learning, store):
 
 @pytest.mark.parametrize("state", ["published", "refused", "failed"])
 def test_training_that_ended_is_told(learning, store, state):
-    """How a run ended stays known, with the model that it came to."""
+    """The end of a job stays known, with its model."""
     ended = {"run": "r1", "state": state, "message": "So.", "version": "v1", "progress": 1.0}
     write(store, layout.training_status(), ended)
     assert ended.items() <= learning.get("/v1/training").json().items()
 
 
 def test_training_that_died_is_not_running(learning, store):
-    """A run that says it goes on, but whose lease ended, has failed."""
+    """A job whose status is running but whose lease has expired has failed."""
     write(store, layout.training_status(), {"run": "r1", "state": "running", "progress": 0.5})
     lease.take(store, "r1", "me", now=NOON - timedelta(days=9))
-    found = learning.get("/v1/training").json()
-    assert (found["run"], found["state"], found["progress"]) == ("r1", "failed", 0.5)
+    training = learning.get("/v1/training").json()
+    assert (training["run"], training["state"], training["progress"]) == ("r1", "failed", 0.5)
 
 
 def test_training_that_was_only_started_is_running(learning, store):
-    """Between the decision and the first word of who trains, the lease tells of the run."""
+    """Until the training process writes its first status, the lease tells of the job."""
     write(store, layout.training_status(), {"run": "r1", "state": "published", "version": "v1"})
     lease.take(store, "r2", "me", now=datetime.now(UTC))
-    found = learning.get("/v1/training").json()
-    assert (found["run"], found["state"], found["version"]) == ("r2", "running", None)
+    training = learning.get("/v1/training").json()
+    assert (training["run"], training["state"], training["version"]) == ("r2", "running", None)
 
 
 def test_models_have_their_states(learning, store):
-    """Each model is there once, with what became of it; history is newest first."""
+    """Each model is listed once, with its state; the history is newest first."""
     audit(store, 0, "promoted", "v1")
     audit(store, 1, "refused", "v2", "v1")
     audit(store, 2, "promoted", "v3", "v1")
@@ -134,25 +134,25 @@ def test_models_have_their_states(learning, store):
     facts = {"created_at": "2026-11-22T12:02:00+00:00", "classes": 3, "products": 40}
     write(store, layout.report_file("v3", "report.json"), facts | {"accuracy": 0.9})
     write(store, layout.report_file("v2", "report.json"), {"metrics": {"leaf": {"accuracy": 0.1}}})
-    found = learning.get("/v1/models").json()
-    assert found["current"] == "v3"
-    assert {each["version"]: each["state"] for each in found["models"]} == {
+    response = learning.get("/v1/models").json()
+    assert response["current"] == "v3"
+    assert {model["version"]: model["state"] for model in response["models"]} == {
         "v1": "published",
         "v2": "refused",
         "v3": "current",
         "v4": "rolled back from",
     }
-    assert [each["version"] for each in found["models"]] == ["v4", "v3", "v2", "v1"]
-    by_version = {each["version"]: each for each in found["models"]}
+    assert [model["version"] for model in response["models"]] == ["v4", "v3", "v2", "v1"]
+    by_version = {model["version"]: model for model in response["models"]}
     assert facts.items() <= by_version["v3"].items()
     assert (by_version["v3"]["accuracy"], by_version["v2"]["accuracy"]) == (0.9, 0.1)
     assert by_version["v3"]["event"]["event"] == "rolled back"
     events = ["rolled back", "promoted", "promoted", "refused", "promoted"]
-    assert [each["event"] for each in found["history"]] == events
+    assert [record["event"] for record in response["history"]] == events
 
 
 def test_a_model_that_came_back_is_published(learning, store):
-    """A model that was rolled back from, and promoted again, is no longer called so."""
+    """A model that was rolled back from and promoted again is published."""
     audit(store, 0, "promoted", "v1")
     audit(store, 1, "promoted", "v2", "v1")
     audit(store, 2, "rolled back", "v1", "v2")
@@ -160,25 +160,25 @@ def test_a_model_that_came_back_is_published(learning, store):
     audit(store, 4, "promoted", "v3", "v2")
     write_pointer(store, Pointer("v3", "", ""), replacing=None)
     states = {
-        each["version"]: each["state"] for each in learning.get("/v1/models").json()["models"]
+        model["version"]: model["state"] for model in learning.get("/v1/models").json()["models"]
     }
     assert states == {"v1": "published", "v2": "published", "v3": "current"}
 
 
 def test_history_is_the_last_hundred(learning, store):
-    """A long history is cut, and what was read once is not read again."""
+    """A long history is cut, and each record is read only once."""
     for minute in range(105):
         audit(store, minute, "promoted", f"v{minute}")
-    found = learning.get("/v1/models").json()["history"]
-    assert [each["version"] for each in found] == [f"v{at}" for at in range(104, 4, -1)]
-    store.get = None
-    store.list, listed = lambda prefix: iter(listed), [*store.list(layout.audit_prefix())]
-    records = learning.app.state.records
-    assert len(records._history()) == 105
+    history = learning.get("/v1/models").json()["history"]
+    assert [record["version"] for record in history] == [f"v{at}" for at in range(104, 4, -1)]
+    read, get = [], store.get
+    store.get = lambda key: read.append(key) or get(key)
+    assert learning.get("/v1/models").json()["history"] == history
+    assert [key for key in read if key.startswith(layout.audit_prefix())] == []
 
 
 def test_report_is_the_one_that_was_written(learning, store):
-    """A report is answered whole, whatever figures it has."""
+    """A report is answered unchanged, whatever figures it has."""
     report = {"version": "v1", "metrics": {"rows": 3}, "gate": {"passed": True}, "drift": [1]}
     write(store, layout.report_file("v1", "report.json"), report)
     assert learning.get("/v1/models/v1/report").json() == report
@@ -186,38 +186,38 @@ def test_report_is_the_one_that_was_written(learning, store):
 
 @pytest.mark.parametrize("name", ["packaged", PACKAGED])
 def test_report_of_the_packaged_model(learning, name):
-    """The packaged model's report is what its bundle holds."""
-    found = learning.get(f"/v1/models/{name}/report").json()
-    assert found["version"] == PACKAGED
-    assert 0 < found["metrics"]["leaf"]["accuracy"] < 1
+    """The packaged model's report has its bundle's figures."""
+    report = learning.get(f"/v1/models/{name}/report").json()
+    assert report["version"] == PACKAGED
+    assert 0 < report["metrics"]["leaf"]["accuracy"] < 1
 
 
 def test_the_report_beside_the_packaged_model_is_its_own(learning):
-    """What lies beside the bundle was measured of this very model, on this very test."""
-    found = learning.get("/v1/models/packaged/report").json()
-    assert found["metrics"] == bundle.read(bundle.PACKAGED).json(bundle.METRICS)["test"]
-    assert sum(each["products"] for each in found["reliability"]) == found["metrics"]["rows"]
-    assert found["categories"]
-    assert found["coverage"]
+    """The report beside the packaged bundle was measured on this model and its frozen test."""
+    report = learning.get("/v1/models/packaged/report").json()
+    assert report["metrics"] == bundle.read(bundle.PACKAGED).json(bundle.METRICS)["test"]
+    assert sum(group["products"] for group in report["reliability"]) == report["metrics"]["rows"]
+    assert report["categories"]
+    assert report["coverage"]
 
 
 @pytest.mark.parametrize("name", ["v9", "..", "current.json", "Ä", "x" * 300, "audit"])
 def test_report_of_no_model(learning, name):
-    """A version that is not there, or cannot be, is a 404 in the problem format."""
+    """An unknown or malformed version is a 404 in the problem format."""
     answer = learning.get(f"/v1/models/{name}/report")
     assert (answer.status_code, answer.json()["type"]) == (404, "/problems/not-found")
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"state": "flying"}'])
 def test_what_was_spoilt_is_a_503(learning, store, caplog, data):
-    """An object that is not what it should be is no stack trace; the log names it."""
+    """A malformed object gives no stack trace; the log names it."""
     store.put(layout.training_status(), data)
     assert learning.get("/v1/training").status_code == 503
     assert layout.training_status() in caplog.text
 
 
 def test_store_that_cannot_be_had(classifier, checked_client):
-    """Where the store cannot be reached, the answer says to come back."""
+    """Where the store cannot be reached, the answer says to retry."""
 
     def store():
         raise StoreError("no bucket")

@@ -1,4 +1,4 @@
-"""`import aisle`: the page about it, and what the page promises of errors and of lightness."""
+"""`import aisle`: the examples of its page, its errors, and what the import loads."""
 
 import doctest
 import math
@@ -38,25 +38,25 @@ def model():
 
 
 def copy_store(source, url):
-    """Copy the model that serves from one store to another."""
-    found, target = bundles.current_bundle(source), open_store(url)
-    bundles.upload_bundle(target, found)
+    """Copy the serving model from one store to another."""
+    current, target = bundles.current_bundle(source), open_store(url)
+    bundles.upload_bundle(target, current)
     target.put(layout.current_model(), source.get(layout.current_model()).data)
-    return found
+    return current
 
 
 @pytest.fixture
 def places(made_up_store, s3_url, tmp_path, monkeypatch):
-    """Work in a folder with what the page's addresses lead to."""
+    """Work in a folder with everything at the addresses that the page uses."""
     monkeypatch.chdir(tmp_path)
-    found = copy_store(made_up_store, "shops/mine")
+    current = copy_store(made_up_store, "shops/mine")
     copy_store(made_up_store, s3_url)
-    bundle.write(Path("bundle"), found)
-    return found.manifest.model_version
+    bundle.write(Path("bundle"), current)
+    return current.manifest.model_version
 
 
 def test_the_examples_of_the_page_run(places):
-    """Every example gives what the page shows, in the order of the page."""
+    """Every example gives the output that the page shows, in the order of the page."""
     names = {}
     runner = doctest.DocTestRunner(
         optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE, verbose=False
@@ -83,7 +83,7 @@ def test_the_page_runs_all_its_python():
 
 
 def test_import_loads_nothing_else():
-    """The import alone brings neither numpy nor any room, and still has all its names."""
+    """The import alone loads neither numpy nor any room, and still has all its names."""
     code = (
         "import json, sys, aisle; before = sorted(sys.modules); "
         "names = [getattr(aisle, each) is not None for each in aisle.__all__]; "
@@ -97,19 +97,19 @@ def test_import_loads_nothing_else():
 
 
 def test_a_name_that_is_not_there():
-    """A wrong name is Python's own error."""
+    """A wrong name raises Python's own error."""
     with pytest.raises(AttributeError, match="no attribute 'laod'"):
         aisle.laod  # noqa: B018  # looking is what fails
 
 
 @pytest.mark.parametrize("form", [str, Path, lambda path: path.as_uri()])
 def test_a_store_gives_the_model_that_serves(places, form, tmp_path):
-    """A store's address may be a text, a path or a file:// address."""
+    """A store's address may be a string, a path or a file:// address."""
     assert aisle.load(form(tmp_path / "shops/mine")).model_version == places
 
 
 def test_a_store_that_published_nothing_gives_the_packaged_model(model, tmp_path):
-    """Where there is a store but no model in it, the packaged one answers, as it serves there."""
+    """Where a store has no model, the packaged one is loaded."""
     open_store(str(tmp_path)).put(layout.api_keys(), b"[]")
     assert aisle.load(tmp_path).model_version == model.model_version
 
@@ -126,7 +126,7 @@ def test_absent_is_an_error(s3_url, tmp_path):
 
 
 def test_denied_is_another_error(s3_url, tmp_path, monkeypatch):
-    """A folder that may not be read is told apart from one that is absent."""
+    """A folder without read permission and an absent folder give different errors."""
 
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
@@ -147,7 +147,7 @@ def test_denied_is_another_error(s3_url, tmp_path, monkeypatch):
     ],
 )
 def test_s3_that_says_no(s3_url, answer, kind, monkeypatch):
-    """Denied, absent and unreachable are three errors. Moto gives none of them: botocore does."""
+    """Denied, absent and unreachable are three errors. Moto gives none of them; botocore does."""
 
     def fail(client, operation, request):
         if isinstance(answer, Exception):
@@ -164,7 +164,7 @@ def test_s3_that_says_no(s3_url, answer, kind, monkeypatch):
 
 
 def test_a_broken_bundle_is_named(places, tmp_path):
-    """A bundle that is not whole is an error that names the file, not the packaged model."""
+    """A damaged bundle is an error that names the file; the packaged model does not step in."""
     shutil.copytree("bundle", "broken")
     Path("broken", bundle.LINEAR).write_bytes(b"x")
     with pytest.raises(BundleError, match=re.escape(bundle.LINEAR)):
@@ -172,34 +172,34 @@ def test_a_broken_bundle_is_named(places, tmp_path):
 
 
 def test_an_address_of_another_type():
-    """Bytes are no address."""
+    """Bytes are not an address."""
     with pytest.raises(TypeError, match="Decode it"):
         aisle.load(b"shops/mine")
 
 
 @pytest.mark.parametrize("given", [None, 7, 1.5, b"tv", {"name": "tv"}, [None], [7], [{}]])
 def test_what_is_no_product(model, given):
-    """What is no product is a TypeError that says what one is, for both ways of asking."""
+    """Anything but a product is a TypeError that says what a product is, for both methods."""
     for ask in (model.predict, model.predict_proba):
         with pytest.raises(TypeError, match=r"aisle\.Product"):
             ask(given)
 
 
 def test_a_negative_number_of_alternatives(model):
-    """There are 0 alternatives or more."""
+    """`top_k` is 0 or more."""
     assert model.predict("tv", top_k=0).alternatives == ()
     with pytest.raises(ValueError, match="-1 was given"):
         model.predict("tv", top_k=-1)
 
 
 def test_nothing_gives_nothing(model):
-    """No product, no prediction: an empty list, and no row of probabilities."""
+    """Without products there is an empty list and no row of probabilities."""
     assert model.predict([]) == model.predict(iter(())) == []
     assert model.predict_proba([]).shape == (0, len(model.classes_))
 
 
 def test_a_blank_text_is_for_a_person(model):
-    """The packaged model does not claim to know a product without text."""
+    """The packaged model is unsure of a product without text."""
     for prediction in model.predict(["", "  ", "?!", aisle.Product()]):
         assert prediction.answer is None
         assert prediction.needs_review
@@ -210,14 +210,14 @@ def test_a_blank_text_is_for_a_person(model):
     "address", ["a\0b", "\ud800", Path("\ud800"), "file:///a%00b", "~no-such-user/x"]
 )
 def test_an_address_that_can_be_none(address):
-    """A text that no file system takes is an error of this package's."""
+    """A string that no file system accepts raises an error of this package."""
     with pytest.raises(StoreError):
         aisle.load(address)
 
 
 @pytest.mark.parametrize("address", [Path("s3://shop/mine"), "s3:/shop/mine", Path("file:///x")])
 def test_an_address_as_a_path(address):
-    """`Path` takes a slash from an address, and the message says so."""
+    """`Path` removes a slash from an address, and the message says so."""
     with pytest.raises(StoreNotFoundError, match="Give the address as a str"):
         aisle.load(address)
 
@@ -238,7 +238,7 @@ def test_an_address_as_a_path(address):
     ],
 )
 def test_a_field_that_cannot_be(model, field, value, kind):
-    """The message names the field, the product, and how to say that there is none."""
+    """The message names the field, the product, and how to leave the field out."""
     product = aisle.Product(**{"name": "lamp", field: value})
     with pytest.raises(kind, match=rf"The {field} of product 1 .* pass None"):
         model.predict(["lamp", product])
@@ -246,14 +246,14 @@ def test_a_field_that_cannot_be(model, field, value, kind):
 
 @pytest.mark.parametrize("price", [5, np.float32(5), np.int64(5), 5.0, np.float64(5)])
 def test_a_price_may_be_any_number(model, price):
-    """Numbers of numpy are prices as Python's are."""
+    """Numpy's numbers are valid prices, as Python's are."""
     given, expected = aisle.Product(GOPRO, price=price), aisle.Product(GOPRO, price=5.0)
     assert model.predict(given) == model.predict(expected)
 
 
 @pytest.mark.parametrize("top_k", [2.5, None, "3", np.array(3)])
 def test_top_k_is_an_integer(model, top_k):
-    """What is no integer is told, before anything is computed."""
+    """A value that is no integer is an error before anything is computed."""
     with pytest.raises(TypeError, match="an integer of 0 or more"):
         model.predict("lamp", top_k=top_k)
 

@@ -1,4 +1,4 @@
-"""The list of models is one: what the command prints is what the API answers, for every store."""
+"""The command and the API list the same models, for every store."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -40,21 +40,21 @@ def aisle(store):
 
 @pytest.fixture
 def listed(store, aisle, classifier, checked_client):
-    """Give the function that asks both for the states of all models; they must agree."""
+    """Give the function that asks both for all models' states, which must agree."""
 
     def ask():
         client = checked_client(create_app(lambda: classifier, store=lambda: store))
         api = client.get("/v1/models").json()["models"]
         command = json.loads(aisle("model", "list", "--json"))
         unknown = {"stored"}  # the API lists only what a record tells of
-        assert [one for one in command if one["state"] not in unknown] == api
-        return {one["version"]: one["state"] for one in command}
+        assert [model for model in command if model["state"] not in unknown] == api
+        return {model["version"]: model["state"] for model in command}
 
     return ask
 
 
 def keep(store, name, state="published"):
-    """Store a model that answers as the packaged one, as the gate left it; return its version."""
+    """Store a copy of the packaged model under a version of its own; return the version."""
     packaged = bundle.read(bundle.PACKAGED)
     facts = {
         field: getattr(packaged.manifest, field)
@@ -90,7 +90,7 @@ def test_after_a_rollback_both_say_so(store, aisle, listed, made_up_store):
 
 
 def test_back_to_the_packaged_model(store, aisle, listed):
-    """The packaged model is listed where it serves: before anything was published, and again."""
+    """The packaged model is listed where it serves: before the first publication, and later."""
     assert listed() == {packaged_version(): "current"}
     first = keep(store, "1")
     aisle("model", "promote", first)
@@ -101,7 +101,7 @@ def test_back_to_the_packaged_model(store, aisle, listed):
 
 @pytest.mark.parametrize("data", [b"{", b"[]", b'{"accuracy": "good"}', b'{"metrics": 5}'])
 def test_a_spoilt_report_spoils_no_list(store, aisle, listed, data):
-    """A report that cannot be used leaves a model without figures, and the list whole."""
+    """An unusable report leaves a model without figures; the list stays complete."""
     first = keep(store, "1")
     aisle("model", "promote", first)
     store.put(layout.report_file(first, "report.json"), data)
@@ -112,7 +112,7 @@ def test_a_spoilt_report_spoils_no_list(store, aisle, listed, data):
     "data", [b"", b"{", b"[]", b"{}", b'{"at": "now", "event": "sold", "version": "v1"}']
 )
 def test_a_spoilt_record_is_named(store, classifier, checked_client, caplog, data):
-    """A record that is none is an error that names it; the API answers 503, the log says why."""
+    """A malformed record is an error that names it; the API answers 503 and logs the cause."""
     key = "models/audit/20261122T120000.000000Z-v1.json"
     store.put(key, data)
     client = checked_client(create_app(lambda: classifier, store=lambda: store))
@@ -124,7 +124,7 @@ def test_a_spoilt_record_is_named(store, classifier, checked_client, caplog, dat
 
 
 def test_long_history_hides_no_model(store, listed):
-    """What became of a model is told however many records came after."""
+    """A model's state does not depend on how many records came later."""
     at = datetime(2026, 1, 1, tzinfo=UTC)
     for minute in range(120):
         event = "promoted" if minute < 2 else "refused"
@@ -139,9 +139,9 @@ def test_long_history_hides_no_model(store, listed):
 
 
 def test_refusal_after_service_changes_nothing(store, listed):
-    """A model that has served stays published when its like is refused later."""
-    one, two = keep(store, "one"), keep(store, "two")
-    promote(store, one, ME)
-    promote(store, two, ME)
-    audit.write(store, "refused", one, ME, previous=two)
-    assert listed() == {one: "published", two: "current"}
+    """A model that has served stays published when the same version is refused later."""
+    first, second = keep(store, "one"), keep(store, "two")
+    promote(store, first, ME)
+    promote(store, second, ME)
+    audit.write(store, "refused", first, ME, previous=second)
+    assert listed() == {first: "published", second: "current"}

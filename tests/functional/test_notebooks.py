@@ -22,7 +22,7 @@ def outputs(notebook):
 
 
 def texts(notebook):
-    """Yield what the outputs say, pictures left out."""
+    """Yield the texts of the outputs, without pictures."""
     for output in outputs(notebook):
         yield output.get("text", "")
         for kind, data in output.get("data", {}).items():
@@ -56,33 +56,33 @@ def test_all_are_tested():
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "text"),
     [("01-explore", "400"), ("02-prepare", "344 products to learn from")],
 )
-def test_runs_on_another_catalogue(run, name, said, tmp_path):
-    """A notebook of the data runs headless on a catalogue of 400 products, from nothing else."""
-    assert said in "".join(texts(run(name, (tmp_path / "empty").as_uri())))
+def test_runs_on_another_catalogue(run, name, text, tmp_path):
+    """A data notebook runs headless on a catalogue of 400 products alone."""
+    assert text in "".join(texts(run(name, (tmp_path / "empty").as_uri())))
 
 
 @pytest.mark.slow
 def test_compares_where_nothing_was_compared(run, tmp_path):
-    """Without a comparison in the store, it says how to make one, and makes a quick one."""
-    said = "".join(texts(run("03-compare", (tmp_path / "empty").as_uri())))
-    assert "compare --data" in said
-    assert "linear SVM" in said
-    assert "Aisle, the exported bundle" in said
+    """Without a comparison in the store, it says how to run one, and runs a quick one."""
+    text = "".join(texts(run("03-compare", (tmp_path / "empty").as_uri())))
+    assert "compare --data" in text
+    assert "linear SVM" in text
+    assert "Aisle, the exported bundle" in text
 
 
 @pytest.mark.slow
 def test_reads_the_errors_of_the_model_that_serves(run, made_up_store):
     """The errors are those of the store's own model, on the test that it was published with."""
-    said = "".join(texts(run("04-errors", made_up_store.url)))
-    assert "published with: True" in said
+    text = "".join(texts(run("04-errors", made_up_store.url)))
+    assert "published with: True" in text
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_committed_outputs(name):
-    """What is committed was run from top to bottom, is small, and names no one's folders."""
+    """Each committed notebook was run top to bottom, is small, and names nobody's folders."""
     path = FOLDER / f"{name}.ipynb"
     assert path.stat().st_size < MOST_BYTES
     notebook = nbformat.read(path, as_version=4)

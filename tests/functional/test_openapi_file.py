@@ -1,4 +1,4 @@
-"""The committed description of the whole API."""
+"""The committed OpenAPI document of the whole API."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ FILE = Path(__file__).parents[2] / "infra" / "openapi.json"
 
 
 def test_the_committed_description_is_that_of_the_code(tmp_path):
-    """`aisle openapi` prints the committed file, byte by byte; `make openapi` writes it anew."""
+    """`aisle openapi` prints the committed file, byte by byte; `make openapi` rewrites it."""
     printed = subprocess.run(
         [*AISLE, "openapi"],
         cwd=tmp_path,

@@ -12,29 +12,29 @@ GOPRO = {"name": "GoPro - Camera Mount Kit", "description": "Fits most cameras"}
 
 def test_prediction_is_whole(client):
     """A prediction has the category with its path, its levels root first, and the version."""
-    found = client.post("/v1/predict", json=GOPRO).json()
-    assert found["category"]["name"] == "Accessories"
-    assert [node["name"] for node in found["category"]["path"]] == ["Cameras", "Accessories"]
-    assert [level["name"] for level in found["levels"]] == ["Cameras", "Accessories"]
-    assert found["levels"][0]["confidence"] >= found["levels"][1]["confidence"]
-    assert found["answer"]["id"] == found["category"]["id"]
-    assert found["needs_review"] is False
-    assert found["model_version"] == "fake-1"
+    prediction = client.post("/v1/predict", json=GOPRO).json()
+    assert prediction["category"]["name"] == "Accessories"
+    assert [node["name"] for node in prediction["category"]["path"]] == ["Cameras", "Accessories"]
+    assert [level["name"] for level in prediction["levels"]] == ["Cameras", "Accessories"]
+    assert prediction["levels"][0]["confidence"] >= prediction["levels"][1]["confidence"]
+    assert prediction["answer"]["id"] == prediction["category"]["id"]
+    assert prediction["needs_review"] is False
+    assert prediction["model_version"] == "fake-1"
 
 
 def test_unsure_prediction_has_no_answer(client):
-    """Where no level is sure enough, the answer is null and a person should look."""
-    found = client.post("/v1/predict", json={"name": "thing"}).json()
-    assert found["answer"] is None
-    assert found["needs_review"] is True
+    """Where no level is confident enough, the answer is null and the product needs review."""
+    prediction = client.post("/v1/predict", json={"name": "thing"}).json()
+    assert prediction["answer"] is None
+    assert prediction["needs_review"] is True
 
 
 def test_evidence_is_in_the_text_as_sent(client):
     """Evidence offsets count code points of the field as it was sent."""
     name = "😀 <b>GoPro</b> Caméra &amp; camera"
-    found = client.post("/v1/predict", json={"name": name}).json()["evidence"]
-    assert [each["text"] for each in found] == ["GoPro", "camera"]
-    assert [name[each["start"] : each["end"]] for each in found] == ["GoPro", "camera"]
+    evidence = client.post("/v1/predict", json={"name": name}).json()["evidence"]
+    assert [part["text"] for part in evidence] == ["GoPro", "camera"]
+    assert [name[part["start"] : part["end"]] for part in evidence] == ["GoPro", "camera"]
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,13 @@ def test_evidence_is_in_the_text_as_sent(client):
 )
 def test_top_k_counts_alternatives(client, asked, given):
     """Alternatives are top_k at most, best first, and without the predicted category."""
-    found = client.post("/v1/predict", json=GOPRO | asked).json()
-    scores = [each["confidence"] for each in found["alternatives"]]
+    prediction = client.post("/v1/predict", json=GOPRO | asked).json()
+    scores = [alternative["confidence"] for alternative in prediction["alternatives"]]
     assert len(scores) == given
     assert scores == sorted(scores, reverse=True)
-    assert found["category"]["id"] not in {each["id"] for each in found["alternatives"]}
+    assert prediction["category"]["id"] not in {
+        alternative["id"] for alternative in prediction["alternatives"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_top_k_counts_alternatives(client, asked, given):
     ],
 )
 def test_same_product_has_same_id(client, same):
-    """The id depends on what the product says, not on how it was written down."""
+    """The prediction id depends on the product's content, not on how its JSON is written."""
     first = client.post("/v1/predict", json={"name": "camera", "price": 10}).json()
     again = client.post("/v1/predict", json=same).json()
     assert again["prediction_id"] == first["prediction_id"]
@@ -69,7 +71,7 @@ def test_same_product_has_same_id(client, same):
     "other", [{"name": "Camera", "price": 10}, {"name": "camera"}, {"description": "camera"}]
 )
 def test_other_product_has_other_id(client, other):
-    """Another product has another id."""
+    """Different products have different ids."""
     first = client.post("/v1/predict", json={"name": "camera", "price": 10}).json()
     again = client.post("/v1/predict", json=other).json()
     assert again["prediction_id"] != first["prediction_id"]
@@ -118,12 +120,12 @@ def test_odd_text_is_accepted(client, text):
     ids=["empty-name", "nulls", "free", "dear", "longest"],
 )
 def test_borderline_product_is_accepted(client, product):
-    """What lies just within the limits is classified."""
+    """Input just within the limits is classified."""
     assert client.post("/v1/predict", json=product).status_code == 200
 
 
 def test_utf8_with_mark_and_charset_is_accepted(client):
-    """A byte order mark and a charset parameter do no harm."""
+    """A byte order mark and a charset parameter are accepted."""
     answer = client.post(
         "/v1/predict",
         content=b"\xef\xbb\xbf" + json.dumps({"name": "camera"}).encode(),
@@ -133,18 +135,22 @@ def test_utf8_with_mark_and_charset_is_accepted(client):
 
 
 def test_batch_keeps_order(client, classifier):
-    """A batch answers each product in its place, and asks the model once."""
+    """A batch answers each product in its place, with one call of the model."""
     names = ["speaker", "camera mount", "earbuds"]
     sent = {"products": [{"name": name} for name in names], "top_k": 1}
     results = client.post("/v1/predict/batch", json=sent).json()["results"]
-    found = [each["prediction"] for each in results]
-    assert [each["category"]["name"] for each in found] == ["Speakers", "Accessories", "Headphones"]
-    assert [len(each["alternatives"]) for each in found] == [1, 1, 1]
+    predictions = [result["prediction"] for result in results]
+    assert [prediction["category"]["name"] for prediction in predictions] == [
+        "Speakers",
+        "Accessories",
+        "Headphones",
+    ]
+    assert [len(prediction["alternatives"]) for prediction in predictions] == [1, 1, 1]
     assert classifier.calls == [3]
 
 
 def test_batch_agrees_with_single(client):
-    """A product of a batch gets the prediction that it gets by itself."""
+    """A product gets the same prediction in a batch as alone."""
     results = client.post("/v1/predict/batch", json={"products": [GOPRO]}).json()["results"]
     assert results == [{"prediction": client.post("/v1/predict", json=GOPRO).json()}]
 
@@ -160,16 +166,16 @@ def test_batch_agrees_with_single(client):
 )
 def test_categories_are_found_by_words(client, query, names):
     """Categories are found by the words in their paths."""
-    found = client.get("/v1/categories", params={"q": query}).json()
-    assert sorted(each["name"] for each in found["items"]) == sorted(names)
-    assert found["total"] == len(names)
-    assert found["next_offset"] is None
+    page = client.get("/v1/categories", params={"q": query}).json()
+    assert sorted(category["name"] for category in page["items"]) == sorted(names)
+    assert page["total"] == len(names)
+    assert page["next_offset"] is None
 
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_categories_are_paged(client, limit):
-    """Following the next offset meets every category once, and no empty page."""
-    whole = client.get("/v1/categories").json()["items"]
+    """Following `next_offset` gives every category once, and no empty page."""
+    all_items = client.get("/v1/categories").json()["items"]
     pages, offset = [], 0
     while offset is not None:
         page = client.get("/v1/categories", params={"limit": limit, "offset": offset}).json()
@@ -177,19 +183,19 @@ def test_categories_are_paged(client, limit):
         assert page["items"]
         pages += page["items"]
         offset = page["next_offset"]
-    assert pages == whole
+    assert pages == all_items
 
 
 def test_page_beyond_the_end_is_empty(client):
     """An offset beyond the end is no error."""
-    found = client.get("/v1/categories", params={"offset": 10**9}).json()
-    assert found == {"items": [], "total": 5, "next_offset": None}
+    page = client.get("/v1/categories", params={"offset": 10**9}).json()
+    assert page == {"items": [], "total": 5, "next_offset": None}
 
 
 def test_category_too_rare_to_be_a_class_says_so(client):
     """A category that the model folds into an ancestor is listed, but not as predicted."""
     items = client.get("/v1/categories").json()["items"]
-    assert {each["name"]: each["predicted"] for each in items} == {
+    assert {category["name"]: category["predicted"] for category in items} == {
         "Headphones": True,
         "Speakers": True,
         "Cameras": True,
@@ -199,7 +205,7 @@ def test_category_too_rare_to_be_a_class_says_so(client):
 
 
 def test_model_is_described(client):
-    """The model tells its version, its size, its data and its measures."""
+    """The model's description has its version, size, data and metrics."""
     assert client.get("/v1/model").json() == {
         "version": "fake-1",
         "normalizer_version": 1,
@@ -215,5 +221,8 @@ def test_model_is_described(client):
 
 def test_health_names_the_model(client):
     """The health check answers with the version that serves."""
-    found = client.get("/healthz")
-    assert (found.status_code, found.json()) == (200, {"status": "ok", "model_version": "fake-1"})
+    response = client.get("/healthz")
+    assert (response.status_code, response.json()) == (
+        200,
+        {"status": "ok", "model_version": "fake-1"},
+    )

@@ -1,4 +1,4 @@
-"""What the predict API says to input that it cannot use."""
+"""What the predict API answers to unusable input."""
 
 import json
 
@@ -92,14 +92,14 @@ def _by_name(cases):
 
 @_by_name(BAD_PRODUCTS | BAD_TOP_K | NO_OBJECTS)
 def test_unusable_product_is_refused(client, classifier, body, field, sentence):
-    """What cannot be classified is a 422 that names the field and says what to do."""
+    """An unusable product is a 422 that names the field and says what to do."""
     answer = client.post("/v1/predict", content=body, headers=JSON)
     problem = answer.json()
     assert answer.status_code == problem["status"] == 422
     assert answer.headers["content-type"] == "application/problem+json"
     assert problem["type"] == "/problems/invalid-input"
     assert problem["instance"] == "/v1/predict"
-    assert [each["field"] for each in problem["errors"]] == [field]
+    assert [error["field"] for error in problem["errors"]] == [field]
     assert sentence in problem["errors"][0]["detail"]
     assert problem["detail"] == problem["errors"][0]["detail"]
     assert classifier.calls == []
@@ -115,17 +115,17 @@ def test_unusable_product_spares_the_others(client, classifier, body, field, sen
     assert first["prediction"]["category"]["name"] == "Accessories"
     assert last["prediction"]["category"]["name"] == "Speakers"
     assert (error["error"]["index"], error["error"]["status"]) == (1, 422)
-    assert [each["field"] for each in error["error"]["errors"]] == [field]
+    assert [fault["field"] for fault in error["error"]["errors"]] == [field]
     assert sentence in error["error"]["detail"]
     assert classifier.calls == [2]
 
 
 @pytest.mark.parametrize("item", ["null", "5", '"tv"', "[]", '{"\\ud800": 1}', '{"top_k": 1}'])
 def test_batch_of_unusable_products_asks_no_model(client, classifier, item):
-    """A batch without a usable product still answers for each."""
+    """A batch without any usable product still has a result for each."""
     sent = f'{{"products": [{item}, {item}]}}'
     results = client.post("/v1/predict/batch", content=sent, headers=JSON).json()["results"]
-    assert [each["error"]["index"] for each in results] == [0, 1]
+    assert [result["error"]["index"] for result in results] == [0, 1]
     assert classifier.calls == []
 
 
@@ -143,7 +143,7 @@ def test_batch_of_unusable_products_asks_no_model(client, classifier, item):
     ],
 )
 def test_unusable_batch_is_refused(client, body, field, sentence):
-    """A batch that is none is a 422 as a whole."""
+    """A malformed batch is a 422 as a whole."""
     answer = client.post("/v1/predict/batch", content=body, headers=JSON)
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]
@@ -175,7 +175,7 @@ def test_body_that_is_no_json_is_refused(client, path, body, kind, sentence):
     ],
 )
 def test_other_content_type_is_refused(client, path, headers):
-    """A body that is not sent as plain JSON is a 415 that says how to send it."""
+    """A body with another media type or encoding is a 415 that says how to send it."""
     answer = client.post(path, content=b'{"name": "tv"}', headers=headers)
     assert answer.status_code == 415
     assert answer.json()["type"] == "/problems/unsupported-media-type"
@@ -192,7 +192,7 @@ def test_other_content_type_is_refused(client, path, headers):
     ids=["declared", "chunked", "understated", "overstated"],
 )
 def test_large_body_is_refused(client, content, headers):
-    """A body beyond 6 MB is a 413, whatever it says of its own length."""
+    """A body over 6 MB is a 413, whatever its Content-Length says."""
     answer = client.post("/v1/predict", content=content, headers=JSON | headers)
     assert answer.status_code == 413
     assert answer.json()["type"] == "/problems/body-too-large"
@@ -209,7 +209,7 @@ def test_body_just_within_the_limit_is_read(classifier):
 
 
 def test_many_errors_are_cut(client):
-    """A body with a thousand unknown fields is told of twenty."""
+    """For a thousand unknown fields, the response lists twenty."""
     sent = {f"{'x' * 100}{number}": 1 for number in range(1000)}
     problem = client.post("/v1/predict", json=sent).json()
     assert len(problem["errors"]) == 20
@@ -230,7 +230,7 @@ def test_many_errors_are_cut(client):
     ],
 )
 def test_unusable_query_is_refused(client, query, field, sentence):
-    """A query of the categories that cannot be used is a 422 that names the parameter."""
+    """An unusable query of the categories is a 422 that names the parameter."""
     answer = client.get(f"/v1/categories?{query}")
     assert answer.status_code == 422
     (error,) = answer.json()["errors"]

@@ -41,12 +41,12 @@ print(json.dumps(sorted(sys.modules)))
 
 @pytest.fixture(scope="module")
 def asked():
-    """Ask one prediction in a fresh interpreter."""
+    """Predict once in a fresh interpreter."""
     return run_alone(ASK)
 
 
 def test_prediction_needs_no_environment(asked):
-    """A prediction can be had in an empty environment."""
+    """Predicting needs no environment variables."""
     assert asked["status"] == 200
 
 
@@ -65,7 +65,7 @@ def test_prediction_needs_no_environment(asked):
     ],
 )
 def test_prediction_loads_no(asked, package):
-    """The process that predicts loads neither a training library nor anything else it can spare."""
+    """The process that predicts loads no training library, nor anything else that it can avoid."""
     assert not [name for name in asked["modules"] if f"{name}.".startswith(f"{package}.")]
 
 

@@ -1,4 +1,4 @@
-"""What the predict API says of itself; that its answers agree, `CheckedClient` sees to."""
+"""The predict API's OpenAPI document; `CheckedClient` checks that responses fit it."""
 
 import copy
 import re
@@ -26,7 +26,7 @@ PATHS = [
 
 @pytest.fixture
 def described(client):
-    """Fetch the description."""
+    """Fetch the OpenAPI document."""
     return client.get("/v1/openapi.json").json()
 
 
@@ -37,11 +37,11 @@ def _operations(described):
 def _references(value):
     """Yield every reference in a description."""
     if isinstance(value, dict):
-        yield from (each for name, each in value.items() if name == "$ref")
+        yield from (item for name, item in value.items() if name == "$ref")
         value = list(value.values())
     if isinstance(value, list):
-        for each in value:
-            yield from _references(each)
+        for item in value:
+            yield from _references(item)
 
 
 def test_description_has_the_routes(described):
@@ -52,7 +52,7 @@ def test_description_has_the_routes(described):
 
 def test_operations_have_names(described):
     """Every operation has the name of its function, a tag, a summary and a description."""
-    assert {each["operationId"] for each in _operations(described)} == {
+    assert {operation["operationId"] for operation in _operations(described)} == {
         "predict",
         "predict_batch",
         "list_categories",
@@ -71,18 +71,18 @@ def test_operations_have_names(described):
 
 
 def test_references_lead_somewhere(described):
-    """Every reference is to a schema of the description, and FastAPI's own error is gone."""
+    """Every reference leads to a schema of the document, and FastAPI's own errors are gone."""
     schemas = described["components"]["schemas"]
-    found = set(_references(described))
-    assert found
-    assert found <= {f"#/components/schemas/{name}" for name in schemas}
+    references = set(_references(described))
+    assert references
+    assert references <= {f"#/components/schemas/{name}" for name in schemas}
     assert not {"HTTPValidationError", "ValidationError"} & set(schemas)
 
 
 def test_errors_are_described_as_problems(described):
     """Every error that is described is a problem, and each operation has some."""
     for operation in _operations(described):
-        errors = {int(each) for each in operation["responses"]} - {200}
+        errors = {int(code) for code in operation["responses"]} - {200}
         assert {500, 503} <= errors
         for status in errors:
             (media_type,) = operation["responses"][str(status)]["content"].items()
@@ -94,7 +94,7 @@ def test_errors_are_described_as_problems(described):
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v1/predict/batch"])
 def test_operations_with_a_body_describe_its_errors(described, path):
-    """What a body can have wrong is described."""
+    """The errors that a body can cause are described."""
     assert {"400", "413", "415", "422"} <= set(described["paths"][path]["post"]["responses"])
 
 
@@ -111,7 +111,7 @@ def test_kinds_of_problems_are_distinct():
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v1/predict/batch"])
 def test_examples_work(client, described, path):
-    """The examples in the description are accepted as they stand."""
+    """The examples in the document are accepted."""
     content = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]
     schema = described["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
     assert "GoPro - Camera Mount Accessory Kit - Black" in str(schema["examples"])
@@ -135,29 +135,29 @@ def test_evidence_offsets_are_explained(described):
 @pytest.mark.parametrize(
     ("change", "path"),
     [
-        (lambda found: found.pop("answer"), "required"),
-        (lambda found: found.update(confidence="high"), "is no number"),
-        (lambda found: found.update(confidence=True), "is no number"),
-        (lambda found: found.update(confidence=1.5), "maximum"),
-        (lambda found: found.update(prediction_id="x"), "pattern"),
-        (lambda found: found["category"]["path"].clear(), "minItems"),
-        (lambda found: found["levels"][0].pop("id"), "levels"),
-        (lambda found: found["answer"].update(id=5), "no option fits"),
+        (lambda prediction: prediction.pop("answer"), "required"),
+        (lambda prediction: prediction.update(confidence="high"), "is not of type number"),
+        (lambda prediction: prediction.update(confidence=True), "is not of type number"),
+        (lambda prediction: prediction.update(confidence=1.5), "maximum"),
+        (lambda prediction: prediction.update(prediction_id="x"), "pattern"),
+        (lambda prediction: prediction["category"]["path"].clear(), "minItems"),
+        (lambda prediction: prediction["levels"][0].pop("id"), "levels"),
+        (lambda prediction: prediction["answer"].update(id=5), "no option fits"),
     ],
 )
 def test_the_check_of_answers_finds_faults(client, described, find_faults, change, path):
-    """The check that every answer goes through does find what is wrong."""
+    """The check of every response does find faults."""
     schema = {"$ref": "#/components/schemas/PredictResponse"}
-    found = client.post("/v1/predict", json={"name": "camera mount"}).json()
-    assert list(find_faults(found, schema, described)) == []
-    changed = copy.deepcopy(found)
+    prediction = client.post("/v1/predict", json={"name": "camera mount"}).json()
+    assert list(find_faults(prediction, schema, described)) == []
+    changed = copy.deepcopy(prediction)
     change(changed)
     (fault,) = find_faults(changed, schema, described)
     assert path in fault
 
 
 def test_docs_page_needs_nothing_from_elsewhere(client):
-    """The page and everything it links come from here, without inline scripts or styles."""
+    """The page and everything it links come from this server, without inline scripts or styles."""
     page = client.get("/v1/docs")
     links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
     policy = page.headers["content-security-policy"]
@@ -189,7 +189,7 @@ def test_docs_assets_are_those_of_the_package(client, name, media_type):
 
 
 def test_docs_script_keeps_to_itself(client):
-    """The page's own script asks no validator elsewhere, and finds the description beside it."""
+    """The page's own script uses no validator elsewhere, and loads the document beside it."""
     script = client.get("/v1/docs/start.js").text
     assert "validatorUrl: null" in script
     assert 'new URL("openapi.json", document.location.href)' in script
@@ -197,6 +197,6 @@ def test_docs_script_keeps_to_itself(client):
 
 @pytest.mark.parametrize("path", ["/v1/docs", "/v1/docs/start.js", "/v1/openapi.json", "/healthz"])
 def test_prefix_of_a_stage_does_no_harm(classifier, path):
-    """Behind a prefix that the server knows of, everything answers."""
+    """Behind a prefix that is configured, every route answers."""
     client = TestClient(create_app(lambda: classifier), root_path="/prod")
     assert client.get(f"/prod{path}").status_code == 200

@@ -1,4 +1,4 @@
-"""What the predict API says when it is not the input's fault, and where there is nothing."""
+"""The predict API's answers to internal failures and unknown addresses."""
 
 import logging
 
@@ -19,7 +19,7 @@ SECRET = "s3://bucket/secret: access denied"
 
 @pytest.fixture
 def failing_client(checked_client):
-    """Give a function that makes a client of an API whose classifier cannot be had."""
+    """Give the function that makes a client of an API whose classifier fails."""
 
     def make(error):
         def classifier():
@@ -43,7 +43,7 @@ def failing_client(checked_client):
 )
 @pytest.mark.parametrize("path", ["/healthz", "/v1/model", "/v1/categories"])
 def test_our_failure_is_logged_and_not_told(failing_client, caplog, path, error, told):
-    """A failure of ours is a fixed sentence to the client, and its cause once in the log."""
+    """An internal failure gives the client a fixed sentence, and its cause is logged once."""
     with caplog.at_level(logging.ERROR):
         answer = failing_client(error).get(path)
     problem = answer.json()
@@ -56,7 +56,7 @@ def test_our_failure_is_logged_and_not_told(failing_client, caplog, path, error,
 
 
 def test_unavailable_says_when_to_come_back(failing_client):
-    """A 503 carries the time after which to ask again."""
+    """A 503 has a Retry-After header."""
     answer = failing_client(StoreError(SECRET)).post("/v1/predict", json={"name": "tv"})
     assert answer.headers["retry-after"] == "60"
 
@@ -69,12 +69,12 @@ def test_unavailable_says_when_to_come_back(failing_client):
     ],
 )
 def test_data_error_of_the_library_is_told(failing_client, caplog, error, fields):
-    """What the library says of the client's own data reaches the client; it is no error of ours."""
+    """The library's error about the client's own data reaches the client, as a 4xx."""
     answer = failing_client(error).post("/v1/predict", json={"name": "tv"})
     problem = answer.json()
     assert (answer.status_code, problem["type"]) == (422, "/problems/invalid-input")
     assert problem["detail"] == str(error)
-    assert [each["field"] for each in problem.get("errors", [])] == fields
+    assert [error["field"] for error in problem.get("errors", [])] == fields
     assert caplog.records == []
 
 
@@ -92,7 +92,7 @@ def test_data_error_of_the_library_is_told(failing_client, caplog, error, fields
     ],
 )
 def test_unknown_address_is_not_found(client, path, instance):
-    """An address with nothing at it is a 404 that names it and where to look."""
+    """An unknown address is a 404 that names it and where to look."""
     answer = client.get(path)
     problem = answer.json()
     assert (answer.status_code, problem["type"]) == (404, "/problems/not-found")
@@ -111,7 +111,7 @@ def test_unknown_address_is_not_found(client, path, instance):
     ],
 )
 def test_other_method_is_refused(checked_client, client, method, path, allowed):
-    """Another method than the address has is a 405 that names the one it has."""
+    """A wrong method is a 405 that names the right one."""
     answer = client.request(method, path)
     assert (answer.status_code, answer.json()["type"]) == (405, "/problems/method-not-allowed")
     assert answer.headers["allow"] == allowed
@@ -119,7 +119,7 @@ def test_other_method_is_refused(checked_client, client, method, path, allowed):
 
 
 def test_failure_after_the_answer_began_is_raised(client):
-    """An error that comes too late to be answered is left to the server."""
+    """An error after the response has started is left to the server."""
 
     async def streaming(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -131,7 +131,7 @@ def test_failure_after_the_answer_began_is_raised(client):
 
 
 def test_the_log_names_the_route_and_not_the_path(client, caplog):
-    """What a client writes into an address is not in the log of a failure."""
+    """The log of a failure has nothing that the client wrote into the address."""
 
     @client.app.get("/shelves/{shelf}", include_in_schema=False)
     def fail(shelf):

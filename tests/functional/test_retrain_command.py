@@ -1,4 +1,4 @@
-"""`aisle retrain`: due or not, one at a time, and what it leaves behind."""
+"""`aisle retrain`: whether it is due, one at a time, and its traces in the store."""
 
 import json
 import subprocess
@@ -36,7 +36,7 @@ def retrain(tmp_path):
 
 @pytest.mark.parametrize(("needed", "said"), [("3", "Due: 3 products"), ("4", "Not due: 3 prod")])
 def test_dry_run_only_tells(retrain, store, needed, said):
-    """A dry run says whether it is due, and why, and writes nothing."""
+    """A dry run says whether training is due, and why, and writes nothing."""
     corrections(store, 3)
     before = [*store.list("")]
     done = retrain("--dry-run", AISLE_RETRAIN_NEEDED=needed)
@@ -46,7 +46,7 @@ def test_dry_run_only_tells(retrain, store, needed, said):
 
 
 def test_what_is_not_due_is_no_error(retrain, store):
-    """With --if-due and too little feedback it ends well, and tells why, also in the store."""
+    """With --if-due and too little feedback it exits 0; output and store have the reason."""
     corrections(store, 3)
     done = retrain("--if-due")
     assert (done.returncode, done.stdout[:8]) == (0, "Not due:")
@@ -55,7 +55,7 @@ def test_what_is_not_due_is_no_error(retrain, store):
 
 @pytest.mark.parametrize("arguments", [[], ["--run", "r2"], ["--if-due"]])
 def test_one_at_a_time(retrain, store, arguments):
-    """Where another run has the lease, nothing is trained, and the other is named."""
+    """Where another job holds the lease, nothing is trained, and the message names that job."""
     corrections(store, 60)
     now = datetime.now(UTC)
     lease.take(store, "r1", "somebody else", now=now, lasting=timedelta(hours=1))
@@ -67,7 +67,7 @@ def test_one_at_a_time(retrain, store, arguments):
 
 
 def test_nothing_to_train_on_ends_the_lease(retrain, store):
-    """Where there is no catalogue, the error says what to do, and nobody is held up."""
+    """Without a catalogue, the error says what to do, and the lease is released."""
     corrections(store, 3)
     done = retrain("--data", "missing.jsonl")
     assert done.returncode == 2

@@ -1,6 +1,6 @@
 """The retrain function's real handler, on events as SQS and EventBridge send them.
 
-AWS Batch is a stand-in that notes what it is asked: it knows neither queues nor permissions.
+AWS Batch is a stand-in that records the requests: it knows neither queues nor permissions.
 """
 
 import json
@@ -39,28 +39,28 @@ boto3.client = lambda service, batch=Batch(): batch
 
 
 def say(store, *names):
-    """Keep corrections of products."""
+    """Store corrections of products."""
     now = datetime.now(UTC)
     for at, name in enumerate(names):
-        said = {
+        facts = {
             "client": "shop",
             "product": {"name": name},
             "received": now.isoformat(),
             "category": {"id": "x"},
         }
         key = layout.feedback_event(now.date(), f"{at:064x}")
-        store.put(key, json.dumps(said).encode())
+        store.put(key, json.dumps(facts).encode())
 
 
 def submitted(calls):
-    """Give what was asked of Batch."""
+    """Return the jobs that were submitted to Batch."""
     lines = [line for line in calls.text.splitlines() if line.startswith("submitted: ")]
     return [json.loads(line.removeprefix("submitted: ")) for line in lines]
 
 
 @pytest.mark.parametrize("name", ["new_feedback", "schedule"])
 def test_one_job_is_submitted_where_it_is_due(tmp_path, name):
-    """Whatever called it, and however often, one job is submitted, with its run and reason."""
+    """Whatever calls it, and however often, one job is submitted, with its run and reason."""
     store = FolderStore(tmp_path)
     say(store, "tv 1", "tv 2", "tv 3")
     asked = event(name)
@@ -85,7 +85,7 @@ def test_one_job_is_submitted_where_it_is_due(tmp_path, name):
 
 
 def test_what_is_not_due_submits_nothing(tmp_path):
-    """Too few corrections submit nothing; why is in the store and in the log."""
+    """Too few corrections submit nothing; the reason is in the store and in the log."""
     store = FolderStore(tmp_path)
     say(store, "tv 1", "TV 1")
     asked = event("new_feedback")
@@ -117,13 +117,13 @@ def test_a_job_that_cannot_be_submitted_is_tried_again(tmp_path):
     ],
 )
 def test_a_bad_configuration_is_named(settings, named):
-    """What cannot be used is named, and nothing is decided."""
+    """An unusable setting is named, and nothing is decided."""
     (answer,) = call("retrain.handler", event("schedule"), setup=NOTING, **settings).answers
     assert named in answer["errorMessage"]
 
 
 def test_the_job_is_what_batch_takes():
-    """What is asked of AWS Batch fits the SDK's description of it; a refusal is our own error."""
+    """The request fits the SDK's description of AWS Batch; a refusal is an AisleError."""
     batch = boto3.client(
         "batch", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
     )

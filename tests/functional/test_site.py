@@ -41,14 +41,14 @@ def test_files_come_with_their_type_and_the_policy(client, path, kind):
 
 @pytest.mark.parametrize("path", ["/js", "/js/", "/nothing.js", "/js/../../pyproject.toml"])
 def test_other_addresses_stay_the_apis(client, path):
-    """What is no file of the page is a problem of the API."""
+    """An unknown file is a problem response of the API."""
     answer = client.get(path)
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
 
 
 def test_without_a_page_the_api_is_whole(tmp_path):
-    """Where there is no page, nothing stands at its address, and the API answers."""
+    """Without a page, its address is a 404, and the API answers."""
     api = create_app(lambda: None)
     add_site(api, tmp_path, tmp_path / "comparison.json")
     client = TestClient(api)
@@ -57,11 +57,11 @@ def test_without_a_page_the_api_is_whole(tmp_path):
 
 
 def test_every_file_that_the_page_names_is_there(client):
-    """What the page and its modules load exists."""
+    """Every file that the page and its modules load exists."""
     import re
 
     text = client.get("/").text
     named = re.findall(r'(?:href|src)="((?:js/|icon|style)[^"]+)"', text)
     for file in (FOLDER / "js").iterdir():
-        named += [f"js/{each}" for each in re.findall(r'"\./([a-z]+\.js)"', file.read_text())]
-    assert {client.get(f"/{each}").status_code for each in named} == {200}
+        named += [f"js/{name}" for name in re.findall(r'"\./([a-z]+\.js)"', file.read_text())]
+    assert {client.get(f"/{name}").status_code for name in named} == {200}

@@ -1,8 +1,8 @@
 """One source of rows for every command: a path, a web address, an object of a bucket.
 
-moto stands for S3 in most of these. It proves what is asked and how answers are read; it does not
-prove credentials, rights, S3's own behaviour under load, or the network. Refusals are written by
-hand, after S3's documentation.
+Moto stands in for S3 in most of these. It proves the requests and how responses are read. It does
+not prove credentials, permissions, S3's own behaviour under load, or the network. Refusals are
+written by hand, after S3's documentation.
 """
 
 import gzip
@@ -34,7 +34,7 @@ ADDRESS = "s3://shelf/some shop/products.jsonl.gz"
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(download, "_PAUSE", 0)
+    monkeypatch.setattr(download, "PAUSE_SECONDS", 0)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def put(client, data):
 
 
 def commands(source):
-    """Give every command that reads rows, with this source of them."""
+    """Return every command that reads rows, with this source."""
     return [
         ("data", "sample", source, "3"),
         ("data", "describe", source, "--json"),
@@ -73,7 +73,7 @@ def named(command):
 
 @pytest.mark.parametrize("command", commands("s3://shelf/absent.jsonl"), ids=named)
 def test_every_command_asks_the_bucket(bucket, command):
-    """No command takes the address of an object for a path: each says what S3 answered."""
+    """No command mistakes an S3 address for a path: each reports what S3 answered."""
     Path("local.jsonl").write_bytes(DATA)
     result = CliRunner().invoke(app, command)
     assert isinstance(result.exception, AisleError), result.output
@@ -83,7 +83,7 @@ def test_every_command_asks_the_bucket(bucket, command):
 
 @pytest.mark.parametrize("command", commands("ftp://me:hush@shop/products.csv"), ids=named)
 def test_every_command_refuses_other_addresses(command):
-    """An address that nobody can read from is named, without its secret, and so is what can be."""
+    """The error names an unsupported address without its secret, and the supported ones."""
     Path("local.jsonl").write_bytes(DATA)
     result = CliRunner().invoke(app, command)
     assert isinstance(result.exception, AisleError), result.output
@@ -94,14 +94,14 @@ def test_every_command_refuses_other_addresses(command):
 
 @pytest.mark.parametrize("command", commands("x"), ids=named)
 def test_every_command_says_what_it_takes(command):
-    """The help of each tells that a source may be a file, a web address or an object."""
+    """Each help text says that a source may be a file, a web address or an object."""
     words = command[:2] if command[0] in {"data", "stage"} else command[:1]
     text = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"}).output
     assert "s3://" in text
 
 
 def test_commands_read_from_a_bucket(bucket):
-    """Rows of an object are those of the file that was put there, unpacked."""
+    """The rows of an object are those of the uploaded file, unpacked."""
     assert [record.raw for record in read_records(ADDRESS)] == ROWS
     runner = CliRunner()
     result = runner.invoke(app, ["data", "sample", ADDRESS, "100"])
@@ -117,13 +117,13 @@ def test_commands_read_from_a_bucket(bucket):
 
 
 def test_what_is_there_unchanged_is_not_sent_again(bucket, monkeypatch):
-    """The ETag is asked for, and what has changed is fetched anew."""
+    """An object with the same ETag is not downloaded again; a changed one is."""
     path, name = local_file(ADDRESS)
     assert (path.name, name) == ("products.jsonl.gz", ADDRESS)
     written = []
-    keep = objects._ObjectDownload.keep
+    keep = download.Download.keep
     monkeypatch.setattr(
-        objects._ObjectDownload, "keep", lambda *given: written.append(given) or keep(*given)
+        download.Download, "keep", lambda *arguments: written.append(arguments) or keep(*arguments)
     )
     assert local_file(ADDRESS)[0] == path
     assert written == []
@@ -134,45 +134,45 @@ def test_what_is_there_unchanged_is_not_sent_again(bucket, monkeypatch):
 
 @pytest.fixture
 def broken_off(bucket, monkeypatch):
-    """Give the starts of requests for the rest; the first answer breaks off after its half."""
+    """Give the offsets of resumed requests; the first download breaks off halfway."""
     starts, cut = [], iter([True])
     rest = S3Store.stream_rest
+    keep = download.Download.keep
 
-    class Broken(objects._ObjectDownload):
-        def keep(self, blocks, start, version):
-            data = b"".join(blocks)
-            super().keep([data[: len(data) // 2] if next(cut, None) else data], start, version)
+    def keep_half(self, blocks, start, version):
+        data = b"".join(blocks)
+        keep(self, [data[: len(data) // 2] if next(cut, None) else data], start, version)
 
-    monkeypatch.setattr(objects, "_ObjectDownload", Broken)
+    monkeypatch.setattr(download.Download, "keep", keep_half)
     monkeypatch.setattr(
         S3Store,
         "stream_rest",
-        lambda *given, start: starts.append(start) or rest(*given, start=start),
+        lambda *arguments, start: starts.append(start) or rest(*arguments, start=start),
     )
     return starts
 
 
 def test_download_goes_on_where_it_broke_off(bucket, broken_off):
-    """Only the rest is asked for, and the file is whole."""
+    """Only the rest is requested, and the file is complete."""
     size = len(gzip.compress(DATA))
     assert gzip.decompress(local_file(ADDRESS)[0].read_bytes()) == DATA
     assert broken_off == [size // 2]
 
 
 def test_half_of_another_object_is_forgotten(bucket, broken_off, monkeypatch):
-    """Where the object has changed meanwhile, no half of the old one is kept."""
-    monkeypatch.setattr(download, "_ATTEMPTS", 0)
+    """Where the object has changed meanwhile, the half of the old one is discarded."""
+    monkeypatch.setattr(download, "ATTEMPTS", 0)
     with pytest.raises(DataError, match="connection ended after"):
         local_file(ADDRESS)
     put(bucket, DATA)
-    monkeypatch.setattr(download, "_ATTEMPTS", 2)
+    monkeypatch.setattr(download, "ATTEMPTS", 2)
     assert local_file(ADDRESS)[0].read_bytes() == DATA
     assert broken_off == [len(gzip.compress(DATA)) // 2]
 
 
 @pytest.fixture
 def said(aws, monkeypatch):
-    """Give the function that asks for an object which S3 refuses so, and returns what is said."""
+    """Give the function that reads an object which S3 refuses, and returns the error."""
 
     def ask(status, code):
         client = boto3.client("s3")
@@ -188,7 +188,7 @@ def said(aws, monkeypatch):
 
 
 def test_absent_denied_and_unreachable_differ(said, monkeypatch):
-    """Each says what S3 answered, names the address, and what to do about it."""
+    """Each error says what S3 answered, names the address, and says what to do."""
     absent, denied = said(404, "NoSuchKey"), said(403, "AccessDenied")
     no_bucket = said(404, "NoSuchBucket")
     monkeypatch.undo()
@@ -212,7 +212,7 @@ def test_absent_denied_and_unreachable_differ(said, monkeypatch):
     "address", ["s3://", "s3://shelf", "s3://shelf/", "s3:///key", "s3://shelf/folder/"]
 )
 def test_address_of_no_object(address):
-    """An address that lacks the bucket or the key is completed by nobody."""
+    """An address without a bucket or a key is refused."""
     with pytest.raises(DataError, match="not the address of an object"):
         local_file(address)
     result = CliRunner().invoke(app, ["classify", "local.jsonl", f"{address}/.csv/"])
@@ -220,7 +220,7 @@ def test_address_of_no_object(address):
 
 
 def test_without_boto3_the_extra_is_named(monkeypatch):
-    """Where boto3 is not installed, the message says how it is."""
+    """Where boto3 is not installed, the message says how to install it."""
     monkeypatch.setitem(sys.modules, "boto3", None)
     monkeypatch.delitem(sys.modules, "aisle.store.s3", raising=False)
     with pytest.raises(AisleError, match=r'pip install "aisle\[s3\]"'):
@@ -246,7 +246,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def test_commands_read_from_the_web(tmp_path):
-    """The same commands take what a web server answers."""
+    """The same commands read from a web server."""
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "products.jsonl.gz").write_bytes(gzip.compress(DATA))
     handler = partial(Quiet, directory=tmp_path / "web")
@@ -278,7 +278,7 @@ def test_commands_read_from_the_web(tmp_path):
     ],
 )
 def test_what_names_no_file(source):
-    """A text that cannot be a path is an error of this package's, and says what was given."""
+    """A string that cannot be a path raises an error of this package with the given value."""
     with pytest.raises(
         DataError, match=r"does not name a file|cannot be a path|a complete address"
     ) as failed:
@@ -287,7 +287,7 @@ def test_what_names_no_file(source):
 
 
 def test_a_path_of_an_address():
-    """`Path` takes a slash from an address, and the message says so."""
+    """`Path` removes a slash from an address, and the message says so."""
     with pytest.raises(DataError, match="not as a Path"):
         local_file(Path("s3://shelf/products.jsonl"))
 
@@ -305,7 +305,7 @@ def test_a_path_of_an_address():
     ],
 )
 def test_no_message_has_a_secret(source):
-    """Whatever is wrong with an address, its password and query stay out of the message."""
+    """Whatever is wrong with an address, the message leaves out its password and query."""
     with pytest.raises(DataError) as failed:
         local_file(source)
     assert "hush" not in str(failed.value)
@@ -313,13 +313,13 @@ def test_no_message_has_a_secret(source):
 
 @pytest.mark.parametrize("key", ["a//b.jsonl", "/b.jsonl", "a\\b.jsonl", ".aisle-x/b.jsonl"])
 def test_keys_that_only_s3_knows(bucket, key):
-    """A catalogue that others wrote is read, though Aisle would write no such key."""
+    """A catalogue under a key that Aisle itself would not write can be read."""
     bucket.put_object(Bucket="shelf", Key=key, Body=DATA)
     assert local_file(f"s3://shelf/{key}")[0].read_bytes() == DATA
 
 
 @pytest.mark.parametrize("key", ["a/../b.jsonl", "./b.jsonl", "b\ud800.jsonl", "b\0.jsonl"])
 def test_keys_that_cannot_be_asked_for(bucket, key):
-    """The web does without dots in a path: another object would come."""
+    """A key with dot segments is refused: the web would normalize it to another object."""
     with pytest.raises(DataError, match="Copy the object to another key"):
         local_file(f"s3://shelf/{key}")

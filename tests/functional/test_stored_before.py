@@ -1,9 +1,9 @@
-"""A store that an earlier version of the code left: it serves, tells and learns as before.
+"""A store that an earlier version of the code wrote: it serves, lists and learns as before.
 
-`tests/stores/2026-11.tar.xz` was left by the commit 4fde745: a made-up shop is trained, corrected
-(40 products by a client, three by visitors of the page, one confirmation), one correction of the
-visitors is rejected, the shop is retrained and rolled back. `2026-11.json` is what its API said
-then. Left out are the word vectors, which are those of the packaged model, and the pictures.
+The commit 4fde745 wrote `tests/stores/2026-11.tar.xz`: it trained on a made-up shop, took
+corrections (40 products by a client, three by visitors, one confirmation), rejected one of the
+visitors', retrained and rolled back. `2026-11.json` has the responses of its API. The archive
+leaves out the pictures and the word vectors, which are those of the packaged model.
 """
 
 import json
@@ -17,16 +17,17 @@ import pytest
 
 from aisle.model import bundle
 from tests.commands import AISLE, Server, environment
+from tests.waiting import LIMIT_SECONDS
 
 STORES = Path(__file__).parents[1] / "stores"
 FIRST, SECOND = "77891d0011a2", "eeb753f20144"
-# Its hash was put into the store in the place of that of the shop's own key.
+# Its hash replaces the shop's own key's in the store.
 KEY = "aisle_" + "0" * 64
 
 
 @pytest.fixture(scope="module")
 def said():
-    """Give what the API said of the store when it was left."""
+    """Give what the API answered about the store back then."""
     return json.loads((STORES / "2026-11.json").read_bytes())
 
 
@@ -45,7 +46,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def aisle(store, tmp_path):
-    """Give the function that runs a command on it."""
+    """Give the function that runs a command on the store."""
 
     def run(*arguments):
         return subprocess.run(
@@ -54,7 +55,7 @@ def aisle(store, tmp_path):
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=LIMIT_SECONDS,
             env=environment() | {"COLUMNS": "160"},
         )
 
@@ -62,7 +63,7 @@ def aisle(store, tmp_path):
 
 
 def within(part, whole):
-    """Tell whether all that was said is still said; more may have been added."""
+    """Tell whether a response still has all it had; more may have been added."""
     if isinstance(part, dict):
         return part.keys() <= whole.keys() and all(within(part[key], whole[key]) for key in part)
     if isinstance(part, list):
@@ -105,7 +106,7 @@ def test_models_are_switched(aisle):
 
 
 def test_it_learns_on(store, aisle, tmp_path):
-    """What is said now joins the catalogue and the feedback of then, in a new model."""
+    """New feedback, the old feedback and the catalogue train a new model together."""
     product = {"name": "moka pot 9 cups", "description": "A moka pot of steel"}
     category = {"id": "kitchen-small-appliances-coffee-machines"}
     with Server(tmp_path, store=str(store), AISLE_RETRAIN_NEEDED="500") as server:

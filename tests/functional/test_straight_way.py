@@ -1,8 +1,9 @@
-"""One training goes straight: nothing is built, read or asked twice, and a killed one goes on so.
+"""A training job does nothing twice: it builds, reads and predicts once, also when resumed.
 
-What is counted is counted at the class or function that does it, whoever calls it.
+The counts are taken in the class or function that does the work, whoever calls it.
 """
 
+import shutil
 from collections import Counter
 from dataclasses import replace
 
@@ -38,9 +39,16 @@ def catalogue(tmp_path_factory):
     return write_catalogue(tmp_path_factory.mktemp("shop") / "shop.jsonl", ROWS)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, catalogue):
+    """Train on that shop; give the folder of the store, and the verdict."""
+    folder = tmp_path_factory.mktemp("trained") / "store"
+    return folder, Trainer(FolderStore(folder), QUICK).train(catalogue)
+
+
 @pytest.fixture
 def counted(monkeypatch):
-    """Count, from here on, what a training builds, reads and asks."""
+    """Count, from here on, what a training builds, reads and predicts."""
     counts = Counter()
 
     def count(owner, name, of):
@@ -66,13 +74,13 @@ def counted(monkeypatch):
 
 
 def size_of_test(store):
-    """Return how many products the frozen test has."""
+    """Return the number of products in the frozen test."""
     (prepared_id,) = {key.split("/")[2] for key in store.list("datasets/prepared/")}
     return len(read_prepared(store, prepared_id).test)
 
 
 def test_first_training(tmp_path, catalogue, counted):
-    """Without a champion, one classifier is built, and asked about the frozen test once."""
+    """Without a champion, one classifier is built, and predicts the frozen test once."""
     store = FolderStore(tmp_path / "store")
     version = Trainer(store, QUICK).train(catalogue).version
     assert counted == {
@@ -82,11 +90,10 @@ def test_first_training(tmp_path, catalogue, counted):
     }
 
 
-def test_training_with_a_champion(tmp_path, catalogue, counted):
-    """The champion is built once too, and asked once about the same test."""
-    store = FolderStore(tmp_path / "store")
-    champion = Trainer(store, QUICK).train(catalogue).version
-    counted.clear()
+def test_training_with_a_champion(tmp_path, catalogue, trained, counted):
+    """The champion is built once too, and predicts the same test once."""
+    store = FolderStore(shutil.copytree(trained[0], tmp_path / "store"))
+    champion = trained[1].version
     parameters = replace(QUICK, features=replace(QUICK.features, char_ngram_max=4))
     version = Trainer(store, parameters).train(catalogue).version
     assert version != champion
@@ -100,21 +107,21 @@ def test_training_with_a_champion(tmp_path, catalogue, counted):
     }
 
 
-def test_retraining(tmp_path, catalogue, counted):
-    """Feedback is judged by the champion that the gate asks later: it is built once for both."""
-    store = FolderStore(tmp_path / "store")
-    champion = Trainer(store, QUICK).train(catalogue).version
+def test_retraining(tmp_path, trained, counted):
+    """The champion that judges feedback is also the gate's: it is built once for both."""
+    store = FolderStore(shutil.copytree(trained[0], tmp_path / "store"))
+    champion = trained[1].version
     for at in range(40):
         product = {
             "name": f"Quadcopter Aero{at} drone",
             "description": f"flying quadcopter, model {at * 7}",
         }
         say(store, product, ("Toys", "Flying", "Drones"), at=at)
-    # A confirmation names a prediction, which the champion is asked for.
+    # For a confirmation of a prediction id, the champion predicts the product.
     confirmed = Product("Skillet 28 cm", "Cast iron, for all hobs")
     own = prediction_id(confirmed, champion)
-    told = {"name": confirmed.name, "description": confirmed.description}
-    say(store, told, right=True, prediction_id=own, at=99)
+    product = {"name": confirmed.name, "description": confirmed.description}
+    say(store, product, right=True, prediction_id=own, at=99)
     counted.clear()
     version = retrain(store, QUICK, why="a test").version
     built = {name: times for name, times in counted.items() if name.startswith("build")}
@@ -131,12 +138,12 @@ class KilledError(Exception):
 
 
 @pytest.mark.parametrize("stage", [*STAGES][2:])
-def test_killed_training_goes_on(tmp_path, catalogue, counted, monkeypatch, stage):
-    """A training that stops before a stage ends with the same model when it is started again.
+def test_killed_training_resumes(tmp_path, catalogue, trained, counted, monkeypatch, stage):
+    """A training that stops before a stage and starts again ends with the same model.
 
-    Each part that the stages before had made is read once.
+    It reads once each part that the earlier stages had written.
     """
-    undisturbed = Trainer(FolderStore(tmp_path / "other"), QUICK).train(catalogue)
+    _, undisturbed = trained
     store = FolderStore(tmp_path / "store")
 
     def killed(*_):

@@ -1,4 +1,4 @@
-"""The ways that docs/ARCHITECTURE.md lists are those that a trace shows."""
+"""The call lists in docs/ARCHITECTURE.md match a trace."""
 
 import subprocess
 import sys
@@ -10,9 +10,9 @@ from tests import ways
 
 @pytest.mark.slow
 def test_lists_are_what_a_trace_shows():
-    """Going the three ways anew, in a process of their own, gives the lists of the page.
+    """Tracing the three calls again, in a new process, gives the lists of the page.
 
-    Where it fails because the code has changed: `make ways`, and look at what it wrote.
+    If it fails because the code has changed, run `make ways` and look at the diff.
     """
     done = subprocess.run(
         [sys.executable, "-m", "tests.ways", "--check"],
@@ -35,14 +35,14 @@ def test_listed_functions_are_there():
 
 
 def test_lists_can_be_read():
-    """Each way has between 15 and 75 lines."""
+    """Each list has between 15 and 75 lines."""
     for name, text in ways.listed(ways.PAGE.read_text(encoding="utf-8")).items():
         assert 15 <= len(text.splitlines()) <= 75, name
 
 
 def test_written_lists_are_read_again():
-    """What is written between the markers is what is read, and the rest of the page stays."""
+    """What is written between the markers can be read back; the rest of the page stays."""
     page = ways.PAGE.read_text(encoding="utf-8")
-    made = ways.written(page, {"train": "a.py:b\n  a.py:c"})
-    assert ways.listed(made)["train"] == "a.py:b\n  a.py:c"
-    assert ways.written(made, ways.listed(page)) == page
+    changed = ways.written(page, {"train": "a.py:b\n  a.py:c"})
+    assert ways.listed(changed)["train"] == "a.py:b\n  a.py:c"
+    assert ways.written(changed, ways.listed(page)) == page

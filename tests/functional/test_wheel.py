@@ -1,4 +1,4 @@
-"""The wheel: what it puts into an environment, and what works there without an extra."""
+"""The wheel: what it installs, and what works without an extra."""
 
 import json
 import os
@@ -15,6 +15,7 @@ import pytest
 
 from aisle.cli.main import EXTRAS
 from tests.commands import Server, environment
+from tests.waiting import LIMIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 GOPRO = "GoPro - Camera Mount Accessory Kit - Black"
@@ -30,7 +31,7 @@ WANTED = [
 
 
 def run(*command, cwd=ROOT):
-    """Run a command in a shell's environment without anything of Aisle's."""
+    """Run a command in an environment without Aisle's variables."""
     return subprocess.run(
         command,
         capture_output=True,
@@ -38,13 +39,13 @@ def run(*command, cwd=ROOT):
         cwd=cwd,
         env=environment(),
         text=True,
-        timeout=600,
+        timeout=LIMIT_SECONDS,
     )
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """Build the wheel, with what is installed here: nothing is fetched."""
+    """Build the wheel with the installed build tools: nothing is downloaded."""
     folder = tmp_path_factory.mktemp("wheel")
     done = run(sys.executable, "-m", "hatchling", "build", "--target", "wheel", "-d", str(folder))
     assert done.returncode == 0, done.stderr
@@ -65,7 +66,7 @@ def site_packages(folder):
 
 @pytest.fixture(scope="module")
 def plain(wheel, tmp_path_factory):
-    """Install the wheel with its dependencies and no extra; skip where no index can be reached."""
+    """Install the wheel with its dependencies and no extra; skip without a package index."""
     folder = tmp_path_factory.mktemp("plain")
     probe = run(*PIP, "download", "-q", "--no-deps", "-d", str(folder / "probe"), "typer")
     if probe.returncode:
@@ -85,7 +86,7 @@ def plain(wheel, tmp_path_factory):
 
 
 def test_only_names_of_aisle_are_installed(wheel, tmp_path):
-    """What is put into site-packages is called aisle, or begins with aisle_."""
+    """The names in site-packages are aisle, or begin with aisle_."""
     python = empty_environment(tmp_path)
     done = run(*PIP, "--python", python, "install", "-q", "--no-deps", "--no-index", str(wheel))
     assert done.returncode == 0, done.stderr
@@ -111,7 +112,7 @@ def test_what_has_to_be_there(wheel, name):
 
 
 def test_the_wheel_names_no_index(wheel):
-    """Neither the wheel nor what it is made from says where packages come from."""
+    """Neither the wheel nor its sources name a package index."""
     with zipfile.ZipFile(wheel) as packed:
         (metadata,) = [name for name in packed.namelist() if name.endswith("/METADATA")]
         written = packed.read(metadata).decode()
@@ -124,7 +125,7 @@ def test_the_wheel_names_no_index(wheel):
 
 @pytest.mark.slow
 def test_a_plain_installation_predicts(plain, tmp_path):
-    """`aisle predict` and `import aisle` answer with the packaged model."""
+    """`aisle predict` and `import aisle` predict with the packaged model."""
     done = run(str(plain), "predict", GOPRO, "--json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["answer"]["name"] == "Action Camcorder Mounts"
@@ -135,7 +136,7 @@ def test_a_plain_installation_predicts(plain, tmp_path):
 
 @pytest.mark.slow
 def test_a_plain_installation_classifies(plain, tmp_path):
-    """`aisle classify` works through a catalogue."""
+    """`aisle classify` classifies a catalogue."""
     (tmp_path / "shop.csv").write_text(f"name\n{GOPRO}\nDuracell - AAA Batteries\n")
     done = run(str(plain), "classify", "shop.csv", "out.jsonl", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -144,16 +145,16 @@ def test_a_plain_installation_classifies(plain, tmp_path):
 
 @pytest.mark.slow
 def test_a_plain_installation_serves(plain, tmp_path):
-    """`aisle serve` has API, page, figures and Swagger UI, and says that it does not train."""
+    """`aisle serve` has API, page, figures and Swagger UI, and says that it cannot train."""
     with Server(tmp_path, command=[str(plain)]) as server:
         assert server.ask("/healthz")[0] == 200
         assert server.ask("/v1/predict", name=GOPRO)[0] == 200
         for path in ("/", "/comparison.json", "/v1/docs", "/v1/docs/swagger-ui.css"):
-            with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=10) as answer:
+            with urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=LIMIT_SECONDS) as answer:
                 assert answer.read(), path
         server.process.terminate()
-        said = server.process.communicate(timeout=15)[1]
-    assert 'pip install "aisle[training]"' in said
+        log = server.process.communicate(timeout=LIMIT_SECONDS)[1]
+    assert 'pip install "aisle[training]"' in log
 
 
 @pytest.mark.slow
@@ -172,7 +173,7 @@ def test_a_plain_installation_serves(plain, tmp_path):
     ],
 )
 def test_a_missing_extra_is_named(plain, tmp_path, arguments, extra):
-    """A command that needs an extra says which, and ends with exit code 2."""
+    """A command that needs an extra names it and exits 2."""
     (tmp_path / "shop.csv").write_text("name,category\nSkillet,Pans\nLamp,Lamps\n")
     done = run(str(plain), *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -186,16 +187,18 @@ def test_a_missing_extra_is_named(plain, tmp_path, arguments, extra):
     [["--help"], ["--version"], ["train", "--help"], ["keys", "list"], ["model", "list"]],
 )
 def test_what_needs_no_extra(plain, tmp_path, arguments):
-    """Help, keys and models need nothing but the plain installation."""
+    """Help, keys and models work without any extra."""
     done = run(str(plain), *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 
 def test_every_optional_package_has_its_extra():
-    """Each requirement of an extra is one that the command line knows the extra of."""
+    """The command line knows the extra of each optional requirement."""
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     for extra in ("s3", "training"):
         listed = re.search(rf"^{extra} = \[(.*?)\]$", project, re.MULTILINE | re.DOTALL).group(1)
-        names = {re.split(r"[>=\[]", each)[0] for each in re.findall(r'"([^"]+)"', listed)}
+        names = {
+            re.split(r"[>=\[]", requirement)[0] for requirement in re.findall(r'"([^"]+)"', listed)
+        }
         names = {"sklearn" if name == "scikit-learn" else name for name in names} - {"aisle"}
         assert names <= {name for name, of in EXTRAS.items() if of == extra}

@@ -31,7 +31,8 @@ from aisle.store import open_store
 CHUNK: Final = 256
 # Chunks queued for each worker: enough to keep it busy, few enough to limit memory.
 _AHEAD: Final = 3
-_REMEMBER_SECONDS: Final = 1.0
+CHECKPOINT_SECONDS: Final = 1.0
+"""How often a run notes what is safely written."""
 
 _worker_classifier: Classifier
 
@@ -105,7 +106,7 @@ class Bulk:
                     out.write(data)
                     rows += size
                     failed += unusable
-                    if time.monotonic() > remembered + _REMEMBER_SECONDS:
+                    if time.monotonic() > remembered + CHECKPOINT_SECONDS:
                         out.flush()
                         os.fsync(out.fileno())
                         self._write_checkpoint(rows, out.tell())

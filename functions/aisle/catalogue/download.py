@@ -36,9 +36,10 @@ CACHE: Final = Path(".aisle") / "cache"
 _URL_MARKS: Final = "%/:=&?~#+!$,;'@()*[]"
 _TIMEOUT: Final = 30
 _CHUNK: Final = 1 << 18
-_ATTEMPTS: Final = 4
+ATTEMPTS: Final = 4
 """How many times in a row a download may fail without receiving a byte."""
-_PAUSE: Final = 0.5
+PAUSE_SECONDS: Final = 0.5
+"""How long a download waits before it retries."""
 _NOT_MODIFIED: Final = 304
 _PARTIAL: Final = 206
 _RANGE_WRONG: Final = 416
@@ -204,9 +205,9 @@ class Download(ABC):
             except (OSError, http.client.HTTPException, StoreError):
                 # Do not retry a server that has sent nothing at all.
                 attempts = 0 if self._part_size() > before else attempts + 1
-                if self._part_size() == 0 or attempts == _ATTEMPTS:
+                if self._part_size() == 0 or attempts == ATTEMPTS:
                     raise
-                time.sleep(_PAUSE)
+                time.sleep(PAUSE_SECONDS)
         return self._target
 
     def _receive(self, *, is_cached: bool) -> bool:

@@ -27,5 +27,7 @@ def build(trees: str) -> bytes:
     del graph.output[:]
     graph.output.append(helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["candidates"]))
     model.producer_name, model.producer_version = "aisle", ""
+    # The converter's order is that of a set of strings, another one in another process.
+    model.opset_import.sort(key=lambda opset: opset.domain)
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))

@@ -35,7 +35,7 @@ class Learner(Silence):
     """Train in a separate process when training is due, and switch to the new model.
 
     It receives the API's metrics and so learns of new feedback. `command` returns the training
-    command for the id of a training job and the reason for it.
+    command for the id of a training job and the reason for it. `clock` returns monotonic seconds.
     """
 
     def __init__(
@@ -44,21 +44,29 @@ class Learner(Silence):
         model: LiveModel,
         policy: Policy,
         command: Callable[[str, str], Sequence[str]],
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._counter = Counter(store)
         self._model = model
         self._policy = policy
         self._command = command
+        self._clock = clock
         self._done = Event()
         self._count_at = self._look_at = self._patient_until = 0.0
         self._run = ""
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def training(self) -> bool:
+        """Tell whether a training process is running, or has ended and is not followed up yet."""
+        return self._process is not None
+
     def count(self, name: str, *values: float, **facts: str) -> None:
         """Receive a metric; new feedback schedules a count."""
         del facts
         if name == "Feedback" and any(values):
-            soon = time.monotonic() + _SETTLE_SECONDS
+            soon = self._clock() + _SETTLE_SECONDS
             self._count_at = min(self._count_at, max(soon, self._patient_until))
 
     @contextmanager
@@ -76,15 +84,17 @@ class Learner(Silence):
     def _work(self) -> None:
         while not self._done.wait(_TICK_SECONDS):
             try:
-                self._step(time.monotonic())
+                self.step()
             except AisleError as error:
                 _log.warning("Learning from feedback failed and will be retried. %s", error)
-                self._count_at = time.monotonic() + _COUNT_SECONDS
+                self._count_at = self._clock() + _COUNT_SECONDS
             except Exception:  # noqa: BLE001  # no failure here may stop the service
                 _log.exception("Learning from feedback failed and will be retried.")
-                self._count_at = time.monotonic() + _COUNT_SECONDS
+                self._count_at = self._clock() + _COUNT_SECONDS
 
-    def _step(self, now: float) -> None:
+    def step(self) -> None:
+        """Do what is due now: look at the pointer, follow the training process, or start one."""
+        now = self._clock()
         if isinstance(self._counter.store, FolderStore) and now >= self._look_at:
             self._look_at = now + _LOOK_SECONDS
             self._model.look()
