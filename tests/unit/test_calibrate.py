@@ -79,7 +79,7 @@ def thresholds(probabilities, paths, precision=0.9):
 
 
 def precision_above(threshold, probabilities, paths, depth):
-    """Return the share of answers at or above a level's threshold that are right, 1 without answers."""
+    """Return the share of right answers at or above a threshold, 1 without answers."""
     probabilities = np.array(probabilities, np.float32)
     rolled = TAXONOMY.roll_up(probabilities)
     right = [
