@@ -1,4 +1,4 @@
-"""Evidence: the words that spoke for a category, found again in the text as typed."""
+"""Evidence: the words that support a category, located in the text as typed."""
 
 import numpy as np
 import pytest
@@ -23,65 +23,70 @@ PRODUCTS = [
 
 
 def evidence(product, vector=None, **contributions):
-    """Return the evidence of a model that knows these terms (`w_pan` for `w:pan`).
+    """Return the evidence of a model whose terms contribute this much (`w_pan` for `w:pan`).
 
-    `vector` is what each word of a field adds through the product's vector.
+    `vector` is what each word of a field contributes through the product's vector.
     """
-    known = {
-        term.replace("_", ":", 1).replace("_", " "): at for at, term in enumerate(contributions)
+    indices = {
+        term.replace("_", ":", 1).replace("_", " "): index
+        for index, term in enumerate(contributions)
     }
-    counter = TermCounter(SPEC, lambda terms: [known.get(term, -1) for term in terms])
+    counter = TermCounter(SPEC, lambda terms: [indices.get(term, -1) for term in terms])
     _, terms, _ = counter.count([product])
-    given = np.array(list(contributions.values()), np.float32)
-    return find_evidence(product, counter, terms, given[terms], vector or {})
+    values = np.array(list(contributions.values()), np.float32)
+    return find_evidence(product, counter, terms, values[terms], vector or {})
 
 
-def shares(found):
-    """Return texts and weights."""
-    return [(one.text, one.weight) for one in found]
+def shares(fragments):
+    """Return the texts and weights of fragments."""
+    return [(fragment.text, fragment.weight) for fragment in fragments]
 
 
 def test_a_word_has_its_share():
-    """A word's weight is its share of all that spoke for the category."""
-    found = evidence(Product(description="Red PAN, lid"), w_red=1.0, w_pan=3.0)
-    assert shares(found) == [("PAN", 0.75), ("Red", 0.25)]
+    """A word's weight is its share of all positive contributions."""
+    fragments = evidence(Product(description="Red PAN, lid"), w_red=1.0, w_pan=3.0)
+    assert shares(fragments) == [("PAN", 0.75), ("Red", 0.25)]
 
 
-def test_words_that_spoke_against():
-    """What spoke against the category is no evidence, and takes nothing from the others."""
-    found = evidence(Product(description="red pan"), w_red=-5.0, w_pan=3.0)
-    assert shares(found) == [("pan", 1.0)]
+def test_words_against_the_category():
+    """A word with a negative contribution is no evidence and does not change the other shares."""
+    fragments = evidence(Product(description="red pan lid"), w_red=-5.0, w_pan=3.0, w_lid=1.0)
+    assert shares(fragments) == [("pan", 0.75), ("lid", 0.25)]
 
 
 @pytest.mark.parametrize("contribution", [-1.0, 0.0])
-def test_nothing_spoke_for_it(contribution):
-    """Where nothing spoke for the category there is no evidence."""
+def test_no_positive_contribution(contribution):
+    """Without a positive contribution there is no evidence."""
     assert evidence(Product(name="pan"), w_pan=contribution) == ()
 
 
-def test_pairs_speak_for_both_words():
-    """What a pair adds is shared by its words."""
-    found = evidence(Product(description="red pan"), w_red_pan=1.0, w_pan=1.0)
-    assert shares(found) == [("pan", 0.75), ("red", 0.25)]
+def test_a_pair_is_shared_by_its_words():
+    """The contribution of a word pair is divided between its two words."""
+    fragments = evidence(Product(description="red pan"), w_red_pan=1.0, w_pan=1.0)
+    assert shares(fragments) == [("pan", 0.75), ("red", 0.25)]
 
 
-def test_ngrams_speak_for_their_word():
-    """What a word's letters add is the word's."""
-    found = evidence(Product(description="red pan"), c_pan=1.0, w_red=3.0)
-    assert shares(found) == [("red", 0.75), ("pan", 0.25)]
+def test_character_ngrams_count_for_their_word():
+    """The contribution of a character n-gram counts for the word that contains it."""
+    fragments = evidence(Product(description="red pan"), c_pan=1.0, w_red=3.0)
+    assert shares(fragments) == [("red", 0.75), ("pan", 0.25)]
 
 
-def test_a_repeated_word_shares():
-    """A term's part is divided among all places that it was made from, in any field."""
-    found = evidence(Product(name="pan", description="a pan lid"), w_pan=1.0, w_lid=1.0)
-    places = [(one.field, one.start, one.weight) for one in found]
-    assert places == [("description", 6, 0.5), ("name", 0, 0.25), ("description", 2, 0.25)]
+def test_a_repeated_word_is_shared_by_its_occurrences():
+    """A term's contribution is divided equally among its occurrences in all fields."""
+    fragments = evidence(Product(name="pan", description="a pan pan lid"), w_pan=3.0, w_lid=2.0)
+    assert [(fragment.field, fragment.start, fragment.weight) for fragment in fragments] == [
+        ("description", 10, 0.4),
+        ("name", 0, 0.2),
+        ("description", 2, 0.2),
+        ("description", 6, 0.2),
+    ]
 
 
 def test_terms_of_the_name():
-    """A term of the name's block speaks for the name only."""
-    found = evidence(Product(name="pan", description="pan"), n_pan=1.0)
-    assert [(one.field, one.weight) for one in found] == [("name", 1.0)]
+    """A term of the name's block counts for the word in the name only."""
+    fragments = evidence(Product(name="pan", description="pan"), n_pan=1.0)
+    assert [(fragment.field, fragment.weight) for fragment in fragments] == [("name", 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -89,10 +94,11 @@ def test_terms_of_the_name():
     [("Ostra", [("Ostra", 1.0)]), ("Brindle &amp; Co", [("Brindle", 0.75), ("Co", 0.25)])],
 )
 def test_manufacturer(typed, expected):
-    """The manufacturer's name and words speak for the words of the manufacturer."""
-    terms = {"m_ostra": 1.0, "m_brindle_co": 1.0, "m_brindle": 1.0}
-    found = evidence(Product(manufacturer=typed), **terms)
-    assert (shares(found), {one.field for one in found}) == (expected, {"manufacturer"})
+    """A manufacturer's terms count for the words of the manufacturer field."""
+    contributions = {"m_ostra": 1.0, "m_brindle_co": 1.0, "m_brindle": 1.0}
+    fragments = evidence(Product(manufacturer=typed), **contributions)
+    assert shares(fragments) == expected
+    assert {fragment.field for fragment in fragments} == {"manufacturer"}
 
 
 @pytest.mark.parametrize(
@@ -109,57 +115,71 @@ def test_manufacturer(typed, expected):
     ],
 )
 def test_offsets(typed, start, end):
-    """Offsets count code points of the field as typed, whatever stands before the word."""
-    (found,) = evidence(Product(description=typed), w_pan=1.0)
-    assert (found.start, found.end, found.text) == (start, end, typed[start:end])
+    """Offsets count code points of the field as typed, whatever precedes the word."""
+    (fragment,) = evidence(Product(description=typed), w_pan=1.0)
+    assert (fragment.start, fragment.end, fragment.text) == (start, end, typed[start:end])
 
 
 @pytest.mark.parametrize(
     "product", [Product(), Product(name="lid"), Product(name="!", price=3.0), Product(price=3.0)]
 )
 def test_no_known_words(product):
-    """A product whose words are unknown has no evidence."""
+    """A product without a word of the vocabulary has no evidence."""
     assert evidence(product, w_pan=1.0, p_2=1.0) == ()
 
 
 def test_only_the_heaviest():
-    """At most twelve fragments are given."""
-    words = [f"word{at}" for at in range(20)]
-    contributions = {f"w_{word}": 20.0 - at for at, word in enumerate(words)}
-    found = evidence(Product(description=" ".join(words)), **contributions)
-    assert [one.text for one in found] == words[:12]
+    """The evidence is the twelve heaviest fragments, wherever they are in the text."""
+    words = [f"word{number}" for number in range(20)]
+    contributions = {f"w_{word}": 1.0 + number for number, word in enumerate(words)}
+    fragments = evidence(Product(description=" ".join(words)), **contributions)
+    assert [fragment.text for fragment in fragments] == words[:7:-1]
 
 
-def test_trifles_are_left_out():
-    """A fragment with less than a hundredth is not worth showing."""
-    found = evidence(Product(description="red pan lid"), w_red=0.9, w_pan=98.0, w_lid=1.1)
-    assert [one.text for one in found] == ["pan", "lid"]
+def test_small_shares_are_left_out():
+    """A fragment with less than a hundredth of the sum is left out; the others keep their share."""
+    product = Product(description="red pan lid set")
+    fragments = evidence(product, w_red=0.9, w_pan=60.0, w_lid=38.0, w_set=1.1)
+    assert shares(fragments) == [("pan", 0.6), ("lid", 0.38), ("set", 0.011)]
 
 
 @pytest.fixture(scope="module")
 def explained(made_up_classifier):
     """Give made-up products, each with its evidence."""
     predictions = made_up_classifier.predict(PRODUCTS)
-    return [(product, one.evidence) for product, one in zip(PRODUCTS, predictions, strict=True)]
+    return [
+        (product, prediction.evidence)
+        for product, prediction in zip(PRODUCTS, predictions, strict=True)
+    ]
 
 
-def test_fragments_are_what_was_typed(explained):
+@pytest.fixture(scope="module")
+def weights(explained):
+    """Give the weights of each product's fragments."""
+    return [[fragment.weight for fragment in fragments] for _, fragments in explained]
+
+
+def test_fragments_are_as_typed(explained):
     """A fragment is the text of its field from its start to its end."""
-    found = [(getattr(product, one.field), one) for product, all_ in explained for one in all_]
-    assert [one.text for _, one in found] == [typed[one.start : one.end] for typed, one in found]
+    fragments = [
+        (getattr(product, fragment.field), fragment)
+        for product, evidence in explained
+        for fragment in evidence
+    ]
+    assert [fragment.text for _, fragment in fragments] == [
+        typed[fragment.start : fragment.end] for typed, fragment in fragments
+    ]
 
 
-def test_weights_are_shares(explained):
-    """Weights are above 0, and together at most 1 but for rounding."""
-    weights = [[one.weight for one in found] for _, found in explained]
-    assert all(0 < weight <= 1 for each in weights for weight in each)
+def test_weights_are_shares(weights):
+    """Weights are above 0 and add up to at most 1, apart from rounding."""
+    assert all(0 < weight <= 1 for of_product in weights for weight in of_product)
     assert max(map(sum, weights)) <= 1.001
 
 
-def test_weights_descend(explained):
+def test_weights_descend(weights):
     """The heaviest fragment comes first."""
-    weights = [[one.weight for one in found] for _, found in explained]
-    assert weights == [sorted(each, reverse=True) for each in weights]
+    assert weights == [sorted(of_product, reverse=True) for of_product in weights]
 
 
 @pytest.mark.parametrize(
@@ -171,18 +191,18 @@ def test_weights_descend(explained):
     ],
 )
 def test_the_decisive_word_comes_first(made_up_classifier, product, expected):
-    """What a person would point at comes before colour, size and praise."""
+    """The word that names the product comes before colour, size and praise."""
     assert made_up_classifier.predict([product])[0].evidence[0].text == expected
 
 
-def test_vector_speaks_through_its_words():
-    """What a word adds through the vector counts where it stands, shared by all its places."""
+def test_contributions_through_the_vector():
+    """A word's contribution through the vector is divided among its occurrences in that field."""
     product = Product(name="pan", description="red pan pan")
-    vector = {"name": {"pan": 2.0}, "description": {"red": 1.0, "pan": 4.0}}
-    found = evidence(product, vector, w_red=1.0)
-    assert sorted((one.field, one.text, one.weight) for one in found) == [
-        ("description", "pan", 0.25),
-        ("description", "pan", 0.25),
-        ("description", "red", 0.25),
-        ("name", "pan", 0.25),
+    vector = {"name": {"pan": 1.0}, "description": {"red": 2.0, "pan": 4.0}}
+    fragments = evidence(product, vector, w_red=1.0)
+    assert [(fragment.field, fragment.start, fragment.weight) for fragment in fragments] == [
+        ("description", 0, 0.375),
+        ("description", 4, 0.25),
+        ("description", 8, 0.25),
+        ("name", 0, 0.125),
     ]

@@ -1,4 +1,4 @@
-"""Golden examples: replayed, a model decides as it did, or is refused."""
+"""Golden examples: on replay a model decides as when it was exported, or is refused."""
 
 import json
 
@@ -11,31 +11,31 @@ from aisle.model.golden import Golden, replay, to_lines
 from aisle.product import Product
 
 
-def examples(whole):
+def examples(original):
     """Return a bundle's examples as plain data."""
-    return [json.loads(line) for line in whole.files[GOLDEN].splitlines()]
+    return [json.loads(line) for line in original.files[GOLDEN].splitlines()]
 
 
-def with_third(whole, **changes):
-    """Return a bundle whose third example says something else."""
-    rows = examples(whole)
+def with_third(original, **changes):
+    """Return a bundle with changes to its third example."""
+    rows = examples(original)
     rows[2] |= changes
-    return bundle.describe(whole, {GOLDEN: "\n".join(map(json.dumps, rows)).encode()})
+    return bundle.describe(original, {GOLDEN: "\n".join(map(json.dumps, rows)).encode()})
 
 
 def test_replay(made_up_bundle, made_up_classifier):
-    """A bundle decides as it did when it was exported; all its 40 examples are counted."""
+    """An unchanged bundle decides as when it was exported; the result counts its 40 examples."""
     assert replay(made_up_bundle, made_up_classifier) == 40
 
 
 def test_no_examples(made_up_bundle, made_up_classifier):
-    """A bundle may come without examples."""
+    """A bundle may have no examples."""
     assert replay(bundle.describe(made_up_bundle, {GOLDEN: b""}), made_up_classifier) == 0
 
 
 @pytest.mark.parametrize("change", [{"category_id": "office-desk"}, {"confidence": 0.3}])
 def test_another_decision(made_up_bundle, made_up_classifier, change):
-    """A category or a confidence that is another now is reported with the product's name."""
+    """Another category or confidence than at export is an error that names the product."""
     name = examples(made_up_bundle)[2]["product"]["name"]
     with pytest.raises(BundleError, match=f"decides differently .*'{name}'"):
         replay(with_third(made_up_bundle, **change), made_up_classifier)
@@ -43,14 +43,14 @@ def test_another_decision(made_up_bundle, made_up_classifier, change):
 
 @pytest.mark.parametrize("difference", [-0.0008, 0.0008])
 def test_another_processor(made_up_bundle, made_up_classifier, difference):
-    """A confidence that differs by less than a thousandth is the same decision."""
+    """A confidence that differs by less than 0.001 is the same decision."""
     confidence = examples(made_up_bundle)[2]["confidence"] + difference
     assert replay(with_third(made_up_bundle, confidence=confidence), made_up_classifier) == 40
 
 
 @pytest.mark.parametrize("difference", [-0.0015, 0.0015])
 def test_more_than_another_processor(made_up_bundle, made_up_classifier, difference):
-    """A confidence that differs by more than a thousandth is not."""
+    """A confidence that differs by more than 0.001 is another decision."""
     confidence = examples(made_up_bundle)[2]["confidence"] + difference
     with pytest.raises(BundleError, match="decides differently"):
         replay(with_third(made_up_bundle, confidence=confidence), made_up_classifier)
@@ -69,15 +69,15 @@ def test_more_than_another_processor(made_up_bundle, made_up_classifier, differe
     ],
 )
 def test_malformed_examples(made_up_bundle, made_up_classifier, lines):
-    """Examples that cannot be read are refused by name."""
+    """An error about malformed examples names their file."""
     with pytest.raises(BundleError, match=r"golden\.jsonl cannot be read"):
         replay(bundle.describe(made_up_bundle, {GOLDEN: lines}), made_up_classifier)
 
 
 def test_lines(made_up_bundle, made_up_classifier):
-    """What was written as lines is replayed."""
+    """Examples written as lines can be replayed, whatever characters a product contains."""
     product = Product("R&D \u2028 pan\n", None, "Ostra", 3.5)
-    (found,) = made_up_classifier.predict([product])
-    golden = Golden(product, found.category.category.id, found.category.confidence)
+    category = made_up_classifier.predict(product).category
+    golden = Golden(product, category.category.id, category.confidence)
     written = bundle.describe(made_up_bundle, {GOLDEN: to_lines([golden, golden])})
     assert replay(written, made_up_classifier) == 2

@@ -13,48 +13,48 @@ TERMS, SVMS, CLASSES, DIMENSIONS = 400, 7, 5, 3
 
 
 @pytest.fixture
-def chance():
-    """Give random numbers that are the same every time."""
+def random():
+    """Give a random generator with a fixed seed."""
     return np.random.default_rng(7)
 
 
 @pytest.fixture
-def dense(chance):
-    """Give weights int8 (terms, svms), two thirds of them zero; term 9 has none."""
-    weights = chance.integers(-127, 128, (TERMS, SVMS)) * (chance.random((TERMS, SVMS)) < 1 / 3)
+def dense(random):
+    """Give weights int8 (terms, svms), two thirds of them zero; those of term 9 are all zero."""
+    weights = random.integers(-127, 128, (TERMS, SVMS)) * (random.random((TERMS, SVMS)) < 1 / 3)
     weights[9] = 0
     return weights.astype(np.int8)
 
 
 @pytest.fixture
-def stage(chance, dense):
-    """Give a linear stage with these weights, with scales that differ by orders of magnitude."""
+def stage(random, dense):
+    """Give a linear stage with these weights and scales that differ by orders of magnitude."""
     return LinearStage(
         indptr=np.concatenate([[0], np.cumsum((dense != 0).sum(axis=1))]),
         indices=np.nonzero(dense)[1].astype(np.uint16),
         data=dense[dense != 0],
-        scale=(10 ** chance.uniform(-5, -1, TERMS)).astype(np.float32),
-        vector_weights=chance.normal(size=(SVMS, DIMENSIONS)).astype(np.float32),
-        intercepts=chance.normal(size=SVMS).astype(np.float32),
-        slots=chance.integers(0, SVMS, (CLASSES, 3)),
-        slot_weights=chance.random((CLASSES, 3)).astype(np.float32),
+        scale=(10 ** random.uniform(-5, -1, TERMS)).astype(np.float32),
+        vector_weights=random.normal(size=(SVMS, DIMENSIONS)).astype(np.float32),
+        intercepts=random.normal(size=SVMS).astype(np.float32),
+        slots=random.integers(0, SVMS, (CLASSES, 3)),
+        slot_weights=random.random((CLASSES, 3)).astype(np.float32),
     )
 
 
-def features_of(chance, *sizes):
+def features_of(random, *sizes):
     """Return features of products with these numbers of terms."""
-    indices = [np.sort(chance.choice(TERMS, size, replace=False)) for size in sizes]
+    indices = [np.sort(random.choice(TERMS, size, replace=False)) for size in sizes]
     return Features(
         np.cumsum([0, *sizes]),
         np.concatenate(indices).astype(np.int64),
-        chance.random(sum(sizes)).astype(np.float32),
-        chance.normal(size=(len(sizes), DIMENSIONS)).astype(np.float32),
+        random.random(sum(sizes)).astype(np.float32),
+        random.normal(size=(len(sizes), DIMENSIONS)).astype(np.float32),
     )
 
 
-def test_margins_are_a_matrix_product(stage, dense, chance):
-    """Margins are values times scaled weights, plus the vector's part and the intercept."""
-    features = features_of(chance, 3, 300, 0, *[40] * 20)
+def test_margins_are_a_matrix_product(stage, dense, random):
+    """Margins are values times scaled weights, plus the vector's margin and the intercept."""
+    features = features_of(random, 3, 300, 0, *[40] * 20)
     margins = stage.margins(features)
     weights = stage.scale[:, None].astype(np.float64) * dense
     for row, vector in enumerate(features.vectors):
@@ -65,9 +65,9 @@ def test_margins_are_a_matrix_product(stage, dense, chance):
     assert margins.dtype == np.float32
 
 
-def test_margins_do_not_depend_on_the_batch(stage, chance):
-    """A product has the same bits alone and at any place in a batch."""
-    features = features_of(chance, *range(0, 200, 7))
+def test_margins_do_not_depend_on_the_batch(stage, random):
+    """A product's margins have the same bits alone and at any place in a batch."""
+    features = features_of(random, *range(0, 200, 7))
     together = stage.margins(features)
     for row in range(len(together)):
         (alone,) = stage.margins(features.rows(row, row + 1))
@@ -75,49 +75,49 @@ def test_margins_do_not_depend_on_the_batch(stage, chance):
     np.testing.assert_array_equal(stage.margins(features.rows(3, 17)), together[3:17])
 
 
-def test_no_products(stage, chance):
+def test_no_products(stage, random):
     """An empty batch has no margins."""
-    assert stage.margins(features_of(chance, 5).rows(0, 0)).shape == (0, SVMS)
+    assert stage.margins(features_of(random, 5).rows(0, 0)).shape == (0, SVMS)
 
 
 @pytest.mark.parametrize("label", range(CLASSES))
-def test_contributions_add_up_to_the_score(stage, chance, label):
-    """Contributions of terms, the vector's part and the intercepts add up to a class's score."""
-    features = features_of(chance, 60)
+def test_contributions_add_up_to_the_score(stage, random, label):
+    """The contributions of terms, vector and intercepts add up to a class's score."""
+    features = features_of(random, 60)
     margins = stage.margins(features)[0]
     score = margins[stage.slots[label]] @ stage.slot_weights[label]
     intercept = stage.intercepts[stage.slots[label]] @ stage.slot_weights[label]
-    of_vector = features.vectors[0] @ stage.direction(label)
-    contributions = stage.contributions(features, label)
-    assert contributions.shape == (60,)
-    assert contributions.sum() + of_vector + intercept == pytest.approx(score, abs=1e-4)
+    vector = features.vectors[0] @ stage.direction(label)
+    terms = stage.contributions(features, label)
+    assert terms.shape == (60,)
+    assert terms.sum() + vector + intercept == pytest.approx(score, abs=1e-4)
 
 
-def test_contribution_of_a_term(stage, dense, chance):
-    """A term adds its value times its scaled weights in the class's slots, by their weights."""
-    features = features_of(chance, 60)
+def test_contribution_of_a_term(stage, dense, random):
+    """A term adds its value times its scaled weight in each slot, times the slot's weight."""
+    features = features_of(random, 60)
     weights = dense[features.indices][:, stage.slots[2]] @ stage.slot_weights[2]
     expected = features.values * stage.scale[features.indices] * weights
     assert stage.contributions(features, 2) == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
 def test_probabilities_on_paper(stage):
-    """Two classes with one SVM each; the second one's margin counts twice."""
-    two = replace(stage, slots=np.array([[0], [1]]), slot_weights=np.float32([[1], [2]]))
-    (probabilities,) = two.probabilities(np.float32([[1.0, 1.0]]))
-    assert probabilities == pytest.approx([1 / (1 + np.e), np.e / (1 + np.e)])
+    """Probabilities are the softmax of the scores, margins times slot weights: here 1.5 and 2."""
+    two_classes = replace(stage, slots=np.array([[1], [0]]), slot_weights=np.float32([[1], [2]]))
+    (probabilities,) = two_classes.probabilities(np.float32([[1.0, 1.5]]))
+    assert probabilities == pytest.approx([1 / (1 + np.exp(0.5)), 1 / (1 + np.exp(-0.5))])
     assert probabilities.dtype == np.float32
 
 
 def test_extreme_margins_stay_probabilities(stage):
-    """Softmax neither overflows nor divides by zero."""
+    """Extreme margins give finite probabilities that add up to 1."""
     probabilities = stage.probabilities(np.float32([[500.0] * 6 + [-500.0]] * 2))
     assert np.isfinite(probabilities).all()
     assert probabilities.sum(axis=1) == pytest.approx([1, 1])
 
 
 def test_file(stage):
-    """Reading returns what was written, types included."""
+    """A written file is read back with the same arrays and types."""
     read = LinearStage.from_bytes(stage.to_bytes(), "linear.x")
     for name in LinearStage.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(read, name), getattr(stage, name))
@@ -128,13 +128,13 @@ def test_file(stage):
     "damage", [lambda data: data[: len(data) // 2], lambda _: b"", lambda _: b"\0" * 99]
 )
 def test_damaged_file(stage, damage):
-    """A damaged file is an error that names it and says what to do."""
+    """A damaged file raises an error that names it and says what to do."""
     with pytest.raises(BundleError, match=r"linear\.x cannot be read.*Export the model again"):
         LinearStage.from_bytes(damage(stage.to_bytes()), "linear.x")
 
 
 def test_file_without_an_array():
-    """A safetensors file without one of the arrays is an error that names the array."""
+    """A safetensors file that lacks an array raises an error that names the array."""
     from safetensors.numpy import save
 
     with pytest.raises(BundleError, match=r"linear\.x cannot be read: it has no array 'indptr'"):
