@@ -49,7 +49,7 @@ def make_plan(
     folds: Sequence[int],
     minima: Sequence[int] | None = None,
 ) -> Plan:
-    """Return a plan, with the members of ensembles and without tables of fewer than two classes.
+    """Return the plan of a comparison: candidates, with members of ensembles, and tables.
 
     Without `minima`, it has the default tables, unfolded if folding retains less than half of a
     small shop. Raise DataError if no table is left.

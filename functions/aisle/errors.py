@@ -1,8 +1,7 @@
 """The errors that Aisle raises itself, under one base class.
 
-A message has four parts, in whole sentences: what failed, what was given, what was expected,
-what to do. Each edge maps these types once: the API in its error table, the command line to its
-exit codes.
+A message has up to four parts, in whole sentences: what failed, what was given, what was expected,
+what to do. The API maps these types in its error table, the command line to its exit codes.
 """
 
 

@@ -291,27 +291,25 @@ def test_categories_of_another_model(made_up_bundle, made_up_classifier):
     """Categories of another model are refused; the message gives both numbers."""
     taxonomy = made_up_classifier.taxonomy
     fewer = json.dumps(Taxonomy(taxonomy.classes[1:], taxonomy.entries).to_json()).encode()
-    with pytest.raises(
-        BundleError, match=r"\(slots\) is made for 40 classes; its categories\.json has 39"
-    ):
+    with pytest.raises(BundleError, match=r"\(slots\) is for 40 classes, categories\.json has 39"):
         Classifier(bundle.describe(made_up_bundle, {CATEGORIES: fewer}))
 
 
 @pytest.mark.parametrize(
     ("array", "change", "message"),
     [
-        ("indptr", lambda array: array[1:], r"\(indptr\) is made for"),
-        ("scale", lambda array: array[1:], r"\(scale\) is made for"),
-        ("indices", lambda array: array[1:], r"\(indices\) is made for"),
-        ("data", lambda array: array[1:], r"\(data\) is made for"),
+        ("indptr", lambda array: array[1:], r"\(indptr\) is for"),
+        ("scale", lambda array: array[1:], r"\(scale\) is for"),
+        ("indices", lambda array: array[1:], r"\(indices\) is for"),
+        ("data", lambda array: array[1:], r"\(data\) is for"),
         (
             "vector_weights",
             lambda array: array[:, 1:],
-            r"\(vector_weights\) is made for .* dimensions",
+            r"\(vector_weights\) is for .* dimensions",
         ),
-        ("vector_weights", lambda array: array[1:], r"\(vector_weights\) is made for .* SVMs"),
-        ("slots", lambda array: array[1:], r"\(slots\) is made for"),
-        ("slot_weights", lambda array: array[1:], r"\(slot_weights\) is made for"),
+        ("vector_weights", lambda array: array[1:], r"\(vector_weights\) is for .* SVMs"),
+        ("slots", lambda array: array[1:], r"\(slots\) is for"),
+        ("slot_weights", lambda array: array[1:], r"\(slot_weights\) is for"),
         ("slots", lambda array: array + 1, "its slots name number"),
         ("slots", lambda array: array - 1, "its slots name number"),
         ("indices", lambda array: array + 1, "its indices name number"),

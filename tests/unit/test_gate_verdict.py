@@ -39,8 +39,8 @@ def answer(true, predicted, chances=None):
     count = len(right)
     return Answers(
         true=tuple(true),
-        found=tuple(predicted),
-        chances=np.where(right, 0.9, 0.1) if chances is None else np.array(chances),
+        predicted=tuple(predicted),
+        true_probabilities=np.where(right, 0.9, 0.1) if chances is None else np.array(chances),
         confidences=np.full(count, 0.9),
         labels=np.zeros(count, np.int64),
         highest=np.full(count, 0.9, np.float32),
@@ -134,11 +134,11 @@ def check(judgement, name):
 @pytest.mark.parametrize(
     ("true", "predicted", "passed", "told"),
     [
-        ("aaab", "aaaa", False, "accuracy 0.7500 .* commonest category \\(0.7500\\)"),
-        ("aaab", "aabb", False, "accuracy 0.7500 .* commonest category \\(0.7500\\)"),
-        ("aaab", "aaab", True, "accuracy 1.0000, baseline 0.7500"),
-        ("aabb", "aaab", True, "accuracy 0.7500, baseline 0.5000"),
-        ("aaaa", "aaab", True, "accuracy 0.7500, baseline 1.0000"),
+        ("aaab", "aaaa", False, "accuracy 0.7500 .* majority-class baseline's 0.7500"),
+        ("aaab", "aabb", False, "accuracy 0.7500 .* majority-class baseline's 0.7500"),
+        ("aaab", "aaab", True, "accuracy 1.0000, majority-class baseline 0.7500"),
+        ("aabb", "aaab", True, "accuracy 0.7500, majority-class baseline 0.5000"),
+        ("aaaa", "aaab", True, "accuracy 0.7500, majority-class baseline 1.0000"),
     ],
     ids=["constant", "as good as constant", "perfect", "better", "one category alone"],
 )
@@ -261,7 +261,7 @@ def test_better_is_never_worse(against):
     """A challenger that is far better passes every comparison."""
     judgement = against(wrong(0, 1000), wrong(300, 1000))
     assert judgement.passed
-    assert "accuracy 1.0000, champion old 0.7000 (difference +0.3000" in (
+    assert "accuracy 1.0000, champion old 0.7000 (improvement +0.3000" in (
         check(judgement, "accuracy").detail
     )
 
@@ -290,7 +290,7 @@ def test_category_may_fall_to_the_limit(against, lost, passed):
     judgement = against(fallen(lost, 0), fallen(2, 0), LENIENT)
     chosen = check(judgement, "each category")
     assert chosen.passed is passed
-    assert ("no category of 20 test products or more falls" in chosen.detail) is passed
+    assert ("points in no category with at least 20 test products" in chosen.detail) is passed
     assert judgement.facts["classes"] == [
         {
             "id": "c0",
@@ -320,7 +320,7 @@ def test_five_fallen_categories_are_named(against):
     """The message names the first five fallen categories with their figures; the facts have all."""
     judgement = against(fallen(*[10] * 6, 1), fallen(*[0] * 7), LENIENT)
     detail = check(judgement, "each category").detail
-    assert "lose too many of their test products: c0 (100% to 50% of 20), c1 (" in detail
+    assert "percentage points in: c0 (100% to 50% of 20 products), c1 (" in detail
     assert ("c4" in detail, "c5" in detail, "c6" in detail) == (True, False, False)
     facts = judgement.facts["classes"]
     assert [row["id"] for row in facts] == [f"c{at}" for at in range(7)]
@@ -380,7 +380,7 @@ def test_figures_on_feedback_are_facts(against):
         "challenger": {"right": 2, "log_loss": pytest.approx(-np.log(0.3))},
         "champion": {"right": 1, "log_loss": pytest.approx(loss)},
     }
-    assert "it has 2 right (log loss 1.204), the champion 1 (0.164)" in (
+    assert "it gets 2 right (log loss 1.204), the champion 1 (log loss 0.164)" in (
         check(judgement, FEEDBACK).detail
     )
 

@@ -45,6 +45,14 @@ def test_similarity_is_the_cosine():
     assert similarities == pytest.approx(np.array(expected), abs=5e-3)
 
 
+def test_no_precision_is_lost_but_by_rounding_to_8_bits():
+    """Vectors whose values are multiples of 1/255 have exact cosines, in float32."""
+    table = csr_matrix(np.array([[0, 0, 0, 3.0, 4.0], [0, 2.0, 0, 0, 0]]))
+    similarities = index(table, np.array([0, 1])).similarities(features({3: 2.0}, {1: 0.3, 4: 0.4}))
+    assert similarities == pytest.approx(np.array([[0.6, 0], [0.64, 0.6]]), abs=1e-6)
+    assert similarities.dtype == np.float32
+
+
 def test_nearest_and_votes():
     """Each class gets its nearest neighbour's similarity and its share of the votes.
 
@@ -68,6 +76,23 @@ def test_every_product_votes():
     expected = (similarities[:2] ** 8).sum() / (similarities**8).sum()
     assert nearest == pytest.approx(similarities[None, [0, 2]], abs=5e-3)
     assert votes == pytest.approx(np.array([[expected, 1 - expected]]), abs=5e-3)
+
+
+def test_nearest_is_at_most_1():
+    """Rounding up to 8 bits does not make a product more similar to itself than 1."""
+    neighbours = index(csr_matrix(np.array([[0, 0, 0, 1.0, 3.0]])), np.array([0]))
+    itself = features({3: 1.0, 4: 3.0})
+    assert neighbours.similarities(itself) > 1
+    nearest, _, nearest_of_all = neighbours.nearest_and_votes(itself, np.array([[0]]))
+    assert (nearest, nearest_of_all) == (1, 1)
+
+
+def test_faint_neighbours_have_no_votes():
+    """Where all neighbours are hardly similar, no class gets a large share of the votes."""
+    neighbours = index(csr_matrix(np.array([[0, 3.0, 0, 0, 0], [0, 0, 0.04, 0, 1]])), LABELS[:2])
+    _, votes, _ = neighbours.nearest_and_votes(features({2: 1.0}), np.array([[0, 1]]))
+    assert votes[0, 1] == 0
+    assert votes[0, 0] == pytest.approx((10 / 255) ** 8 / 1e-9, rel=0.02)
 
 
 def test_alone_or_together():

@@ -54,7 +54,7 @@ def features_of(random, *sizes):
 
 def test_margins_are_a_matrix_product(stage, dense, random):
     """Margins are values times scaled weights, plus the vector's margin and the intercept."""
-    features = features_of(random, 3, 300, 0, *[40] * 20)
+    features = features_of(random, 3, 300, 0, *[40] * 20, 0)
     margins = stage.margins(features)
     weights = stage.scale[:, None].astype(np.float64) * dense
     for row, vector in enumerate(features.vectors):
@@ -101,6 +101,16 @@ def test_contribution_of_a_term(stage, dense, random):
     assert stage.contributions(features, 2) == pytest.approx(expected, rel=1e-5, abs=1e-9)
 
 
+def test_contributions_of_terms_without_weights(stage):
+    """A term that no SVM weighs contributes nothing, also as the last one."""
+    features = Features(
+        np.array([0, 2]), np.array([3, 9]), np.ones(2, np.float32), np.ones((1, 3), np.float32)
+    )
+    first, last = stage.contributions(features, 2)
+    assert first != 0
+    assert last == 0
+
+
 def test_probabilities_on_paper(stage):
     """Probabilities are the softmax of the scores, margins times slot weights: here 1.5 and 2."""
     two_classes = replace(stage, slots=np.array([[1], [0]]), slot_weights=np.float32([[1], [2]]))
@@ -110,8 +120,8 @@ def test_probabilities_on_paper(stage):
 
 
 def test_extreme_margins_stay_probabilities(stage):
-    """Extreme margins give finite probabilities that add up to 1."""
-    probabilities = stage.probabilities(np.float32([[500.0] * 6 + [-500.0]] * 2))
+    """Softmax neither overflows nor divides by zero, whatever else is in the batch."""
+    probabilities = stage.probabilities(np.float32([[500.0] * 6 + [-500.0], [-500.0] * 7]))
     assert np.isfinite(probabilities).all()
     assert probabilities.sum(axis=1) == pytest.approx([1, 1])
 

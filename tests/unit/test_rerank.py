@@ -117,6 +117,65 @@ def test_what_is_said_of_a_candidate(shortlist):
     assert one == pytest.approx(expected, abs=1e-3)
 
 
+def test_features_of_a_batch_in_a_deep_taxonomy():
+    """Each product's candidates get its own features; short paths repeat their last level.
+
+    Class 4 is the parent of class 5. Its own SVM is not that of its level, and its parent is the
+    whole catalogue.
+    """
+    paths = [["A", "B", "C", "D"], ["A", "B", "C", "E"], ["A", "B", "F"], ["A", "G"], ["H"]]
+    taxonomy = Taxonomy([path_from_names(names) for names in [*paths, ["H", "I"]]], [])
+    ones = np.ones(6, np.int64)
+    rows = np.arange(6, dtype=np.int32)
+    neighbours = NearestNeighbours(
+        np.arange(1, 7), ones, np.arange(7), rows, np.full(6, 255, np.uint8)
+    )
+    shortlist = Shortlist(taxonomy, neighbours, no_naive_bayes(6))
+    probabilities = np.float32([[0.1, 0.2, 0.3, 0.04, 0.25, 0.11], [0, 0, 0.6, 0, 0, 0.4]])
+    computed = shortlist.features(
+        [Product("red pan", "fries"), Product("kettle")],
+        features({0: 3.0, 1: 4.0}, {2: 1.0}),
+        np.array([[2, 4, 1, 5, 0, 3], [2, 5, 0, 1, 3, 4]]),
+        probabilities=probabilities,
+        margins=np.stack([np.arange(10), np.arange(10, 0, -1)]).astype(np.float32),
+    )
+    assert computed.dtype == np.float32
+    votes = np.array([0.6**8, 0.8**8]) / (0.6**8 + 0.8**8)
+    columns = {
+        "log_probability": (
+            np.log([0.3, 0.25, 0.2, 0.11, 0.1, 0.04]),
+            np.log([0.6, 0.4] + [1e-9] * 4),
+        ),
+        "behind_best": (
+            np.log([1, 5 / 6, 2 / 3, 11 / 30, 1 / 3, 2 / 15]),
+            np.log([1, 2 / 3] + [1e-9 / 0.6] * 4),
+        ),
+        "probability_level_1": (
+            [0.64, 0.36, 0.64, 0.36, 0.64, 0.64],
+            [0.6, 0.4, 0.6, 0.6, 0.6, 0.4],
+        ),
+        "probability_level_2": ([0.6, 0.36, 0.6, 0.11, 0.6, 0.04], [0.6, 0.4, 0.6, 0.6, 0, 0.4]),
+        "probability_level_3": ([0.3, 0.36, 0.3, 0.11, 0.3, 0.04], [0.6, 0.4, 0, 0, 0, 0.4]),
+        "margin_level_1": ([0, 7, 0, 7, 0, 0], [10, 3, 10, 10, 10, 3]),
+        "margin_level_2": ([1, 7, 1, 9, 1, 6], [9, 1, 9, 9, 4, 3]),
+        "margin_level_3": ([5, 7, 2, 9, 2, 6], [5, 1, 8, 8, 4, 3]),
+        "margin_own": ([5, 8, 4, 9, 3, 6], [5, 1, 7, 6, 4, 2]),
+        "log_products": (np.log([4, 6, 3, 7, 2, 5]), np.log([4, 7, 2, 3, 5, 6])),
+        "share_of_parent": (
+            [3 / 6, 5 / 21, 2 / 3, 6 / 11, 1 / 3, 4 / 10],
+            [3 / 6, 6 / 11, 1 / 3, 2 / 3, 4 / 10, 5 / 21],
+        ),
+        "words": ([3] * 6, [1] * 6),
+        "vote": ([0, 0, votes[1], 0, votes[0], 0], [1, 0, 0, 0, 0, 0]),
+        "nearest": ([0, 0, 0.8, 0, 0.6, 0], [1, 0, 0, 0, 0, 0]),
+        "nearest_of_all": ([0.8] * 6, [1] * 6),
+    }
+    for name, expected in columns.items():
+        assert computed[:, :, AT[name]] == pytest.approx(np.array(expected), rel=1e-4, abs=1e-6), (
+            name
+        )
+
+
 def test_fields_that_are_missing_are_not_told(shortlist):
     """Which field a product's words are in says nothing of it."""
     _, name = described(shortlist, Product(name="red pan"), PROBABILITIES, {1: 1.0})

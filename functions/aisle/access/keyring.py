@@ -92,8 +92,8 @@ def edit(store: Store, change: Callable[[ApiKeys], ApiKeys]) -> None:
             continue
         return
     raise StoreError(
-        f"The API keys in {store.url} were not changed: each of {_EDIT_ATTEMPTS} attempts met a "
-        "change by somebody else. Expected no other changes during one attempt. Try again."
+        f"The API keys in {store.url} were not changed: somebody else changed them during each of "
+        f"{_EDIT_ATTEMPTS} attempts. Try again."
     )
 
 

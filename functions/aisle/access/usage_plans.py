@@ -160,6 +160,6 @@ def _calling(what: str) -> Iterator[None]:
         yield
     except (BotoCoreError, ClientError) as error:
         raise CloudError(
-            f"Could not {what} in API Gateway. AWS answered: {error}. Expected success. Check the "
-            "API's id, the region, and that the credentials may manage the API."
+            f"Could not {what} in API Gateway. AWS answered: {error}. Check the API's "
+            "id, the region, and that the credentials may manage the API."
         ) from error

@@ -68,7 +68,7 @@ def read_stats(store: Store) -> FeedbackStats:
 
 
 def write_stats(store: Store, stats: FeedbackStats) -> bool:
-    """Write the counts and return True, unless they tell nothing new.
+    """Write the counts if they tell something new; return whether they were written.
 
     Nothing is written if only the times differ, or if there has never been any feedback.
     """

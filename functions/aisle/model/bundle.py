@@ -1,7 +1,8 @@
 """A model bundle: a folder of data without code, with a manifest that proves it complete.
 
-`manifest.json` names every other file with its SHA-256. The model's version is derived from its
-content, so the same model has the same version wherever and whenever it is made.
+`manifest.json` names every other file with its SHA-256. The model's version is a hash of the files
+and facts that decide predictions, with the snapshot and the versions of libraries: the same training
+gives the same version wherever and whenever it runs.
 """
 
 import hashlib
@@ -188,8 +189,8 @@ def write(folder: Path, bundle: Bundle) -> None:
 def read(folder: Path) -> Bundle:
     """Read a bundle from a folder and verify it.
 
-    Raises BundleError, which names the file, where one is missing or changed, or where this version
-    of Aisle does not read the bundle's format or normalizer.
+    Raises BundleError if a file is missing or changed (the message names it), or if this version of
+    Aisle cannot read the format or normalizer.
     """
     return read_by(lambda name: _bytes(folder / name))
 

@@ -77,8 +77,9 @@ class Classifier:
     def predict_proba(self, products: Iterable[str | Product]) -> NDArray[np.float32]:
         """Return the probability of every class: float32 (products, classes), rows sum to 1.
 
-        Takes several products, in any iterable but a mapping; a text counts as a product's name.
-        The columns are in the order of `classes_`. Raises TypeError for anything else.
+        Takes an iterable of products or texts (a text is a product's name), but no mapping. The
+        columns are in the order of `classes_`. Raises TypeError for any other argument or field
+        type, ValueError for a price that is not finite or is negative.
         """
         checked = _products(products)
         result = np.empty((len(checked), len(self.taxonomy.classes)), np.float32)
@@ -290,7 +291,8 @@ def _refuse_texts(index: int, product: Product) -> NoReturn:
         if not (value is None or isinstance(value, str))
     )
     raise TypeError(
-        f"The {field} of product {index} (counted from 0) is {value!r}, a {type(value).__name__}. "
+        f"The {field} of product {index} (counted from 0) is {value!r}, of type "
+        f"{type(value).__name__}. "
         f"Expected a text. Convert it, or pass None where the {field} is unknown."
     )
 
@@ -340,8 +342,8 @@ def _check_size(part: str, size: int, what: str, source: str, expected: int) -> 
     """Compare the size of a part of a bundle with that of another part, its `source`."""
     if size != expected:
         raise BundleError(
-            f"The bundle's {part} is made for {size} {what}; its {source} has {expected}. Export "
-            "the model again."
+            f"The bundle's files do not match: the {part} is for {size} {what}, {source} has "
+            f"{expected}. Export the model again."
         )
 
 

@@ -1,8 +1,8 @@
 """The linear stage: a product's features times sparse weights, summed to a score per class.
 
 The weights are 8-bit integers in compressed sparse rows (one row per term), since all but a few per
-cent are zero. A product's sums are accumulated term by term in float64, whatever other products are
-in the batch: trees decide by thresholds, so the last bits must not depend on the batch.
+cent are zero. Sums are accumulated term by term in float64, so that a product's result does not
+depend on the batch: the second stage's trees compare with thresholds, where the last bit can decide.
 """
 
 from dataclasses import dataclass

@@ -82,10 +82,10 @@ class Fold:
 
 @dataclass(frozen=True, slots=True)
 class SecondStage:
-    """The outcome of cross-fitting: LightGBM's trees, None where they do not help, and thresholds.
+    """The outcome of cross-fitting: the trees (None if they do not help) and the thresholds.
 
-    `outside` belongs to the trees. The log losses are means over the products of all folds, without
-    and with the trees.
+    `trees` are in LightGBM's text format, and `outside` belongs to them. The log losses are means
+    over the products of known classes in all folds, without and with the trees.
     """
 
     trees: str | None
@@ -159,7 +159,7 @@ def choose_second_stage(
 ) -> SecondStage:
     """Fit the trees on all folds if they lower the log loss of held-out folds.
 
-    From the thresholds on, a share of `precision` of the answers is right.
+    From a level's threshold on, a share of `precision` of the predicted nodes there is right.
     """
     known = [int(fold.right.any(axis=1).sum()) for fold in folds]
     reranked = []

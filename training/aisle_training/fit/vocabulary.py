@@ -105,9 +105,9 @@ def _vocabulary(
     )
     if not len(kept):
         raise DataError(
-            f"The {len(products)} products to learn from share no word and no part of a word: none "
-            f"occurs in {settings.min_document_frequency} of them. Expected texts with words in "
-            "common. Give more products, or better texts."
+            f"No word or part of a word occurs in at least {settings.min_document_frequency} of "
+            f"the {len(products)} products to learn from. Expected texts with words in common. "
+            "Give more products, or better texts."
         )
     if len(kept) > max_terms:
         kept = _most_frequent(kept, names, frequency, share=max_terms / len(kept))
