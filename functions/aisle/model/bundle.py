@@ -1,8 +1,8 @@
 """A model bundle: a folder of data without code, with a manifest that proves it complete.
 
 `manifest.json` names every other file with its SHA-256. The model's version is a hash of the files
-and facts that decide predictions, with the snapshot and the versions of libraries: the same training
-gives the same version wherever and whenever it runs.
+and facts that decide predictions, with the snapshot and the versions of libraries: the same
+training gives the same version wherever and whenever it runs.
 """
 
 import hashlib

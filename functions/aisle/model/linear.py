@@ -2,7 +2,8 @@
 
 The weights are 8-bit integers in compressed sparse rows (one row per term), since all but a few per
 cent are zero. Sums are accumulated term by term in float64, so that a product's result does not
-depend on the batch: the second stage's trees compare with thresholds, where the last bit can decide.
+depend on the batch: the second stage's trees compare with thresholds, where the last bit can
+decide.
 """
 
 from dataclasses import dataclass

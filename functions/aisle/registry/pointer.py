@@ -41,7 +41,7 @@ def parse_pointer(data: bytes, url: str) -> Pointer:
     except (AttributeError, TypeError, ValueError, StoreError) as error:
         raise BundleError(
             f"{layout.current_model()} in {url} is malformed: {error}. Expected a JSON object "
-            "with version, test_sha256 and published_at. Train and publish a model again: aisle train."
+            "with version, test_sha256 and published_at. Train a model again: aisle train."
         ) from error
     return pointer
 
