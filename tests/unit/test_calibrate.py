@@ -41,7 +41,7 @@ def test_weights_lower_the_log_loss(overconfident):
 
 @pytest.mark.parametrize("factors", [(1.1, 1), (0.9, 1), (1, 1.1), (1, 0.9)])
 def test_weights_are_regularized_towards_the_prior(factors):
-    """Weights minimise the log loss plus 0.001 times the squared distance of their logs from it.
+    """Weights minimise the log loss plus 0.001 times the squared length of ln(weights / prior).
 
     With these few products, all of them right, the log loss alone would have no minimum.
     """
