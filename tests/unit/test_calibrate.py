@@ -39,6 +39,23 @@ def test_weights_lower_the_log_loss(overconfident):
     assert log_loss(margins, labels, weights) < 0.9 * log_loss(margins, labels, PRIOR)
 
 
+@pytest.mark.parametrize("factors", [(1.1, 1), (0.9, 1), (1, 1.1), (1, 0.9)])
+def test_weights_are_regularized_towards_the_prior(factors):
+    """Weights minimise the log loss plus 0.001 times the squared length of ln(weights / prior).
+
+    With these few products, all of them right, the log loss alone would have no minimum.
+    """
+    margins = np.random.default_rng(3).normal(size=(12, 4, 2)).astype(np.float32)
+    labels = margins.sum(axis=2).argmax(axis=1)
+    weights = fit_level_weights(lambda rows: margins[rows], labels, PRIOR)
+
+    def objective(values):
+        distance = np.log(values / PRIOR)
+        return log_loss(margins, labels, values) + 0.001 * distance @ distance
+
+    assert objective(weights) < objective(weights * factors)
+
+
 def test_a_slot_of_noise_gets_a_small_weight(overconfident):
     """A slot of random margins gets a small weight, a calibrated slot a weight of about 1."""
     margins, labels = overconfident
