@@ -7,7 +7,7 @@ import pytest
 from scipy.special import softmax
 
 from aisle.model.hierarchy import structure
-from aisle.model.rerank.calibration import Outside
+from aisle.model.rerank.calibration import Outside, log_odds
 from aisle.model.rerank.candidates import Shortlist
 from aisle.model.rerank.features import FEATURES
 from aisle.model.rerank.knn import NearestNeighbours
@@ -68,6 +68,29 @@ def test_candidates_are_the_most_probable(shortlist):
     """The likeliest classes come first; of equals, the first by number."""
     found = shortlist.candidates(np.array([PROBABILITIES], np.float32))
     assert found.tolist() == [[4, 1, 3, 0, 2, 6, 5, 8]]
+
+
+def test_candidates_of_a_batch(shortlist):
+    """Each product has its own candidates: those of a sort of all its classes."""
+    probabilities = np.random.default_rng(0).random((50, SIZE)).astype(np.float32)
+    expected = np.argsort(-probabilities, axis=1)[:, :8]
+    np.testing.assert_array_equal(shortlist.candidates(probabilities), expected)
+
+
+def test_each_product_of_a_batch_shares_out_its_own(shortlist):
+    """What a product's candidates get does not depend on the others in the batch."""
+    probabilities = np.random.default_rng(0).random((3, SIZE)).astype(np.float32)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    candidates = shortlist.candidates(probabilities)
+    scores = np.float32([[1, 2, 3, 4, 5, 6, 7, 8], [-500] * 8, [500, 0, 0, 0, 0, 0, 499, 0]])
+    shared = shortlist.share_out(probabilities, candidates, scores, Outside(2, 1))
+    assert shared.sum(axis=1) == pytest.approx([1, 1, 1])
+    for row in range(3):
+        of_row = slice(row, row + 1)
+        (alone,) = shortlist.share_out(
+            probabilities[of_row], candidates[of_row], scores[of_row], Outside(2, 1)
+        )
+        np.testing.assert_array_equal(shared[row], alone)
 
 
 def test_few_classes_are_all_candidates():
@@ -176,6 +199,24 @@ def test_features_of_a_batch_in_a_deep_taxonomy():
         )
 
 
+def test_a_node_above_all_classes_has_the_margin_0():
+    """Such a node separates nothing and has no SVM."""
+    taxonomy = Taxonomy([path_from_names(names) for names in (["R", "A"], ["R", "B"])], [])
+    ones = np.ones(2, np.int64)
+    index = NearestNeighbours(
+        ones, ones, np.arange(3), np.arange(2, dtype=np.int32), np.full(2, 255, np.uint8)
+    )
+    computed = Shortlist(taxonomy, index, no_naive_bayes(2)).features(
+        [Product("red pan")],
+        features({0: 1.0}),
+        np.array([[1, 0]]),
+        probabilities=np.float32([[0.4, 0.6]]),
+        margins=np.float32([[7, 8]]),
+    )
+    margins = [AT["margin_level_1"], AT["margin_level_2"], AT["margin_level_3"], AT["margin_own"]]
+    assert computed[0][:, margins].tolist() == [[0, 8, 8, 8], [0, 7, 7, 7]]
+
+
 def test_fields_that_are_missing_are_not_told(shortlist):
     """Which field a product's words are in says nothing of it."""
     _, name = described(shortlist, Product(name="red pan"), PROBABILITIES, {1: 1.0})
@@ -238,6 +279,20 @@ def test_the_calibration_of_what_is_outside_is_learnt():
     found = fit_outside(rest, outside).calibrate(rest)
     near = np.abs(rest - 0.4) < 0.05
     assert found[near].mean() == pytest.approx(0.2, abs=0.03)
+
+
+def test_log_odds_stay_finite():
+    """Probabilities count as at least one and at most all but one in a million."""
+    probabilities = np.float32([0, 1e-7, 0.25, 1])
+    most = np.log(1e6)
+    assert log_odds(probabilities) == pytest.approx([-most, -most, -np.log(3), most], abs=0.02)
+
+
+@pytest.mark.parametrize(("slope", "expected"), [(20, [0, 1]), (-20, [1, 0])])
+def test_a_steep_calibration_does_not_overflow(slope, expected):
+    """Beyond what float32 can raise e to, the probability is almost 0 or 1."""
+    rest = np.float32([1e-6, 1])
+    assert Outside(slope, 0).calibrate(rest) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("outside", [True, False])
