@@ -1,5 +1,7 @@
 """The second stage: which candidates, what is said of them, and how they share the probability."""
 
+from dataclasses import replace
+
 import lightgbm
 import numpy as np
 import onnxruntime
@@ -70,11 +72,17 @@ def test_candidates_are_the_most_probable(shortlist):
     assert found.tolist() == [[4, 1, 3, 0, 2, 6, 5, 8]]
 
 
-def test_candidates_of_a_batch(shortlist):
-    """Each product has its own candidates: those of a sort of all its classes."""
-    probabilities = np.random.default_rng(0).random((50, SIZE)).astype(np.float32)
+def test_candidates_of_a_batch():
+    """Each product has its own candidates: those of a sort of all its many classes."""
+    taxonomy = Taxonomy([path_from_names([f"G{at}"]) for at in range(300)], [])
+    ones = np.ones(300, np.int64)
+    index = NearestNeighbours(
+        ones, ones, np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, "u1")
+    )
+    probabilities = np.random.default_rng(0).random((50, 300)).astype(np.float32)
     expected = np.argsort(-probabilities, axis=1)[:, :8]
-    np.testing.assert_array_equal(shortlist.candidates(probabilities), expected)
+    candidates = Shortlist(taxonomy, index, no_naive_bayes(300)).candidates(probabilities)
+    np.testing.assert_array_equal(candidates, expected)
 
 
 def test_each_product_of_a_batch_shares_out_its_own(shortlist):
@@ -281,6 +289,14 @@ def test_the_calibration_of_what_is_outside_is_learnt():
     assert found[near].mean() == pytest.approx(0.2, abs=0.03)
 
 
+def test_a_learnt_calibration_has_four_decimals():
+    """Slope and shift are rounded, so that their last bits do not make another model."""
+    rest = np.linspace(0.05, 0.9, 50).astype(np.float32)
+    learnt = fit_outside(rest, np.arange(50) % 3 == 0)
+    for number in (learnt.slope, learnt.shift):
+        assert round(number, 4) == number != round(number, 3)
+
+
 def test_log_odds_stay_finite():
     """Probabilities count as at least one and at most all but one in a million."""
     probabilities = np.float32([0, 1e-7, 0.25, 1])
@@ -310,6 +326,29 @@ def trees():
     right[np.arange(600), table[:, :, AT["vote"]].argmax(axis=1)] = True
     right[:100] = False
     return fit_trees(table, right, np.ones(600), parameters.load().rerank), table, right
+
+
+def test_trees_are_fitted_with_the_settings(trees):
+    """LightGBM ignores parameters that it does not know: the model has to state each of them."""
+    _, table, right = trees
+    settings = replace(
+        parameters.load().rerank, trees=3, leaves=5, learning_rate=0.375, least_in_leaf=44, l2=2.5
+    )
+    booster = fit_trees(table, right, np.ones(600), settings, seed=6)
+    text = booster.model_to_string()
+    assert booster.num_trees() == 3
+    assert booster.feature_name() == list(FEATURES)
+    expected = {
+        "[num_leaves: 5]",
+        "[learning_rate: 0.375]",
+        "[min_data_in_leaf: 44]",
+        "[lambda_l2: 2.5]",
+        "[feature_fraction: 0.7]",
+        "[seed: 6]",
+        "[deterministic: 1]",
+        "[force_row_wise: 1]",
+    }
+    assert expected <= set(text.splitlines())
 
 
 def test_trees_believe_what_counts_more(trees):
@@ -377,3 +416,15 @@ def test_rounded_thresholds_decide_the_same(trees):
     rows = table.reshape(-1, len(FEATURES))
     rounded = lightgbm.Booster(model_str=to_text(booster))
     assert np.array_equal(rounded.predict(rows), booster.predict(rows, raw_score=True))
+
+
+def test_thresholds_between_neighbouring_floats_are_rounded_down():
+    """The nearest float32 to such a threshold can be the upper value, which then goes left."""
+    low = np.nextafter(np.float32(1), np.float32(2))
+    high = np.nextafter(low, np.float32(2))
+    right = np.tile(np.arange(8) == 0, (600, 1))
+    table = np.where(right, high, low)[:, :, None] * np.ones(len(FEATURES), np.float32)
+    booster = fit_trees(table, right, np.ones(600), parameters.load().rerank)
+    best, other = lightgbm.Booster(model_str=to_text(booster)).predict(table[0, :2])
+    assert best > other
+    assert [best, other] == booster.predict(table[0, :2], raw_score=True).tolist()
