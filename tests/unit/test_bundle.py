@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,6 +76,38 @@ def test_a_bundle_is_its_files_and_the_manifest(whole, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {*FILES, MANIFEST}
 
 
+def test_names_of_files():
+    """Stores hold bundles under these names, whatever the code calls them."""
+    assert MANIFEST == "manifest.json"
+    assert set(FILES) == {
+        "MODEL_CARD.md",
+        "categories.json",
+        "golden.jsonl",
+        "knn.safetensors",
+        "linear.safetensors",
+        "metrics.json",
+        "naive_bayes.safetensors",
+        "pieces.txt",
+        "reranker.onnx",
+        "vocabulary.tsv",
+        "word_vectors.safetensors",
+    }
+
+
+def test_a_model_without_a_second_stage():
+    """Such a model has nothing to calibrate outside the candidates, also after it is read."""
+    plain = bundle.assemble(CONTENT, **FACTS | {"outside": None})
+    assert bundle.verify(plain.to_files()) == plain
+    assert plain.manifest.outside is None
+
+
+def test_a_folder_that_cannot_be_written(whole, tmp_path):
+    """A path that is a file is refused by name."""
+    (tmp_path / "model").write_text("a file")
+    with pytest.raises(BundleError, match=r"cannot be written to .*model: File exists\. Expected"):
+        bundle.write(tmp_path / "model", whole)
+
+
 def test_the_manifest_comes_last(whole):
     """Whoever is interrupted while writing leaves no bundle that looks whole."""
     assert [*whole.to_files()][-1] == MANIFEST
@@ -82,8 +115,8 @@ def test_the_manifest_comes_last(whole):
 
 def test_other_files_are_left_out():
     """A bundle has the files of the layout and no others."""
-    found = bundle.assemble({**CONTENT, "notes.txt": b"private"}, **FACTS)
-    assert set(found.files) == set(FILES)
+    assembled = bundle.assemble({**CONTENT, "notes.txt": b"private"}, **FACTS)
+    assert set(assembled.files) == set(FILES)
 
 
 def test_hashes(whole):
@@ -98,6 +131,21 @@ def test_assemble_needs_every_file(name):
     files = {other: data for other, data in CONTENT.items() if other != name}
     with pytest.raises(BundleError, match=name):
         bundle.assemble(files, **FACTS)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"documents": 13}, {"outside": None}, {"model_version": "0123456789ab"}], ids=str
+)
+def test_changed_manifest(whole, changes):
+    """A manifest that does not make its own version is refused; the message has both versions."""
+    files = with_manifest(whole, **changes)
+    stated = changes.get("model_version", whole.manifest.model_version)
+    with pytest.raises(
+        BundleError,
+        match=rf"manifest\.json was changed: its model_version is {stated}, its content makes "
+        r"[0-9a-f]{12}\.",
+    ):
+        bundle.verify(files)
 
 
 @pytest.mark.parametrize("name", [*FILES, MANIFEST])
@@ -202,12 +250,14 @@ def test_manifest_lacks_a_version(whole, field):
         {"features": None},
         {"features": {"word_ngram_max": 2}},
         {"answer_thresholds": None},
+        {"answer_thresholds": ["high"]},
+        {"answer_thresholds": [10**400]},
         {"outside": {"slope": 1}},
         {"more": 1},
         {"files": None},
         {"files": []},
     ],
-    ids=json.dumps,
+    ids=lambda changes: json.dumps(changes)[:40],
 )
 def test_manifest_fields_of_another_shape(whole, changes):
     """A manifest whose fields are not what they should be is refused by name."""
@@ -298,6 +348,45 @@ def test_word_pieces(whole):
     pieces, read = with_vectors(whole, vectors).word_pieces()
     assert pieces == ["pan", "##s"]
     assert read.tolist() == vectors.tolist()
+
+
+def test_word_pieces_that_are_not_utf_8(whole):
+    """A byte that is not UTF-8 does not keep a model from being loaded."""
+    other = bundle.describe(whole, {PIECES: b"p\xffn\n##s\n"})
+    pieces, _ = with_vectors(other, np.zeros((2, 3), np.int8)).word_pieces()
+    assert pieces == ["p\ufffdn", "##s"]
+
+
+@pytest.mark.parametrize(
+    ("part", "file"),
+    [
+        ("linear_stage", "linear.safetensors"),
+        ("word_pieces", "word_vectors.safetensors"),
+        ("nearest_neighbours", "knn.safetensors"),
+        ("naive_bayes", "naive_bayes.safetensors"),
+    ],
+)
+def test_parts_are_read_from_their_files(whole, part, file):
+    """A part that cannot be read is refused by the name of its own file."""
+    with pytest.raises(BundleError, match=f"The bundle's {file} cannot be read"):
+        getattr(whole, part)()
+
+
+@pytest.mark.parametrize(
+    ("part", "file"),
+    [
+        ("linear_stage", "model.onnx"),
+        ("word_pieces", "vectors.npy"),
+        ("nearest_neighbours", "neighbours.npy"),
+        ("naive_bayes", "likelihoods.npy"),
+    ],
+)
+def test_parts_of_the_last_format_are_read_from_its_files(whole, part, file):
+    """A bundle of format 5 has these parts in other files."""
+    files = dict.fromkeys(["model.onnx", "vectors.npy", "neighbours.npy", "likelihoods.npy"], b"")
+    manifest = replace(whole.manifest, format_version=5)
+    with pytest.raises(BundleError, match=rf"The bundle's {file} cannot be (read|loaded)"):
+        getattr(bundle.Bundle(manifest, {PIECES: b"", **files}), part)()
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from aisle_training import parameters
 from aisle_training.fit.rerank import index_neighbours
 
 TERMS = ["c:pan", "m:mott", "n:pan", "w:pan", "w:red"]
-# Class 0: a red pan by Mott, a pan; class 1: something red.
+# Class 0: a red pan by Mott, a pan; class 1: something red. The last column is not a term.
 TABLE = csr_matrix(
-    np.array([[0.9, 0, 0, 0, 1.0], [0.9, 1, 0, 3, 4], [0.9, 0, 0, 2, 0]], np.float64)
+    np.array([[0.9, 0, 0, 0, 1.0, 9], [0.9, 1, 0, 3, 4, 9], [0.9, 0, 0, 2, 0, 9]], np.float64)
 )
 LABELS = np.array([1, 0, 0])
 SETTINGS = parameters.load().rerank
@@ -114,6 +114,16 @@ def test_frequent_terms_are_left_out():
     assert np.diff(neighbours.starts).tolist() == [0, 0, 0, 0, 3]
 
 
+@pytest.mark.parametrize(("most_frequent", "most"), [(0.2, 6), (0.1, 3), (0.01, 2)])
+def test_terms_at_the_limit_are_indexed(most_frequent, most):
+    """A term of exactly the largest share is indexed, and one of two products in any case."""
+    table = np.zeros((30, 5))
+    table[:most, 3] = 1
+    table[: most + 1, 4] = 1
+    neighbours = index(csr_matrix(table), np.zeros(30, np.int64), most_frequent=most_frequent)
+    assert np.diff(neighbours.starts).tolist() == [0, 0, 0, most, 0]
+
+
 def test_large_classes_are_cut():
     """Beyond the limit, large classes keep a share and small ones all of their products."""
     labels = np.array([0] * 40 + [1] * 3)
@@ -123,14 +133,39 @@ def test_large_classes_are_cut():
     assert 10 <= neighbours.kept[0] <= 17
 
 
+@pytest.mark.parametrize(
+    ("most", "kept"), [(43, [40, 3]), (42, [36, 3]), (1, [1, 1])], ids=["all", "cut", "too few"]
+)
+def test_limit_of_neighbours(most, kept):
+    """Nothing is cut at the limit itself; a limit below the number of classes leaves one of each.
+
+    A class's limit falls by a tenth at a time, from 40 to 36.
+    """
+    labels = np.array([0] * 40 + [1] * 3)
+    neighbours = index(csr_matrix(np.ones((43, 5))), labels, most_neighbours=most)
+    assert neighbours.kept.tolist() == kept
+
+
+def test_large_classes_keep_their_first_products():
+    """Of classes whose products are mixed, the first ones stay in the index."""
+    table = np.zeros((200, 5))
+    table[:100, 3] = 1
+    table[100:, 4] = 1
+    neighbours = index(csr_matrix(table), np.arange(200) % 2, most_neighbours=100)
+    assert neighbours.kept.tolist() == [45, 45]
+    assert np.diff(neighbours.starts).tolist() == [0, 0, 0, 90, 0]
+
+
 def test_round_trip():
-    """Reading returns what was written."""
+    """Reading returns what was written, of the same types."""
     written = index()
     read = NearestNeighbours.from_bytes(written.to_bytes(), "knn")
     same = [
         np.array_equal(getattr(written, name), getattr(read, name)) for name in written.__slots__
     ]
     assert all(same)
+    types = [getattr(read, name).dtype for name in ("products", "kept", "starts", "rows", "values")]
+    assert types == [np.int64, np.int64, np.int64, np.int32, np.uint8]
 
 
 @pytest.mark.parametrize("data", [b"", b"no numbers", index().to_bytes()[:-9]])

@@ -138,8 +138,9 @@ def test_file(stage):
     "damage", [lambda data: data[: len(data) // 2], lambda _: b"", lambda _: b"\0" * 99]
 )
 def test_damaged_file(stage, damage):
-    """A damaged file raises an error that names it and says what to do."""
-    with pytest.raises(BundleError, match=r"linear\.x cannot be read.*Export the model again"):
+    """A damaged file is an error that names it, says why, and what to do."""
+    message = r"linear\.x cannot be read: Error while deserializing.*Export the model again"
+    with pytest.raises(BundleError, match=message):
         LinearStage.from_bytes(damage(stage.to_bytes()), "linear.x")
 
 

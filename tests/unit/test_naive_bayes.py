@@ -56,7 +56,7 @@ def test_values(product, expected):
 
 
 def test_price_by_hand():
-    """A class that has the price twice gains, one with another loses, those without stay at 0.
+    """A class that has the price twice gains, one with another price loses, others stay at 0.
 
     The price is 2 of 4; class 0 has 3 prices, 2 of them distinct, class 1 has 1.
     """

@@ -1,5 +1,7 @@
 """The second stage: which candidates, what is said of them, and how they share the probability."""
 
+from dataclasses import replace
+
 import lightgbm
 import numpy as np
 import onnxruntime
@@ -7,7 +9,7 @@ import pytest
 from scipy.special import softmax
 
 from aisle.model.hierarchy import structure
-from aisle.model.rerank.calibration import Outside
+from aisle.model.rerank.calibration import Outside, log_odds
 from aisle.model.rerank.candidates import Shortlist
 from aisle.model.rerank.features import FEATURES
 from aisle.model.rerank.knn import NearestNeighbours
@@ -68,6 +70,35 @@ def test_candidates_are_the_most_probable(shortlist):
     """The likeliest classes come first; of equals, the first by number."""
     found = shortlist.candidates(np.array([PROBABILITIES], np.float32))
     assert found.tolist() == [[4, 1, 3, 0, 2, 6, 5, 8]]
+
+
+def test_candidates_of_a_batch():
+    """Each product has its own candidates: those of a sort of all its many classes."""
+    taxonomy = Taxonomy([path_from_names([f"G{at}"]) for at in range(300)], [])
+    ones = np.ones(300, np.int64)
+    index = NearestNeighbours(
+        ones, ones, np.zeros(2, np.int64), np.empty(0, np.int32), np.empty(0, "u1")
+    )
+    probabilities = np.random.default_rng(0).random((50, 300)).astype(np.float32)
+    expected = np.argsort(-probabilities, axis=1)[:, :8]
+    candidates = Shortlist(taxonomy, index, no_naive_bayes(300)).candidates(probabilities)
+    np.testing.assert_array_equal(candidates, expected)
+
+
+def test_each_product_of_a_batch_shares_out_its_own(shortlist):
+    """What a product's candidates get does not depend on the others in the batch."""
+    probabilities = np.random.default_rng(0).random((3, SIZE)).astype(np.float32)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    candidates = shortlist.candidates(probabilities)
+    scores = np.float32([[1, 2, 3, 4, 5, 6, 7, 8], [-500] * 8, [500, 0, 0, 0, 0, 0, 499, 0]])
+    shared = shortlist.share_out(probabilities, candidates, scores, Outside(2, 1))
+    assert shared.sum(axis=1) == pytest.approx([1, 1, 1])
+    for row in range(3):
+        of_row = slice(row, row + 1)
+        (alone,) = shortlist.share_out(
+            probabilities[of_row], candidates[of_row], scores[of_row], Outside(2, 1)
+        )
+        np.testing.assert_array_equal(shared[row], alone)
 
 
 def test_few_classes_are_all_candidates():
@@ -176,6 +207,24 @@ def test_features_of_a_batch_in_a_deep_taxonomy():
         )
 
 
+def test_a_node_above_all_classes_has_the_margin_0():
+    """Such a node separates nothing and has no SVM."""
+    taxonomy = Taxonomy([path_from_names(names) for names in (["R", "A"], ["R", "B"])], [])
+    ones = np.ones(2, np.int64)
+    index = NearestNeighbours(
+        ones, ones, np.arange(3), np.arange(2, dtype=np.int32), np.full(2, 255, np.uint8)
+    )
+    computed = Shortlist(taxonomy, index, no_naive_bayes(2)).features(
+        [Product("red pan")],
+        features({0: 1.0}),
+        np.array([[1, 0]]),
+        probabilities=np.float32([[0.4, 0.6]]),
+        margins=np.float32([[7, 8]]),
+    )
+    margins = [AT["margin_level_1"], AT["margin_level_2"], AT["margin_level_3"], AT["margin_own"]]
+    assert computed[0][:, margins].tolist() == [[0, 8, 8, 8], [0, 7, 7, 7]]
+
+
 def test_fields_that_are_missing_are_not_told(shortlist):
     """Which field a product's words are in says nothing of it."""
     _, name = described(shortlist, Product(name="red pan"), PROBABILITIES, {1: 1.0})
@@ -240,6 +289,28 @@ def test_the_calibration_of_what_is_outside_is_learnt():
     assert found[near].mean() == pytest.approx(0.2, abs=0.03)
 
 
+def test_a_learnt_calibration_has_four_decimals():
+    """Slope and shift are rounded, so that their last bits do not make another model."""
+    rest = np.linspace(0.05, 0.9, 50).astype(np.float32)
+    learnt = fit_outside(rest, np.arange(50) % 3 == 0)
+    for number in (learnt.slope, learnt.shift):
+        assert round(number, 4) == number != round(number, 3)
+
+
+def test_log_odds_stay_finite():
+    """Probabilities count as at least one and at most all but one in a million."""
+    probabilities = np.float32([0, 1e-7, 0.25, 1])
+    most = np.log(1e6)
+    assert log_odds(probabilities) == pytest.approx([-most, -most, -np.log(3), most], abs=0.02)
+
+
+@pytest.mark.parametrize(("slope", "expected"), [(20, [0, 1]), (-20, [1, 0])])
+def test_a_steep_calibration_does_not_overflow(slope, expected):
+    """Beyond what float32 can raise e to, the probability is almost 0 or 1."""
+    rest = np.float32([1e-6, 1])
+    assert Outside(slope, 0).calibrate(rest) == pytest.approx(expected, abs=1e-12)
+
+
 @pytest.mark.parametrize("outside", [True, False])
 def test_a_calibration_needs_both_cases(outside):
     """Where all or none are outside, probabilities stay as they are."""
@@ -255,6 +326,29 @@ def trees():
     right[np.arange(600), table[:, :, AT["vote"]].argmax(axis=1)] = True
     right[:100] = False
     return fit_trees(table, right, np.ones(600), parameters.load().rerank), table, right
+
+
+def test_trees_are_fitted_with_the_settings(trees):
+    """LightGBM ignores parameters that it does not know: the model has to state each of them."""
+    _, table, right = trees
+    settings = replace(
+        parameters.load().rerank, trees=3, leaves=5, learning_rate=0.375, least_in_leaf=44, l2=2.5
+    )
+    booster = fit_trees(table, right, np.ones(600), settings, seed=6)
+    text = booster.model_to_string()
+    assert booster.num_trees() == 3
+    assert booster.feature_name() == list(FEATURES)
+    expected = {
+        "[num_leaves: 5]",
+        "[learning_rate: 0.375]",
+        "[min_data_in_leaf: 44]",
+        "[lambda_l2: 2.5]",
+        "[feature_fraction: 0.7]",
+        "[seed: 6]",
+        "[deterministic: 1]",
+        "[force_row_wise: 1]",
+    }
+    assert expected <= set(text.splitlines())
 
 
 def test_trees_believe_what_counts_more(trees):
@@ -322,3 +416,15 @@ def test_rounded_thresholds_decide_the_same(trees):
     rows = table.reshape(-1, len(FEATURES))
     rounded = lightgbm.Booster(model_str=to_text(booster))
     assert np.array_equal(rounded.predict(rows), booster.predict(rows, raw_score=True))
+
+
+def test_thresholds_between_neighbouring_floats_are_rounded_down():
+    """The nearest float32 to such a threshold can be the upper value, which then goes left."""
+    low = np.nextafter(np.float32(1), np.float32(2))
+    high = np.nextafter(low, np.float32(2))
+    right = np.tile(np.arange(8) == 0, (600, 1))
+    table = np.where(right, high, low)[:, :, None] * np.ones(len(FEATURES), np.float32)
+    booster = fit_trees(table, right, np.ones(600), parameters.load().rerank)
+    best, other = lightgbm.Booster(model_str=to_text(booster)).predict(table[0, :2])
+    assert best > other
+    assert [best, other] == booster.predict(table[0, :2], raw_score=True).tolist()
