@@ -197,7 +197,7 @@ def make_table(catalogue: Catalogue, min_products: int, inputs: str) -> Table | 
 
 
 def retained_by(catalogue: Catalogue, min_products: int) -> Retained:
-    """Return what keeps its own class if classes of fewer products become `other`."""
+    """Return the shares that keep their own class if classes with fewer products become `other`."""
     counts = Counter(catalogue.labels)
     kept = [count for count in counts.values() if count >= min_products]
     return Retained(min_products, sum(kept) / len(catalogue.labels), len(kept) / len(counts))

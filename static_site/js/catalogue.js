@@ -163,7 +163,7 @@ class Job {
     const answer = await insist("POST", "v1/predict/batch", {
       body: { products: batch.map((row) => this.product(row)), top_k: 3 },
       signal,
-      waiting: (error) => { this.waiting = error ? "Waiting for the API; this continues by itself." : ""; this.tick(); },
+      waiting: (error) => { this.waiting = error ? "Waiting for the API; classification continues as soon as it responds." : ""; this.tick(); },
     });
     answer.results.forEach((result, at) => {
       if (result.prediction) {

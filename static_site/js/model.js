@@ -116,7 +116,7 @@ function pictures({ reliability, coverage }) {
   }
   if (coverage?.length) {
     charts.push(chart({
-      title: "How much can pass without review?", about: "How often the model was right on the products with the highest confidence, by the share of products that includes.",
+      title: "How much can pass without review?", about: "If only the most confident predictions pass without review: how often they are right, by the share of products that pass.",
       points: coverage, x: ["share of the products", "coverage"], y: ["right", "precision"],
       columns: [["Products", "coverage"], ["Right", "precision"], ["Confidence at least", "threshold"]],
     }));
@@ -156,7 +156,7 @@ function states(models) {
   if (!models?.history?.length) return null;
   return h("section", { class: "card stack" },
     h("div", { class: "tight" }, h("h2", null, "All models"),
-      h("p", { class: "soft" }, "All models with a record, newest first.")),
+      h("p", { class: "soft" }, "All models that were published or refused, newest first.")),
     table([["Version", "version", as], ["State", "state", as], ["Accuracy", "accuracy"], ["Created", "created_at", (at) => (at ? moment(at) : "–")]],
       models.models, { caption: "Models and their states", mark: (row) => row.state === "current" }));
 }

@@ -190,7 +190,7 @@ class Try {
     if (after.model_version !== before.model_version) {
       put(this.news, h("section", { class: "card stack", "aria-labelledby": "news" },
         h("h2", { id: "news", tabindex: "-1" }, "A new model has arrived"),
-        h("p", { class: "soft" }, "The same product, classified by the model before and by the model in use now."),
+        h("p", { class: "soft" }, "The same product, classified by the previous model and by the one in use now."),
         h("div", { class: "versus" }, side("Before", before), side("Now", after))));
       return;
     }

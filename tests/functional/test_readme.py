@@ -262,7 +262,7 @@ def test_make_run_serves():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_placeholders_are_marked(page):
-    """The page says of each name that a reader has to replace that it is to be replaced."""
+    """The page says which names a reader has to replace."""
     typed = "\n".join(commands(TEXTS[page]))
     used = [name for name in PLACEHOLDERS if re.search(rf"(?<!\w){re.escape(name)}\b", typed)]
     prose = " ".join(TEXTS[page].split())

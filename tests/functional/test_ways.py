@@ -21,7 +21,7 @@ def test_lists_are_what_a_trace_shows():
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"{done.stderr}\nmake ways writes the lists anew."
+    assert done.returncode == 0, f"{done.stderr}\nRun make ways to update the lists."
 
 
 def test_listed_functions_are_there():

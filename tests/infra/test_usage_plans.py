@@ -189,7 +189,7 @@ def test_the_pages_plan_is_smaller(gateway):
 
 
 def test_the_pages_limits_are_its_usual_ones():
-    """What is not given of the page's limits is the page's, not another client's."""
+    """Limits not given for the page default to the page's own, not to another client's."""
     assert Limits.of(scopes.SITE, rate=1, burst=None, quota=None) == Limits(1, 20, 100_000)
 
 

@@ -192,7 +192,7 @@ def test_other_versions(whole, field, reads, version):
 
 
 def test_the_format_is_asked_before_the_files(whole, tmp_path):
-    """Of a bundle of another format, which may have other files, the format is what is told."""
+    """If a bundle has another format, the error names the format, not the missing files."""
     bundle.write(tmp_path, whole)
     (tmp_path / MANIFEST).write_bytes(with_manifest(whole, format_version=4)[MANIFEST])
     (tmp_path / NAIVE_BAYES).unlink()

@@ -68,7 +68,7 @@ def test_first_decision_stays(store):
     ],
 )
 def test_message_says_what_is_wrong_with_a_decision(store, data, why):
-    """What is no decision is an error that names the object and what is wrong with it."""
+    """An object that is not a decision is an error that names it and says what is wrong."""
     write_decision(store, FIRST, "accepted", note=None)
     store.put(layout.review(SECOND), data)
     with pytest.raises(DataError, match=why) as refused:

@@ -240,7 +240,7 @@ def test_no_keys_are_remembered_for_a_second(clock):
 
 
 def test_a_failed_reading_is_repeated_after_a_minute(clock):
-    """Keys that could not be read anew are asked for again a minute later."""
+    """If the keys could not be read again, the next attempt is a minute later."""
     source = Source(record("old"))
     ring = KeyRing(source, clock=clock)
     ring()

@@ -87,9 +87,9 @@ def _refuse_nothing_new(store: Store, snapshot: Snapshot) -> None:
         agreed = f" {len(new)} of these are new, and agree with the model." if new else ""
         states = ", ".join(f"{n} {state}" for state, n in snapshot.feedback["states"].items())
         raise PublicationRefusedError(
-            "No model was trained: there is nothing to learn that the model that serves has not "
-            f"learnt. Feedback events: {states or 'none'}.{agreed} Expected accepted corrections "
-            "that disagree with the model. List those that wait for a review with "
+            "No model was trained: there is nothing to learn that the serving model does not "
+            f"know. Feedback events: {states or 'none'}.{agreed} Expected accepted corrections "
+            "that disagree with the model. To list the feedback that waits for a review, run "
             "aisle feedback review list."
         )
 

@@ -1,7 +1,7 @@
 """The compared candidates: the shipped model, its peers, and their features.
 
 Candidates and the features that several of them share belong here. Running and scoring them does
-not, nor does anything that the training job needs: nothing below the benchmark imports this room.
+not, nor does anything that the training job needs: nothing below the benchmark imports it.
 """
 
 from aisle_benchmark.candidates.base import Candidate

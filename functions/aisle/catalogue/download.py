@@ -56,7 +56,7 @@ class FileVersion:
     size: int | None
 
     def differs(self, other: "FileVersion") -> bool:
-        """Tell whether any value that both have differs."""
+        """Tell whether the versions differ in a value that both have."""
         pairs = zip(astuple(self), astuple(other), strict=True)
         return any(mine != theirs for mine, theirs in pairs if None not in (mine, theirs))
 

@@ -1,4 +1,4 @@
-"""The model in service: a bundle of data, and what makes a product's categories and evidence of it.
+"""The model in service: a bundle of data, and the code that predicts with it.
 
 Needs numpy and onnxruntime and no other library. Nothing is learnt here (`aisle_training.fit` is
 for that), and nothing is fetched: stores and versions are `aisle.registry`'s.

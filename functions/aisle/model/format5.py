@@ -2,7 +2,7 @@
 
 Format 5 kept the linear stage's weights in an ONNX graph, from which onnxruntime returns them, and
 the other arrays one after another as NumPy writes them. Stores that such a model serves from keep
-working; this module can go once they have trained anew.
+working; this module can go once they have been retrained.
 """
 
 import io

@@ -4,7 +4,7 @@
 `files` writes files that survive a crash. Both stores write atomically and support conditional
 writes ("only if absent", "only if unchanged since I read it"). Only `s3` imports boto3, and only
 `open_store` imports `s3`, so a process that uses a folder loads neither. `layout` builds every
-object key. The content of objects does not belong here: the room that writes an object reads it.
+object key. The content of objects does not belong here: the package that writes an object reads it.
 """
 
 from pathlib import Path

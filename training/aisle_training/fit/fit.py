@@ -194,7 +194,7 @@ def right_nodes(
 def smallest_as_good(right: Mapping[Number, NDArray[np.int64]]) -> Number:
     """Return the smallest value that is as good as the best one, within noise.
 
-    `right` has each value's right nodes of the same products, int64 (products,). The noise is two
+    `right` counts the right nodes of each product for a value, int64 (products,). The noise is two
     standard errors of the paired difference (after the one-standard-error rule: Breiman et al.
     1984). Of two regularisations that are equally good, the stronger one is safer; of two foldings,
     the finer one can still answer with categories that the coarser one folds away.

@@ -106,7 +106,7 @@ class FeedbackRequest(Input):
 
     Only feedback that disagrees with the prediction counts towards the next training job. If
     `category` and `predicted` name the same category, the feedback confirms the prediction; the
-    next job still learns from it. Without `predicted`, a server that runs the model asks it; on
+    next job still learns from it. Without `predicted`, a server with the model predicts again; on
     other servers the prediction stays unknown, and a `category` counts as a disagreement.
     """
 
@@ -147,7 +147,7 @@ class FeedbackRequest(Input):
             description=(
                 "The category that the model predicted: the prediction's `category`, unchanged or "
                 "reduced to its id and names. If it cannot be compared with `category` (one has "
-                "only an id, the other only a path), a server that runs the model asks it. It is "
+                "only an id, the other only a path), a server with the model predicts again. It is "
                 "not part of the feedback's identity: sent again without it, the feedback is still "
                 "the same."
             )

@@ -74,7 +74,7 @@ def read_report(
     version: Annotated[str, Path(description="A version from `GET /v1/models`, or `packaged`.")],
     records: RecordsDep,
 ) -> ReportResponse:
-    """Return what training measured of the model, and why it was published or refused."""
+    """Return what training measured about the model, and why it was published or refused."""
     report = records.report(version)
     if report is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
