@@ -1,7 +1,7 @@
 // Twelve example products, some short and messy.
 
 export const EXAMPLES = [
-  { name: "GoPro - Camera Mount Accessory Kit - Black", description: "Compatible with most GoPro cameras; includes a variety of camera mounting accessories" },
+  { name: "GoPro - Camera Mount Accessory Kit - Black" },
   { name: "hdmi cbl 6ft" },
   { name: "iphone 6s case rose gold" },
   { name: "bluetooth speaker waterproof" },

@@ -136,7 +136,7 @@ def test_all_file_formats_give_the_same_rows(open_page, site, name, data):
         (b"PK\x03\x04rest", "Save it as CSV"),
         (b'name\n"open', "never closed"),
         (b"\x1f\x8bbroken", "cannot be unpacked"),
-        (b"[1, 2", "is none"),
+        (b"[1, 2", "is not valid JSON"),
     ],
 )
 def test_an_unreadable_file_gets_an_explanation(open_page, site, data, message):

@@ -110,6 +110,7 @@ def test_the_copied_command_gives_the_same_answer(open_page, site):
 def test_markup_in_a_product_is_text(page, site, keep):
     """A product name with markup is shown as typed, and its script does not run."""
     page.goto(site)
+    page.get_by_label("Description").fill("A camera mount")
     page.get_by_label("Name", exact=True).fill(ATTACK)
     expect(page.locator(".why").get_by_text(ATTACK)).to_be_visible()
     assert page.locator("main img").count() == 0
