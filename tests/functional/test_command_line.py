@@ -191,7 +191,7 @@ def test_refused_model_exits_3(trained, shell, folder):
         (["evaluate", "--data", "test.jsonl", "--fields", "name,colour"], "colour"),
         (["evaluate", "--data", "test.jsonl", "--fields", "name,name"], "name,name"),
         (["evaluate", "--data", "test.jsonl", "--min-count", "0"], "--min-count"),
-        (["model", "show", "absent"], "model absent"),
+        (["model", "show", "absent"], "Model absent"),
         (["model", "verify", "--folder", "absent"], "absent"),
         (["model", "save", "test.jsonl"], "test.jsonl"),
         (["stage", "prepare", "absent"], "absent"),
