@@ -81,6 +81,7 @@ class Taxonomy:
                 tuple(Category(node["id"], node["name"]) for node in path)
                 for path in data["classes"]
             ]
+            _check(classes, entries)
             return cls(classes, entries)
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
@@ -105,6 +106,12 @@ class Taxonomy:
         rolled = running[:, self._last] - running[:, self._first]
         return np.clip(rolled, 0, 1).astype(np.float32)
 
+    def classes_below(
+        self, nodes: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the first class below each node, and the class after the last one."""
+        return self._first[nodes], self._last[nodes]
+
     def search(self, query: str) -> list[Entry]:
         """Return the entries whose path has every word of the query; the last may be a prefix.
 
@@ -127,6 +134,25 @@ class Taxonomy:
                 )
                 matches.append((-hits, -entry.products, number))
         return [self.entries[number] for *_, number in sorted(matches)]
+
+
+def _check(classes: Sequence[Path], entries: Sequence[Entry]) -> None:
+    """Raise TypeError or ValueError if a taxonomy is not as `to_json` writes it."""
+    paths = [*classes, *(entry.path for entry in entries)]
+    if not all(paths) or not all(
+        isinstance(text, str) for path in paths for node in path for text in (node.id, node.name)
+    ):
+        raise TypeError("a category has no path, or an id or name that is not a text")
+    ids = [_ids(path) for path in classes]
+    if ids != sorted(set(ids)):
+        raise ValueError("the classes are not distinct and in order")
+    for entry in entries:
+        if type(entry.products) is not int or entry.products < 0:
+            raise TypeError(f"{entry.products!r} is not a number of products")
+        if entry.label is not None and not (
+            type(entry.label) is int and 0 <= entry.label < len(classes)
+        ):
+            raise ValueError(f"{entry.label!r} is not the number of a class")
 
 
 def _ids(path: Path) -> tuple[str, ...]:

@@ -395,7 +395,7 @@ def test_parts_of_the_last_format_are_read_from_its_files(whole, part, file):
         (b"", "cannot be read"),
         (PieceVectors(np.zeros((2, 2), np.int8)).to_bytes()[:-1], "cannot be read"),
         (np.zeros((3, 2), np.int8), r"are int8 \(3, 2\).*int8 \(2, dimensions\)"),
-        (np.zeros((2, 2), np.float32), "are float32"),
+        (np.zeros((2, 2), np.float32), "vectors as float32"),
     ],
     ids=["empty", "truncated", "too many", "floats"],
 )

@@ -290,7 +290,7 @@ def test_malformed_reranker(made_up_bundle, model):
 def test_categories_of_another_model(made_up_bundle, made_up_classifier):
     """Categories of another model are refused; the message gives both numbers."""
     taxonomy = made_up_classifier.taxonomy
-    fewer = json.dumps(Taxonomy(taxonomy.classes[1:], taxonomy.entries).to_json()).encode()
+    fewer = json.dumps(Taxonomy(taxonomy.classes[1:], []).to_json()).encode()
     with pytest.raises(BundleError, match=r"\(slots\) is for 40 classes, categories\.json has 39"):
         Classifier(bundle.describe(made_up_bundle, {CATEGORIES: fewer}))
 
@@ -313,6 +313,8 @@ def test_categories_of_another_model(made_up_bundle, made_up_classifier):
         ("slots", lambda array: array + 1, "its slots name number"),
         ("slots", lambda array: array - 1, "its slots name number"),
         ("indices", lambda array: array + 1, "its indices name number"),
+        ("indptr", lambda array: array[[0, 2, 1, *range(3, len(array))]], "does not ascend"),
+        ("slot_weights", lambda array: array[:, 1:], "slots .* and slot_weights"),
     ],
 )
 def test_linear_stage_of_another_model(made_up_bundle, array, change, message):
@@ -335,6 +337,10 @@ def test_linear_stage_of_another_model(made_up_bundle, array, change, message):
         ),
         (KNN, "nearest_neighbours", "starts", lambda array: array[1:], "neighbours is .* terms"),
         (NAIVE_BAYES, "naive_bayes", "absent", lambda array: array[:, 1:], "Bayes is .* classes"),
+        (KNN, "nearest_neighbours", "kept", lambda array: array * 0, "out of range .* kept"),
+        (KNN, "nearest_neighbours", "rows", lambda array: array + 10**6, "out of range .* rows"),
+        (NAIVE_BAYES, "naive_bayes", "pairs", lambda array: array[::-1], "out of range .* pairs"),
+        (NAIVE_BAYES, "naive_bayes", "lines", lambda array: array * 0 + 255, "not UTF-8"),
     ],
 )
 def test_second_stage_of_another_model(made_up_bundle, name, read, array, change, message):

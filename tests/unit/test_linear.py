@@ -129,7 +129,7 @@ def test_extreme_margins_stay_probabilities(stage):
 def test_file(stage):
     """A written file is read back with the same arrays and types."""
     read = LinearStage.from_bytes(stage.to_bytes(), "linear.x")
-    for name in LinearStage.__dataclass_fields__:
+    for name in LinearStage.KINDS:
         np.testing.assert_array_equal(getattr(read, name), getattr(stage, name))
         assert getattr(read, name).dtype == getattr(stage, name).dtype
 
@@ -142,6 +142,23 @@ def test_damaged_file(stage, damage):
     message = r"linear\.x cannot be read: Error while deserializing.*Export the model again"
     with pytest.raises(BundleError, match=message):
         LinearStage.from_bytes(damage(stage.to_bytes()), "linear.x")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("data", lambda array: array.astype(np.float32), "data as float32"),
+        ("indptr", lambda array: array[:, None], "indptr as int64"),
+        ("slots", lambda array: array.astype(np.float64), "slots as float64"),
+        ("scale", lambda array: array * np.float32(np.nan), "scale that are not finite"),
+        ("intercepts", lambda array: array + np.float32(np.inf), "intercepts that are not finite"),
+    ],
+)
+def test_arrays_of_another_kind(stage, name, change, message):
+    """An array of another type or rank, or with numbers that are not finite, is refused."""
+    other = replace(stage, **{name: np.ascontiguousarray(change(getattr(stage, name)))})
+    with pytest.raises(BundleError, match=message):
+        LinearStage.from_bytes(other.to_bytes(), "linear.x")
 
 
 def test_file_without_an_array():

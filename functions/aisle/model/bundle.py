@@ -7,7 +7,8 @@ training gives the same version wherever and whenever it runs.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from aisle.json_text import parse_json
 from aisle.model import format5
 from aisle.model.linear import LinearStage
 from aisle.model.rerank.calibration import Outside
+from aisle.model.rerank.features import CandidateFeatures
 from aisle.model.rerank.knn import NearestNeighbours
 from aisle.model.rerank.naive_bayes import NaiveBayesRatios
 from aisle.model.tfidf import FeatureSpec
@@ -60,6 +62,10 @@ _DECISIVE_FILES_OF = {5: format5.DECISIVE_FILES, FORMAT_VERSION: DECISIVE_FILES}
 
 PACKAGED = Path(__file__).parents[1] / "packaged"
 """The bundle that ships with the library; an empty store serves it."""
+
+
+# Of an n-gram, or of a price's bins: larger ones would not end in time.
+_LARGEST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,11 @@ class Bundle:
         if self._is_format_5:
             return format5.naive_bayes(self.files)
         return NaiveBayesRatios.from_bytes(self.files[NAIVE_BAYES], NAIVE_BAYES)
+
+    @property
+    def candidate_features(self) -> type[CandidateFeatures]:
+        """The features that the second stage's trees were trained on."""
+        return format5.CandidateFeatures5 if self._is_format_5 else CandidateFeatures
 
     @property
     def _is_format_5(self) -> bool:
@@ -265,12 +276,34 @@ def read_manifest(content: bytes) -> Manifest:
         thresholds = tuple(map(float, data["answer_thresholds"]))
         files = {str(name): str(digest) for name, digest in data["files"].items()}
         outside = Outside(**data["outside"]) if data["outside"] is not None else None
+        _check_numbers(features, thresholds, outside, data["documents"])
         checked = {"features": features, "answer_thresholds": thresholds, "files": files}
         return Manifest(**data | checked | {"outside": outside})
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise BundleError(
             f"The bundle's {MANIFEST} cannot be read: {error}. Export the model again."
         ) from error
+
+
+def _check_numbers(
+    features: FeatureSpec, thresholds: Sequence[float], outside: Outside | None, documents: object
+) -> None:
+    """Raise ValueError if a number is out of range, so that no prediction hangs or is NaN."""
+    sizes = (
+        features.word_ngram_max,
+        features.char_ngram_min,
+        features.char_ngram_max,
+        features.price_bins_per_doubling,
+    )
+    if not all(type(size) is int and 1 <= size <= _LARGEST for size in sizes):
+        raise ValueError(f"the sizes of features are {sizes}; expected integers of 1 to {_LARGEST}")
+    numbers: list[Any] = [*features.weights.values(), features.vector_weight, *thresholds]
+    if outside is not None:
+        numbers += [outside.slope, outside.shift]
+    if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
+        raise ValueError("a weight, threshold or calibration is not a finite number")
+    if type(documents) is not int or not 0 <= documents < 2**53:
+        raise ValueError(f"documents is {documents!r}; expected a number of products")
 
 
 def _parse(data: bytes, name: str) -> Any:  # noqa: ANN401  # whatever the JSON holds

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aisle.errors import BundleError
 from aisle.model.bundle import (
     CATEGORIES,
+    LINEAR,
     METRICS,
     PIECES,
     RERANKER,
@@ -19,9 +20,11 @@ from aisle.model.bundle import (
     Bundle,
 )
 from aisle.model.evidence import find_evidence
+from aisle.model.hierarchy import structure
 from aisle.model.linear import LinearStage
 from aisle.model.rerank.calibration import Outside
 from aisle.model.rerank.candidates import Shortlist
+from aisle.model.rerank.naive_bayes import COUNTED
 from aisle.model.rerank.trees import Reranker
 from aisle.model.tfidf import Features, Featurizer
 from aisle.product import Evidence, Prediction, Product, Scored
@@ -29,7 +32,7 @@ from aisle.taxonomy import Taxonomy
 
 # Products processed together.
 _CHUNK = 128
-_VOCABULARY_LINE = re.compile(r"(?P<term>(?P<block>\w):[^\t]*)\t(?P<count>\d+)")
+_VOCABULARY_LINE = re.compile(r"(?P<term>(?P<block>\w):[^\t]*)\t(?P<count>[0-9]{1,18})")
 
 
 class Classifier:
@@ -61,7 +64,14 @@ class Classifier:
             classes=len(self.taxonomy.classes),
         )
         self.reranker = (
-            _reranker(bundle, self.taxonomy, terms=len(terms)) if bundle.files[RERANKER] else None
+            _reranker(
+                bundle,
+                self.taxonomy,
+                terms=len(terms),
+                svms=len(self.linear_stage.intercepts),
+            )
+            if bundle.files[RERANKER]
+            else None
         )
 
     @property
@@ -312,6 +322,12 @@ def _check_linear_stage(stage: LinearStage, *, terms: int, dimensions: int, clas
         ("slot_weights", len(stage.slot_weights), "classes", CATEGORIES, classes),
     ):
         _check_size(f"linear stage ({array})", size, what, source, expected)
+    _check_runs("linear stage (indptr)", stage.indptr)
+    if stage.slots.shape != stage.slot_weights.shape:
+        raise BundleError(
+            f"The bundle's linear stage has slots {stage.slots.shape} and slot_weights "
+            f"{stage.slot_weights.shape}. Expected the same. Export the model again."
+        )
     for array, largest in (("indices", stage.indices), ("slots", stage.slots)):
         if largest.size and not 0 <= largest.min() <= largest.max() < svms:
             raise BundleError(
@@ -320,22 +336,50 @@ def _check_linear_stage(stage: LinearStage, *, terms: int, dimensions: int, clas
             )
 
 
-def _reranker(bundle: Bundle, taxonomy: Taxonomy, *, terms: int) -> Reranker:
+def _reranker(bundle: Bundle, taxonomy: Taxonomy, *, terms: int, svms: int) -> Reranker:
     """Load a bundle's second stage."""
     neighbours, naive_bayes = bundle.nearest_neighbours(), bundle.naive_bayes()
+    postings = int(neighbours.starts[-1]) if len(neighbours.starts) else 0
     classes = len(taxonomy.classes)
     for part, size, what, source, expected in (
         ("nearest neighbours", len(neighbours.starts) - 1, "terms", VOCABULARY, terms),
         ("nearest neighbours", len(neighbours.products), "classes", CATEGORIES, classes),
+        ("nearest neighbours (kept)", len(neighbours.kept), "classes", CATEGORIES, classes),
+        ("nearest neighbours (rows)", len(neighbours.rows), "postings", "starts", postings),
+        ("nearest neighbours (values)", len(neighbours.values), "postings", "starts", postings),
         ("naive Bayes", naive_bayes.absent.shape[-1], "classes", CATEGORIES, classes),
+        ("naive Bayes", len(naive_bayes.absent), "fields", "Aisle", len(COUNTED)),
+        ("naive Bayes (gains)", len(naive_bayes.gains), "pairs", "pairs", len(naive_bayes.pairs)),
+        ("second stage", len(structure(taxonomy).class_sets), "SVMs", LINEAR, svms),
     ):
         _check_size(part, size, what, source, expected)
+    _check_runs("nearest neighbours (starts)", neighbours.starts)
+    kept, rows, pairs = neighbours.kept, neighbours.rows, naive_bayes.pairs
+    documents = bundle.manifest.documents
+    most = naive_bayes.values_count() * classes
+    for right, what in (
+        ((kept >= 1).all() and (kept <= documents).all() and kept.sum() <= documents, "kept"),
+        ((neighbours.products >= 0).all(), "products"),
+        (not len(rows) or 0 <= rows.min() <= rows.max() < kept.sum(), "rows"),
+        (len(pairs) and pairs[-1] >= most and (pairs[1:] > pairs[:-1]).all(), "pairs"),
+    ):
+        if not right:
+            raise BundleError(
+                f"The bundle's second stage has numbers out of range or order in {what}. Export "
+                "the model again."
+            )
     return Reranker(
         bundle.files[RERANKER],
         RERANKER,
-        Shortlist(taxonomy, neighbours, naive_bayes),
+        Shortlist(taxonomy, neighbours, naive_bayes, bundle.candidate_features),
         bundle.manifest.outside or Outside(1, 0),
     )
+
+
+def _check_runs(part: str, edges: NDArray[np.int64]) -> None:
+    """Raise BundleError where the edges of consecutive runs do not ascend from 0."""
+    if not len(edges) or edges[0] or (edges[1:] < edges[:-1]).any():
+        raise BundleError(f"The bundle's {part} does not ascend from 0. Export the model again.")
 
 
 def _check_size(part: str, size: int, what: str, source: str, expected: int) -> None:

@@ -38,14 +38,16 @@ def replay(bundle: Bundle, classifier: Classifier) -> int:
     try:
         rows = [parse_json(line) for line in bundle.files[GOLDEN].splitlines()]
         examples = [Golden(**row | {"product": Product(**row["product"])}) for row in rows]
-    except (ValueError, KeyError, TypeError) as error:
+        expected = [float(example.confidence) for example in examples]
+        products = [example.product for example in examples]
+        predictions = classifier.predict(products, explain=False)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise BundleError(f"The bundle's {GOLDEN} cannot be read: {error}.") from error
-    products = [example.product for example in examples]
-    predictions = classifier.predict(products, explain=False)
-    for example, prediction in zip(examples, predictions, strict=True):
+    for example, confidence, prediction in zip(examples, expected, predictions, strict=True):
         predicted = prediction.category
         same = predicted.category.id == example.category_id
-        if not same or abs(predicted.confidence - example.confidence) > _TOLERANCE:
+        # Not `> _TOLERANCE`: a confidence that is not a number must not pass.
+        if not (same and abs(predicted.confidence - confidence) <= _TOLERANCE):
             raise BundleError(
                 f"The model decides differently from when it was exported: "
                 f"{example.product.name!r} was {example.category_id} with {example.confidence}, "

@@ -6,7 +6,9 @@ depend on the batch: the second stage's trees compare with thresholds, where the
 decide.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +31,17 @@ class LinearStage(Arrays):
     float32 (svms,). A class's score is the sum of the margins of the SVMs `slots` int64
     (classes, slots), each times its `slot_weights` float32 (classes, slots).
     """
+
+    KINDS: ClassVar[Mapping[str, tuple[int, str]]] = {
+        "indptr": (1, "int64"),
+        "indices": (1, "uint16|int32"),
+        "data": (1, "int8"),
+        "scale": (1, "float32"),
+        "vector_weights": (2, "float32"),
+        "intercepts": (1, "float32"),
+        "slots": (2, "int64"),
+        "slot_weights": (2, "float32"),
+    }
 
     indptr: NDArray[np.int64]
     indices: NDArray[np.uint16] | NDArray[np.int32]

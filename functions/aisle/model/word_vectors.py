@@ -7,10 +7,11 @@ data of the bundle; training does not change them.
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import starmap
 from math import log, sqrt
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,10 @@ _LONGEST = 32
 @dataclass(frozen=True, slots=True)
 class PieceVectors(Arrays):
     """The vectors of word pieces: `vectors` int8 (pieces, dimensions), at any scale."""
+
+    KINDS: ClassVar[Mapping[str, tuple[int, str]]] = {
+        "vectors": (2, "int8"),
+    }
 
     vectors: NDArray[np.int8]
 

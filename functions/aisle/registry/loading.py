@@ -37,7 +37,7 @@ def load(address: str | os.PathLike[str] | None = None) -> Classifier:
     BundleError if the model is incomplete or has a format that this version cannot read.
 
     >>> load().manifest.format_version
-    5
+    6
     """
     if address is None:
         return Classifier(bundle.read(bundle.PACKAGED))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from aisle.errors import DataError, PublicationRefusedError
+from aisle.errors import BundleError, DataError, PublicationRefusedError
 from aisle.model import bundle, golden
 from aisle.model.bundle import Bundle
 from aisle.model.classifier import Classifier
@@ -65,6 +65,12 @@ def _switch(store: Store, target: Bundle, event: AuditEvent, occasion: Occasion)
     """Replay a bundle's golden examples, then record the change and write the pointer last."""
     golden.replay(target, Classifier(target))
     version = target.manifest.model_version
+    test_sha256 = target.manifest.dataset.get("test_sha256")
+    if not isinstance(test_sha256, str):
+        raise BundleError(
+            f"Model {version} does not say on which test it was measured. Expected test_sha256 in "
+            "its manifest's dataset. Train again."
+        )
     pointed = read_pointer(store)
     previous = pointed[0].version if pointed else None
     if previous == version:
@@ -76,7 +82,7 @@ def _switch(store: Store, target: Bundle, event: AuditEvent, occasion: Occasion)
     bundles.upload_bundle(store, target)
     record = audit.write(store, event, version, occasion, previous=previous)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    pointer = Pointer(version, target.manifest.dataset["test_sha256"], now)
+    pointer = Pointer(version, test_sha256, now)
     try:
         write_pointer(store, pointer, replacing=pointed[1] if pointed else None)
     except BaseException:

@@ -25,9 +25,14 @@ class Shortlist:
     """Selects each product's candidates, and redistributes the probability among them."""
 
     def __init__(
-        self, taxonomy: Taxonomy, neighbours: NearestNeighbours, naive_bayes: NaiveBayesRatios
+        self,
+        taxonomy: Taxonomy,
+        neighbours: NearestNeighbours,
+        naive_bayes: NaiveBayesRatios,
+        kind: type[CandidateFeatures] = CandidateFeatures,
     ) -> None:
-        self._features = CandidateFeatures(taxonomy, neighbours, naive_bayes)
+        self._features = kind(taxonomy, neighbours, naive_bayes)
+        self.width = kind.count
         self.size = min(MOST_CANDIDATES, len(taxonomy.classes))
 
     def candidates(self, probabilities: NDArray[np.float32]) -> NDArray[np.int64]:

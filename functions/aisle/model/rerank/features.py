@@ -6,6 +6,7 @@ Bayes, counts of the training products, and the product itself.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,9 @@ _SMALL = 1e-9
 
 class CandidateFeatures:
     """Computes the features of candidates, of one model."""
+
+    count: ClassVar = len(FEATURES)
+    """The number of features."""
 
     def __init__(
         self, taxonomy: Taxonomy, neighbours: NearestNeighbours, naive_bayes: NaiveBayesRatios

@@ -5,7 +5,9 @@ TF-IDF vectors are summed over shared words (k nearest neighbours: Cover & Hart 
 neighbour votes, weighted by a power of its similarity, so there is no k to choose.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +28,14 @@ class NearestNeighbours(Arrays):
     (`starts` int64 (terms + 1,)): `rows` int32 are the products that have it, `values` uint8 its
     TF-IDF there, scaled so that a product's vector has length 255.
     """
+
+    KINDS: ClassVar[Mapping[str, tuple[int, str]]] = {
+        "products": (1, "int64"),
+        "kept": (1, "int64"),
+        "starts": (1, "int64"),
+        "rows": (1, "int32"),
+        "values": (1, "uint8"),
+    }
 
     products: NDArray[np.int64]
     kept: NDArray[np.int64]

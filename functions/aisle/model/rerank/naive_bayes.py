@@ -8,14 +8,16 @@ never has. An unseen value gets the probability that the class's next value is n
 its own accepts any price, a class with two prices only those two.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import repeat
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.errors import BundleError
 from aisle.model.arrays import Arrays
 from aisle.normalize import words
 from aisle.product import Product
@@ -48,6 +50,13 @@ class NaiveBayesRatios(Arrays):
     number times the number of classes, plus the class. A sentinel above all pairs ends them.
     """
 
+    KINDS: ClassVar[Mapping[str, tuple[int, str]]] = {
+        "lines": (1, "uint8"),
+        "absent": (2, "float32"),
+        "pairs": (1, "int64"),
+        "gains": (1, "float32"),
+    }
+
     lines: NDArray[np.uint8]
     absent: NDArray[np.float32]
     pairs: NDArray[np.int64]
@@ -57,6 +66,16 @@ class NaiveBayesRatios(Arrays):
     def _numbers(self) -> dict[str, int]:
         lines = self.lines.tobytes().decode().splitlines()
         return {value: number for number, value in enumerate(lines)}
+
+    def values_count(self) -> int:
+        """Return the number of values; raise BundleError where they are not UTF-8."""
+        try:
+            return len(self._numbers)
+        except UnicodeDecodeError as error:
+            raise BundleError(
+                f"The bundle's naive Bayes has values that are not UTF-8: {error}. Export the "
+                "model again."
+            ) from error
 
     def log_ratios(
         self, products: Sequence[Product], candidates: NDArray[np.int64]

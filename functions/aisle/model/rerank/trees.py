@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.errors import BundleError
 from aisle.model.onnx import load_session
 from aisle.model.rerank.calibration import Outside
 from aisle.model.rerank.candidates import Shortlist
@@ -22,6 +23,14 @@ class Reranker:
         self._session = load_session(trees, file)
         self.shortlist = shortlist
         self._outside = outside
+        try:
+            scores = self.scores(np.zeros((1, 2, shortlist.width), np.float32))
+        except Exception as error:  # onnxruntime raises its own types, all directly under Exception
+            raise BundleError(
+                f"The bundle's {file} cannot be used: {error}. Export the model again."
+            ) from error
+        if not np.isfinite(scores).all():
+            raise BundleError(f"The bundle's {file} gives no numbers. Export the model again.")
 
     def rerank(
         self,
