@@ -99,6 +99,8 @@ def _solve(
     with warnings.catch_warnings():
         # An SVM that reaches the limit of iterations is judged on validation like any other.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # Many small classes are no regression problem.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         machine.fit(features, targets, sample_weight=weights)
     coefficients, intercepts = machine.coef_, machine.intercept_
     if len(machine.classes_) == 2:  # noqa: PLR2004  # liblinear solves two classes with one SVM
