@@ -58,9 +58,9 @@ class LinearStage(Arrays):
         margins = np.empty((products, svms), np.float32)
         for start in range(0, products, _CHUNK):
             part = features.rows(start, min(start + _CHUNK, products))
-            owners, positions, values = self._weights_of(part)
-            columns = np.repeat(np.arange(len(part.vectors)) * svms, np.diff(part.indptr))[owners]
-            columns += self.indices[positions]
+            lengths, positions, values = self._weights_of(part)
+            starts = np.repeat(np.arange(len(part.vectors)) * svms, np.diff(part.indptr))
+            columns = np.repeat(starts, lengths) + self.indices[positions]
             sums = np.bincount(columns, values, minlength=len(part.vectors) * svms)
             # Not BLAS: its result for a product depends on the batch and on the number of threads.
             of_vectors = np.einsum("nd,sd->ns", part.vectors, self.vector_weights)
@@ -79,7 +79,8 @@ class LinearStage(Arrays):
         """Return what each term of the features adds to the score of a class: float64 (terms,)."""
         weight_of = np.zeros(len(self.intercepts))
         np.add.at(weight_of, self.slots[label], self.slot_weights[label])
-        owners, positions, values = self._weights_of(features)
+        lengths, positions, values = self._weights_of(features)
+        owners = np.repeat(np.arange(len(lengths)), lengths)
         added = values * weight_of[self.indices[positions]]
         return np.asarray(np.bincount(owners, added, minlength=len(features.indices)), np.float64)
 
@@ -92,13 +93,14 @@ class LinearStage(Arrays):
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         """Look up all weights of the features' terms.
 
-        Returns, for each weight, which of the features' terms it belongs to, its position in
-        `data`, and the term's value times the weight.
+        Returns the number of weights of each term, and for each weight, term after term, its
+        position in `data` and the term's value times the weight.
         """
         first = self.indptr[features.indices]
         lengths = self.indptr[features.indices + 1] - first
-        owners = np.repeat(np.arange(len(lengths)), lengths)
         ends = np.cumsum(lengths)
-        positions = np.arange(len(owners)) + (first - ends + lengths)[owners]
+        positions = np.arange(int(ends[-1]) if len(ends) else 0, dtype=np.int64)
+        positions += np.repeat(first - ends + lengths, lengths)
         scaled = features.values * self.scale[features.indices]
-        return owners, positions, scaled[owners] * self.data[positions]
+        values = np.asarray(np.repeat(scaled, lengths) * self.data[positions], np.float32)
+        return lengths, positions, values
