@@ -4,8 +4,6 @@ The linear stage ranks all classes by the product's words. A gradient-boosted tr
 Ke et al. 2017) rescores the best few by `aisle.model.rerank.features`.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,8 +11,6 @@ from aisle.model.rerank.calibration import Outside
 from aisle.model.rerank.features import CandidateFeatures
 from aisle.model.rerank.knn import NearestNeighbours
 from aisle.model.rerank.naive_bayes import NaiveBayesRatios
-from aisle.model.tfidf import Features
-from aisle.product import Product
 from aisle.taxonomy import Taxonomy
 
 MOST_CANDIDATES = 8
@@ -31,7 +27,8 @@ class Shortlist:
         naive_bayes: NaiveBayesRatios,
         kind: type[CandidateFeatures] = CandidateFeatures,
     ) -> None:
-        self._features = kind(taxonomy, neighbours, naive_bayes)
+        self.features = kind(taxonomy, neighbours, naive_bayes).compute
+        """Computes the candidates' features: `CandidateFeatures.compute`."""
         self.width = kind.count
         self.size = min(MOST_CANDIDATES, len(taxonomy.classes))
 
@@ -44,23 +41,6 @@ class Shortlist:
         best = np.sort(best, axis=1)
         order = np.argsort(-np.take_along_axis(probabilities, best, axis=1), axis=1, kind="stable")
         return np.take_along_axis(best, order, axis=1)
-
-    def features(
-        self,
-        products: Sequence[Product],
-        features: Features,
-        candidates: NDArray[np.int64],
-        *,
-        probabilities: NDArray[np.float32],
-        margins: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
-        """Return the features of each candidate: float32 (products, size, features).
-
-        The arguments are those of `CandidateFeatures.compute`.
-        """
-        return self._features.compute(
-            products, features, candidates, probabilities=probabilities, margins=margins
-        )
 
     def share_out(
         self,
