@@ -9,20 +9,18 @@ import io
 import json
 import subprocess
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from shutil import which
 from typing import Any, Final
-from zipfile import BadZipFile
 
 import numpy as np
 from pydantic import TypeAdapter
 from scipy.sparse import csr_matrix
 
-from aisle.errors import DataError, MalformedObjectError, ObjectNotFoundError
+from aisle.errors import DataError, ObjectNotFoundError
 from aisle.json_text import parse_json
 from aisle.model import bundle
 from aisle.model.bundle import Bundle
@@ -34,12 +32,14 @@ from aisle.progress import say
 from aisle.store import Store, layout
 from aisle.store.typed import parse
 from aisle.taxonomy import Taxonomy
+from aisle_training.data.ingest import decoding
 from aisle_training.figures import to_json
 from aisle_training.fit.fit import Attempt, Choice, TrainedModel
 from aisle_training.fit.rerank import TrainedReranker
 from aisle_training.fit.vocabulary import Vocabulary
 from aisle_training.release.gate import Judgement
 
+_FIT_AGAIN = "Expected a trained model as the fit stage writes it. Run the fit stage again."
 _TRAINED = "trained.npz"
 _EXPORTED = "exported.json"
 _EVALUATED = "evaluated.json"
@@ -131,7 +131,7 @@ def load_trained(store: Store, build: str) -> tuple[TrainedModel, str]:
             f"There is no build {build} in {store.url}. Expected the id that the fit stage "
             "printed. Check it, or run the fit stage first."
         ) from error
-    with _decoding(key), np.load(io.BytesIO(data)) as arrays:
+    with decoding(key, _FIT_AGAIN), np.load(io.BytesIO(data)) as arrays:
         if "naive_bayes" not in arrays:
             raise DataError(
                 f"Build {build} in {store.url} was fitted by an earlier version of Aisle. Run the "
@@ -254,27 +254,6 @@ def load_judgement(store: Store, build: str) -> tuple[Judgement, dict[str, Any]]
         ) from error
     stored = parse(key, data, _STORED_JUDGEMENT, advice="Run the gate stage again.")
     return stored.judgement, stored.facts
-
-
-@contextmanager
-def _decoding(key: str) -> Iterator[None]:
-    """Raise MalformedObjectError for whatever is wrong with a trained model's arrays."""
-    try:
-        yield
-    except (
-        AttributeError,
-        BadZipFile,
-        EOFError,
-        KeyError,
-        OSError,
-        TypeError,
-        ValueError,
-        zlib.error,
-    ) as error:
-        raise MalformedObjectError(
-            f"{key} cannot be read: {type(error).__name__}: {error}. Expected a trained model as "
-            "the fit stage writes it. Run the fit stage again."
-        ) from error
 
 
 def _file(build: str, name: str) -> str:

@@ -5,11 +5,12 @@ import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path as FilePath
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Literal, NotRequired, Self, TypeVar
+from zipfile import BadZipFile
 
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
@@ -229,11 +230,19 @@ def read_json_lines(
     Raises MalformedObjectError, which names the object and ends with `advice`, for whatever cannot
     be read.
     """
-    try:
+    with decoding(key, f"Expected gzipped JSON lines as Aisle writes them. {advice}"):
         for line in gzip.decompress(data).splitlines():
             yield make(parse_json(line))
+
+
+@contextmanager
+def decoding(key: str, advice: str) -> Iterator[None]:
+    """Raise MalformedObjectError, which names the object, for whatever cannot be decoded."""
+    try:
+        yield
     except (
         AttributeError,
+        BadZipFile,
         EOFError,
         KeyError,
         OSError,
@@ -242,8 +251,7 @@ def read_json_lines(
         zlib.error,
     ) as error:
         raise MalformedObjectError(
-            f"{key} cannot be read: {type(error).__name__}: {error}. Expected gzipped JSON lines "
-            f"as Aisle writes them. {advice}"
+            f"{key} cannot be read: {type(error).__name__}: {error}. {advice}"
         ) from error
 
 
